@@ -1,9 +1,9 @@
 """What an eviction policy is, and the list that most of them are made of.
 
-Entries are known here by *slot*: a small whole number that the table gives an entry for as long as it is held, and gives
-to another one afterwards. What a policy needs to know of an entry it reads in `Columns`, at that slot; what it has to
-remember it keeps in columns of its own. Nothing here is an object an entry: that is what keeps an entry small, and the
-garbage collector's pauses short, at a million entries.
+Entries are known here by *slot*: a small whole number that the table gives an entry for as long as it is held, and
+gives to another one afterwards. What a policy needs to know of an entry it reads in `Columns`, at that slot; what it has
+to remember it keeps in columns of its own. Nothing here is an object an entry: that is what keeps an entry small, and
+the garbage collector's pauses short, at a million entries.
 
 Rule 1: a policy decides, the table acts. No policy touches values, reads a clock or draws an unseeded random number.
 Rule 2: no call costs more with a larger capacity; `evict` looks at a bounded number of entries, amortised.
@@ -50,9 +50,9 @@ class EvictionPolicy(ABC):
     - hit: `hits` is raised below `ceiling`, and `touch` is called where `touches` says so;
     - an entry leaves for any other reason: `remove`, while its columns are still filled; `evict` needs no `remove`.
 
-    A policy holds exactly the slots that were inserted and neither removed nor evicted since. `newest`, the slot inserted
-    or rewritten last, is never the victim while another is held: what was just stored can be read. An entry that weighs
-    more than the whole bound must be refused by the table before it comes here.
+    A policy holds exactly the slots that were inserted and neither removed nor evicted since. `newest`, the slot that
+    was inserted or rewritten last, is never the victim while another is held: what was just stored can be read. An entry
+    that weighs more than the whole bound must be refused by the table before it comes here.
 
     Where the table keeps two bounds (entries and bytes), `capacity` is the one in bytes and `evict` may be called for
     either of them.
@@ -88,14 +88,15 @@ class EvictionPolicy(ABC):
 
     @abstractmethod
     def evict(self, now: float) -> int:
-        """Choose the victim, forget it and return its slot; called after `insert` or `rewrite`, never while nothing is held.
+        """Choose the victim, forget it and return its slot; never called while nothing is held.
 
         It is `newest` only where nothing else is held. `now` is the instant on the clock of `Columns.fresh`; an entry
         past its instant has no hits to its credit. The victim's columns are still filled.
         """
 
-    def touch(self, slot: int) -> None:
+    def touch(self, slot: int, /) -> None:
         """Learn of a hit at once; called only where `touches` says so."""
+        del slot
 
     def rewrite(self, slot: int, old_weight: int) -> None:
         """Learn that the entry at `slot` was given a new value: a hit, perhaps another weight, and now the `newest`.
@@ -125,6 +126,11 @@ class SlotList:
         self.after = after
         self.front = NIL
         self.back = NIL
+
+    def add_slot(self) -> None:
+        """Make room in both columns for the next slot number; one of the lists that share them is asked."""
+        self.before.append(NIL)
+        self.after.append(NIL)
 
     def push_front(self, slot: int) -> None:
         """Put `slot`, which is in no list, at the front."""
