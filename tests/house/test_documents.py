@@ -12,7 +12,8 @@ import inspect
 import re
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType, ModuleType
@@ -48,30 +49,37 @@ def blocks(page: Path) -> Iterator[Block]:
         yield Block(found["mark"] or "", found["kind"], text, markdown.count("\n", 0, found.start("text")))
 
 
-class Program:
-    """The module that a block starts and that those which continue it go on with."""
+def programs(page: Path) -> Iterator[list[Block]]:
+    """Give the blocks of a page that belong together: a Python block that continues nothing begins a program."""
+    together: list[Block] = []
+    for block in blocks(page):
+        if block.kind == "python" and block.mark != "continues":
+            yield together
+            together = []
+        together.append(block)
+    yield together
 
-    def __init__(self, page: Path) -> None:
-        """Make an empty module; it is known to Python by name, as whoever resolves annotations or unpickles expects."""
-        self.page = page
-        self.module = ModuleType("documented_" + re.sub(r"\W", "_", page.stem))
-        sys.modules[self.module.__name__] = self.module
-        self.runner = asyncio.Runner()
 
-    def run(self, block: Block) -> None:
-        """Run a block; a traceback points at its lines in the page."""
-        tree = ast.increment_lineno(ast.parse(block.text), block.line)
-        code: CodeType = compile(tree, str(self.page), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
-        waiting: object = eval(code, vars(self.module))  # noqa: S307  - the text is this repository's own
-        if inspect.iscoroutine(waiting):
-            self.runner.run(waiting)
+@contextmanager
+def program(page: Path) -> Generator[Callable[[Block], None], None, None]:
+    """Give a function that runs one block after the other in one module and on one event loop.
 
-    def close(self) -> None:
-        """End the program; it must not have left a task behind."""
-        left = asyncio.all_tasks(self.runner.get_loop())
-        self.runner.close()
-        del sys.modules[self.module.__name__]
-        assert not left, f"{self.page.name} leaves tasks running: {left}"
+    Python knows the module by name, as whoever resolves annotations or unpickles expects. A traceback points at the
+    lines of the page. At the end no task may be left.
+    """
+    module = ModuleType("documented_" + re.sub(r"\W", "_", page.stem))
+    with asyncio.Runner() as runner, pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, module.__name__, module)
+
+        def run(block: Block) -> None:
+            tree = ast.increment_lineno(ast.parse(block.text), block.line)
+            code: CodeType = compile(tree, str(page), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+            waiting: object = eval(code, vars(module))  # noqa: S307  - the text is this repository's own
+            if inspect.iscoroutine(waiting):
+                runner.run(waiting)
+
+        yield run
+        assert asyncio.all_tasks(runner.get_loop()) == set()
 
 
 @pages
@@ -80,17 +88,14 @@ def test_blocks_run(
 ) -> None:
     """What the page shows is a program that works, and prints what the page says."""
     monkeypatch.chdir(tmp_path)
-    program = Program(page)
-    for block in blocks(page):
-        if block.mark == "prints":
-            assert capsys.readouterr().out == block.text
-        elif block.kind == "python":
-            if block.mark != "continues":
-                program.close()
-                program = Program(page)
-            capsys.readouterr()
-            program.run(block)
-    program.close()
+    for together in programs(page):
+        with program(page) as run:
+            for block in together:
+                if block.kind == "python":
+                    capsys.readouterr()
+                    run(block)
+                elif block.mark == "prints":
+                    assert capsys.readouterr().out == block.text
 
 
 @pages
