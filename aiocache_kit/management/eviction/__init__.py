@@ -6,6 +6,7 @@ Rule 1: `policy.py` says what a policy is and in which order the table calls it;
 from random import Random
 
 from aiocache_kit.errors import ConfigError
+from aiocache_kit.management.eviction.adaptive import Adaptive
 from aiocache_kit.management.eviction.fifo import Fifo
 from aiocache_kit.management.eviction.gdsf import Gdsf
 from aiocache_kit.management.eviction.lfu import Lfu
@@ -15,7 +16,7 @@ from aiocache_kit.management.eviction.random_choice import RandomChoice
 from aiocache_kit.management.eviction.sieve import Sieve
 
 POLICIES: dict[str, type[EvictionPolicy]] = {
-    policy.name: policy for policy in (Lru, Lfu, Fifo, RandomChoice, Sieve, Gdsf)
+    policy.name: policy for policy in (Lru, Lfu, Fifo, RandomChoice, Sieve, Gdsf, Adaptive)
 }
 """Each policy under its word in a configuration."""
 

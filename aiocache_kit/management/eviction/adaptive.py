@@ -1,0 +1,275 @@
+"""The default: three queues of which the small one finds its own size, and newcomers that must prove a shorter reuse.
+
+Its own composition. The queues and the counter are those of J. Yang, Y. Zhang, Z. Qiu, Y. Yue, K. V. Rashmi, "FIFO
+queues are all you need for cache eviction", ACM SOSP 2023. The size of the small queue moves by marginal gains as in
+N. Megiddo, D. S. Modha, "ARC: A Self-Tuning, Low Overhead Replacement Cache", USENIX FAST 2003. The reuse test is that of
+S. Jiang, X. Zhang, "LIRS: An Efficient Low Inter-reference Recency Set Replacement Policy", ACM SIGMETRICS 2002.
+
+Small queue S, main queue M (a clock), ghost G (keys only), f = `Columns.hits` (0 to 3). Time is counted in misses.
+
+Rule 1: a hit raises f and does nothing else. An entry out of time counts as f = 0.
+Rule 2: until something had to leave for the first time, S takes 5 % of the capacity and the rest goes straight to M.
+Rule 3: a key not in G enters S.
+Rule 4: a key in G that left S fewer evictions of S ago than 5 % of the entries makes the target of S one entry larger;
+one that left M that recently makes it one smaller. The target stays within 1 % and 90 %, a whole number: with a fraction
+S and M would evict each other's keys in turn. With weights, M's target stays 1 % below the rest for the same reason.
+Rule 5: a key in G enters M if M is below its target. Else the clock is asked for its first entry with f = 0, within 8
+entries: if that has been idle for longer than the newcomer's reuse took, it goes and the newcomer enters M; if not, the
+newcomer enters S. So of a loop larger than the cache a part stays, and a scan drives out nothing that is in use.
+Rule 6: to make room, the back of S while S has reached its target: f of 2 or 3 moves to M, else it goes. Otherwise the
+back of M: with f above 0 it turns round to the front with f - 1, at most 16 times; then it goes.
+Rule 7: so no call looks at more than 41 entries, and no list is ever walked.
+Rule 8: the newest stands outside the queues until another is the newest, so it cannot be met at a back.
+"""
+
+from array import array
+from math import inf
+from random import Random
+from typing import ClassVar, Final, final
+
+from aiocache_kit.management.eviction.ghost import FIELD, MAIN_BIT, NUMBER_BITS, UNKNOWN, Ghost
+from aiocache_kit.management.eviction.policy import NIL, Columns, EvictionPolicy, SlotList
+
+SMALL: Final = 1
+MAIN: Final = 2
+
+SHARE: Final = 20
+"""S starts with one part in so many; a ghost is recent if it left within as many evictions."""
+
+LOOKS: Final = 8
+"""Entries at the back of M that the reuse test may look at."""
+
+TURNS: Final = 16
+"""Entries that may move to M, and that may turn round in M, before one goes regardless."""
+
+
+@final
+class Adaptive(EvictionPolicy):
+    """Evicts from the small or the main queue, whichever has had more than the misses say it should. 37 bytes an entry."""
+
+    name: ClassVar[str] = "adaptive"
+    ceiling: ClassVar[int] = 3
+
+    __slots__ = (
+        "ghost",
+        "left_main",
+        "left_small",
+        "limit",
+        "main",
+        "main_weight",
+        "misses",
+        "reuse",
+        "small",
+        "small_weight",
+        "stamps",
+        "target",
+        "where",
+    )
+
+    def __init__(self, capacity: int, columns: Columns, random: Random | None = None) -> None:
+        """Start empty, with S at 5 %."""
+        super().__init__(capacity, columns, random)
+        before: list[int] = []
+        after: list[int] = []
+        self.small = SlotList(before, after)
+        self.main = SlotList(before, after)
+        self.small_weight = 0
+        self.main_weight = 0
+        self.where = bytearray()
+        """`SMALL`, `MAIN` or 0: where the slot is, or for the newest where it will be."""
+        self.stamps = array("I")
+        """The miss at which the entry was inserted, or last turned round."""
+        self.misses = 0
+        self.left_small = 0
+        self.left_main = 0
+        self.limit = capacity
+        """The weight there is room for: the capacity, or what was held when another bound made the table evict."""
+        self.target = max(1, capacity // SHARE)
+        self.reuse = 0
+        """The misses that the newest's reuse took, while it has yet to pass the test; else 0."""
+        self.ghost: Ghost | None = None
+
+    def add_slot(self) -> None:
+        """Make room in the columns."""
+        self.small.add_slot()
+        self.where.append(0)
+        self.stamps.append(0)
+
+    def insert(self, slot: int) -> None:
+        """Choose the queue by what the ghost knows of the key."""
+        self._link_newest()
+        self.newest = slot
+        self.misses = misses = self.misses + 1 & FIELD
+        self.stamps[slot] = misses
+        self.reuse = 0
+        ghost = self.ghost
+        if ghost is None:
+            self.where[slot] = SMALL if self.small_weight < self.target else MAIN
+            return
+        known = ghost.take(self.columns.keys[slot])
+        if known == UNKNOWN:
+            self.where[slot] = SMALL
+            return
+        self._adapt(known, 1 if self.columns.weights is None else self.columns.weights[slot])
+        slack = 0 if self.columns.weights is None else self.limit // 100
+        if self.main_weight < self.limit - self.target - slack:
+            self.where[slot] = MAIN
+        else:
+            self.where[slot] = SMALL
+            self.reuse = misses - known & FIELD
+
+    def remove(self, slot: int) -> None:
+        """Leave the queue; the ghost is not told, for room was not the reason."""
+        if slot == self.newest:
+            self.newest = NIL
+        else:
+            self._unlink(slot)
+        self.where[slot] = 0
+
+    def rewrite(self, slot: int, old_weight: int) -> None:
+        """Count a hit and keep the place, unless the entry has grown and so may have to be spared."""
+        hits = self.columns.hits
+        if hits[slot] < self.ceiling:
+            hits[slot] += 1
+        self.reuse = 0
+        weights = self.columns.weights
+        if weights is None or slot == self.newest:
+            return
+        growth = weights[slot] - old_weight
+        if self.where[slot] == SMALL:
+            self.small_weight += growth
+        else:
+            self.main_weight += growth
+        if growth > 0:
+            self._link_newest()
+            self._unlink(slot)
+            self.newest = slot
+
+    def evict(self, now: float) -> int:
+        """Take the entry that the rules name."""
+        if self.ghost is None or self.columns.weights is not None:
+            self._take_measure()
+        if self.reuse:
+            victim = self._idlest(now)
+            if victim != NIL:
+                return victim
+        victim = self._from_small(now)
+        if victim == NIL:
+            victim = self._from_main(now)
+        if victim == NIL:
+            victim = self.newest
+            self.newest = NIL
+            self.where[victim] = 0
+        return victim
+
+    def _adapt(self, known: int, step: int) -> None:
+        """Move the target of S if the key left lately."""
+        recent = len(self.where) // SHARE or 1
+        number = known >> NUMBER_BITS & FIELD
+        if known >> MAIN_BIT:
+            if self.left_main - number & FIELD < recent:
+                self.target = max(self.target - step, self.limit // 100, 1)
+        elif self.left_small - number & FIELD < recent:
+            self.target = max(min(self.target + step, self.limit * 9 // 10), 1)
+
+    def _take_measure(self) -> None:
+        """Find out how much there is room for, and set up a ghost for as many entries as there are."""
+        limit = self.small_weight + self.main_weight
+        if self.newest != NIL:
+            limit += 1 if self.columns.weights is None else self.columns.weights[self.newest]
+        self.limit = limit = min(limit, self.capacity)
+        self.target = max(1, min(self.target, limit * 9 // 10))
+        entries = len(self.where)
+        if self.ghost is None:
+            self.target = max(1, limit // SHARE)
+            self.ghost = Ghost(entries)
+        elif entries > 2 * self.ghost.pairs:
+            self.ghost = Ghost(entries)
+
+    def _idlest(self, now: float) -> int:
+        """Let the newest pass the reuse test: give the entry of M that goes for it, `NIL` where it fails."""
+        reuse, self.reuse = self.reuse, 0
+        main, stamps, hits, fresh = self.main, self.stamps, self.columns.hits, self.columns.fresh
+        for _ in range(LOOKS):
+            slot = main.back
+            if slot == NIL:
+                break
+            if not hits[slot] or -inf < fresh[slot] <= now:
+                if self.misses - stamps[slot] & FIELD <= reuse:
+                    break
+                self.where[self.newest] = MAIN
+                return self._leave_main(slot)
+            self._turn(slot)
+        return NIL
+
+    def _from_small(self, now: float) -> int:
+        """Give the entry of S that goes, `NIL` where it is M's turn."""
+        small, hits, fresh = self.small, self.columns.hits, self.columns.fresh
+        for _ in range(TURNS):
+            slot = small.back
+            if slot == NIL or (self.small_weight < self.target and self.main.back != NIL):
+                break
+            self._unlink(slot)
+            if hits[slot] < 2 or -inf < fresh[slot] <= now:
+                self.where[slot] = 0
+                self.left_small = number = self.left_small + 1 & FIELD
+                self._note(slot, 0, number)
+                return slot
+            hits[slot] = 0
+            self.where[slot] = MAIN
+            self._link(slot)
+        return NIL
+
+    def _from_main(self, now: float) -> int:
+        """Give the entry of M that goes, `NIL` where M is empty."""
+        main, hits, fresh = self.main, self.columns.hits, self.columns.fresh
+        if main.back == NIL:
+            return NIL
+        for _ in range(TURNS):
+            slot = main.back
+            if not hits[slot] or -inf < fresh[slot] <= now:
+                break
+            self._turn(slot)
+        return self._leave_main(main.back)
+
+    def _turn(self, slot: int) -> None:
+        """Let the back of M turn round to its front."""
+        self.columns.hits[slot] -= 1
+        self.stamps[slot] = self.misses
+        self.main.remove(slot)
+        self.main.push_front(slot)
+
+    def _leave_main(self, slot: int) -> int:
+        self._unlink(slot)
+        self.where[slot] = 0
+        self.left_main = number = self.left_main + 1 & FIELD
+        self._note(slot, 1, number)
+        return slot
+
+    def _note(self, slot: int, main: int, number: int) -> None:
+        if self.ghost is not None:
+            self.ghost.note(self.columns.keys[slot], main, number, self.stamps[slot])
+
+    def _link_newest(self) -> None:
+        if self.newest != NIL:
+            self._link(self.newest)
+
+    def _link(self, slot: int) -> None:
+        """Put the slot in front of its queue."""
+        weight = 1 if self.columns.weights is None else self.columns.weights[slot]
+        if self.where[slot] == SMALL:
+            self.small_weight += weight
+            self.small.push_front(slot)
+        else:
+            self.main_weight += weight
+            self.main.push_front(slot)
+
+    def _unlink(self, slot: int) -> None:
+        """Take the slot out of its queue."""
+        weight = 1 if self.columns.weights is None else self.columns.weights[slot]
+        if self.where[slot] == SMALL:
+            self.small_weight -= weight
+            self.small.remove(slot)
+        else:
+            self.main_weight -= weight
+            self.main.remove(slot)
