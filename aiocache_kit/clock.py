@@ -1,0 +1,56 @@
+"""Time, the only file that reads it.
+
+Rule 1: no other file of the package imports ``time`` or asks the event loop for the time; it is handed a `Clock`.
+Rule 2: expiry is decided on `monotonic`, which never goes back; `time` is for people and for other processes.
+Rule 3: one operation reads the clock once and passes the reading on, so that nothing expires between two of its lines.
+"""
+
+import asyncio
+import time as _time
+from collections.abc import Callable
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Where the time comes from; `SystemClock` outside tests, `aiocache_kit.testing.FakeClock` within."""
+
+    @property
+    def monotonic(self) -> Callable[[], float]:
+        """Give a function whose readings, in seconds, never decrease; its zero means nothing.
+
+        It is an attribute that holds a function rather than a method, so that hot paths bind it once.
+        """
+        ...
+
+    @property
+    def time(self) -> Callable[[], float]:
+        """Give a function that reads seconds since the epoch (UTC); it may jump when somebody sets the clock."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Return when `seconds` have passed on this clock; at once if they are zero or negative."""
+        ...
+
+
+class SystemClock:
+    """The clock of this machine."""
+
+    __slots__ = ("monotonic", "time")
+
+    def __init__(self) -> None:
+        self.monotonic: Callable[[], float] = _time.monotonic
+        self.time: Callable[[], float] = _time.time
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait on the running event loop."""
+        await asyncio.sleep(max(seconds, 0.0))
+
+    def __repr__(self) -> str:
+        return "SystemClock()"
+
+
+stopwatch: Callable[[], float] = _time.perf_counter
+"""Seconds of the finest timer there is: for durations of a piece of work, such as slices and sampled latencies.
+
+It is real time even where a test turns the `Clock` by hand: a slice is bounded in what it takes from the event loop.
+"""

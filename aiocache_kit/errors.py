@@ -1,0 +1,136 @@
+"""Every error of the package, named by what the caller can do about it.
+
+    CacheError
+    +-- ConfigError (ValueError)             mend the configuration: the field is named
+    +-- InvalidKeyError (ValueError)         pass another key
+    +-- InvalidTTLError (ValueError)         pass another ttl
+    +-- InvalidTagError (ValueError)         pass other tags
+    +-- InvalidArgumentError (ValueError)    pass another argument: it is named
+    +-- NotFoundError (KeyError)             there is no item: load it, or ask with `get`
+    +-- WrongTypeError (TypeError)           what is stored is of another type than this call works on
+    +-- ValueTooLargeError (ValueError)      cache something smaller, or raise the limit
+    +-- SerializationError (ValueError)      the value cannot be written so that it comes back the same
+    +-- ProviderClosedError (RuntimeError)   make a new provider
+    +-- RecursiveLoadError (RuntimeError)    a loader waits for itself: load another key
+    +-- LockError (RuntimeError)
+    |   +-- LockTimeoutError (TimeoutError)  somebody else holds the lock: try later
+    |   +-- LockLostError                    the lease ran out before its holder was done
+    +-- StorageError (OSError)               the place where items are kept failed
+    |   +-- StorageUnavailableError          try again later
+    +-- UnsupportedError (RuntimeError)      this storage cannot do it: choose another one
+    +-- MissingDependencyError (ImportError) install the extra that the message names
+
+Rule 1: whatever the package raises by itself is a `CacheError`; what a loader raises passes through unchanged.
+Rule 2: a foreign exception is mapped where it enters, with ``from``; `asyncio.CancelledError` never is.
+Rule 3: no message holds a key, a value or a secret, because messages end up in logs. What a program may want to know is
+an attribute.
+"""
+
+
+class CacheError(Exception):
+    """The root: catch it to catch all errors of the package."""
+
+
+class ConfigError(CacheError, ValueError):
+    """Raised when a field of a configuration is wrong; `field` is its dotted name."""
+
+    def __init__(self, field: str, problem: str) -> None:
+        """Say what is wrong with `field`; `problem` says what was given and what is allowed."""
+        super().__init__(f"{field} {problem}")
+        self.field = field
+
+    def __reduce__(self) -> tuple[type["ConfigError"], tuple[str, str]]:
+        return type(self), (self.field, str(self)[len(self.field) + 1 :])
+
+
+class InvalidKeyError(CacheError, ValueError):
+    """Raised when a key is not a non-empty `str`."""
+
+
+class InvalidTTLError(CacheError, ValueError):
+    """Raised when a ttl is not a positive, finite number of seconds, a `timedelta`, text such as ``"1h30m"`` or None."""
+
+
+class InvalidTagError(CacheError, ValueError):
+    """Raised when a tag is not a non-empty `str`, or an item has too many of them."""
+
+
+class InvalidArgumentError(CacheError, ValueError):
+    """Raised when another argument of a call is wrong; the message names it."""
+
+
+class NotFoundError(CacheError, KeyError):
+    """Raised when there is no live item under a key; `key` is that key."""
+
+    def __init__(self, key: str) -> None:
+        """Say that nothing is stored under `key`."""
+        super().__init__(key)
+        self.key = key
+
+    def __str__(self) -> str:
+        return "nothing is stored under this key, or its time is over"
+
+
+class WrongTypeError(CacheError, TypeError):
+    """Raised when the stored value is not of the type that the call works on, or cannot be read as the type asked for."""
+
+
+class ValueTooLargeError(CacheError, ValueError):
+    """Raised when one value is over what the storage may hold; nothing was stored, and what was there is still there."""
+
+
+class SerializationError(CacheError, ValueError):
+    """Raised when a value cannot be written so that it comes back the same."""
+
+
+class ProviderClosedError(CacheError, RuntimeError):
+    """Raised by every call after `Provider.close`."""
+
+    def __init__(self) -> None:
+        """Say that the provider is closed."""
+        super().__init__("this provider is closed: make a new one")
+
+
+class RecursiveLoadError(CacheError, RuntimeError):
+    """Raised when a loader asks for a key that cannot be there before that loader ends; waiting would never end."""
+
+    def __init__(self) -> None:
+        """Say that the loader waits for itself."""
+        super().__init__("a loader asked for the key it is loading, or for one whose load waits for it")
+
+
+class LockError(CacheError, RuntimeError):
+    """The root of what locks raise."""
+
+
+class LockTimeoutError(LockError, TimeoutError):
+    """Raised when a lock was not free within the time that the caller gave."""
+
+
+class LockLostError(LockError):
+    """Raised when a lease is extended, or its end is reached, and somebody else may hold the lock by now."""
+
+
+class StorageError(CacheError, OSError):
+    """Raised when the place where items are kept failed."""
+
+
+class StorageUnavailableError(StorageError):
+    """Raised when the storage cannot be reached now; the same call may succeed later."""
+
+
+class UnsupportedError(CacheError, RuntimeError):
+    """Raised when the storage cannot do what was asked, instead of doing something weaker."""
+
+
+class MissingDependencyError(CacheError, ImportError):
+    """Raised when an optional package is needed; the message names the extra to install."""
+
+    def __init__(self, package: str, extra: str) -> None:
+        """Say that `package` is missing and that `extra` brings it."""
+        super().__init__(f"{package} is not installed: run pip install 'aiocache-kit[{extra}]'")
+        self.package = package
+        self.extra = extra
+
+    def __reduce__(self) -> tuple[type["MissingDependencyError"], tuple[str, str]]:
+        return type(self), (self.package, self.extra)

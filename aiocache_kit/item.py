@@ -1,0 +1,37 @@
+"""What is stored under a key, with its dates.
+
+Rule: an `Item` is a value that travels: between a provider and its storage, and to users by `Provider.get_item`.
+Nobody changes one; storages keep items in whatever form suits them.
+"""
+
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item(Generic[T_co]):
+    """A stored value and what is known of it. Instants are seconds since the epoch (UTC), durations are seconds."""
+
+    key: str
+    value: T_co = field(repr=False)
+    ttl: float | None = None
+    """How long the item lives from the moment it is written; None: for ever."""
+    expiration: float | None = None
+    """When it stops being fresh; None: never. Storages count from `ttl`, this is for people and other processes."""
+    tags: tuple[str, ...] = ()
+    cost: int | None = None
+    """What it counts against a bound in bytes, where the caller said so; None: the storage estimates."""
+    version: int = 0
+    """Changes with every write and only grows, within one storage; 0: not stored yet."""
+    created_at: float = 0.0
+    stale_until: float | None = None
+    """Until when a value that is no longer fresh is kept as a fall-back; None: as long as `expiration` says."""
+    is_stale: bool = False
+    """Whether it was past its `expiration`, or told to expire, when it was read."""
+
+    def __repr__(self) -> str:
+        """Tell the state, without key and value: a `repr` ends up in logs."""
+        state = "stale" if self.is_stale else "fresh"
+        return f"<Item {state}, ttl={self.ttl}, version={self.version}, {len(self.tags)} tags>"

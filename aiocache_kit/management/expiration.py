@@ -1,0 +1,149 @@
+"""When things end: what a ttl may be, and the buckets that find what has ended.
+
+A ttl becomes a *life*: seconds as a float, infinity for "never". A deadline is an instant on the monotonic clock.
+
+Entries wait in buckets of one second, found by the second in which they end; a heap orders the buckets. So putting an
+entry in, taking it out and finding the next one that has ended are O(1) in the number of entries, and a sweep touches
+only what has ended (the timing-wheel idea of Varghese and Lauck, "Hashed and Hierarchical Timing Wheels", SOSP 1987,
+with a hash of buckets in place of the wheel, so that no far deadline needs a second level).
+
+Rule 1: an entry waits in one bucket, never later than the second of its deadline. A deadline that moves away leaves the
+entry where it is; who finds it there puts it in again. So a hot key that is written over and over costs nothing here.
+Rule 2: nothing here reads a clock.
+"""
+
+import heapq
+import math
+import re
+from array import array
+from datetime import timedelta
+from typing import Final, TypeAlias
+
+from aiocache_kit.errors import InvalidTTLError
+
+from aiocache_kit.management.eviction.policy import NIL
+
+TTL: TypeAlias = float | timedelta | str | None
+"""What a caller may give as a ttl: seconds, a `timedelta`, text such as ``"1h30m"``, or None for "never"."""
+
+_UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
+_TEXT: Final = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|[smhdw]))+")
+_PART: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhdw])")
+_NUMBER: Final = re.compile(r"\d+(?:\.\d+)?")
+_ALLOWED: Final = 'a positive number of seconds, a timedelta, text such as "1h30m", or None for never'
+_NEVER: Final = 2**31 - 1
+
+
+def life_of(ttl: object) -> float:
+    """Give the life in seconds that `ttl` asks for, infinity for None.
+
+    Raises `InvalidTTLError` for anything but a positive, finite number (`bool` is none), a positive `timedelta`, text of
+    numbers with the units ms, s, m, h, d and w (a bare number is seconds), or None.
+    """
+    if ttl is None:
+        return math.inf
+    if isinstance(ttl, bool):
+        life = math.nan
+    elif isinstance(ttl, int | float):
+        life = _as_float(ttl)
+    elif isinstance(ttl, timedelta):
+        life = ttl.total_seconds()
+    elif isinstance(ttl, str):
+        life = _life_of_text(ttl)
+    else:
+        msg = f"ttl must be {_ALLOWED}, not {type(ttl).__name__}"
+        raise InvalidTTLError(msg)
+    if not 0.0 < life < math.inf:
+        msg = f"ttl must be {_ALLOWED}, not {ttl!r}"
+        raise InvalidTTLError(msg)
+    return life
+
+
+def _as_float(number: float) -> float:
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf
+
+
+def _life_of_text(text: str) -> float:
+    compact = "".join(text.split()).lower()
+    if _NUMBER.fullmatch(compact):
+        return float(compact)
+    if not _TEXT.fullmatch(compact):
+        return math.nan
+    return sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(compact))
+
+
+def ttl_of(life: float) -> float | None:
+    """Give the ttl that a life stands for, as `Item.ttl` shows it: None for infinity."""
+    return None if life == math.inf else life
+
+
+class ExpiryBuckets:
+    """Slots, by the second in which they are due."""
+
+    __slots__ = ("_after", "_before", "_due", "_first", "_order")
+
+    def __init__(self) -> None:
+        """Start without slots."""
+        self._first: dict[int, int] = {}
+        """The first slot of each bucket by its second; `NIL` for one that emptied before its second was over."""
+        self._order: list[int] = []
+        """A heap of the seconds in `_first`, each once."""
+        self._due = array("i")
+        """The second of each slot's bucket; `_NEVER`: it is in none."""
+        self._before = array("i")
+        self._after = array("i")
+
+    def add_slot(self) -> None:
+        """Make room for the next slot number."""
+        self._due.append(_NEVER)
+        self._before.append(NIL)
+        self._after.append(NIL)
+
+    def schedule(self, slot: int, deadline: float) -> None:
+        """Let `slot` be found once `deadline` is over; infinity: no need to find it, though it may be."""
+        if deadline == math.inf:
+            return
+        second = min(int(deadline) + 1, _NEVER - 1)
+        due = self._due[slot]
+        if second >= due:
+            return
+        if due != _NEVER:
+            self.remove(slot)
+        head = self._first.get(second)
+        if head is None:
+            heapq.heappush(self._order, second)
+            head = NIL
+        elif head != NIL:
+            self._before[head] = slot
+        self._first[second] = slot
+        self._before[slot] = NIL
+        self._after[slot] = head
+        self._due[slot] = second
+
+    def remove(self, slot: int) -> None:
+        """Take `slot` out; fine where it is in no bucket."""
+        due = self._due[slot]
+        if due == _NEVER:
+            return
+        before, after = self._before[slot], self._after[slot]
+        if after != NIL:
+            self._before[after] = before
+        if before != NIL:
+            self._after[before] = after
+        else:
+            self._first[due] = after
+        self._due[slot] = _NEVER
+
+    def next_due(self, now: float) -> int:
+        """Take one slot out whose second is over and return it; `NIL` where there is none."""
+        order = self._order
+        while order and order[0] <= now:
+            slot = self._first[order[0]]
+            if slot != NIL:
+                self.remove(slot)
+                return slot
+            del self._first[heapq.heappop(order)]
+        return NIL

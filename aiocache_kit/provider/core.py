@@ -1,0 +1,162 @@
+"""What a provider and all of its namespaces share: the storage, and the policies around it.
+
+Rule: a change of a key supersedes the loads of it before it is made, so that none of them stores while the change is on
+its way, and once more after, because a load may have begun meanwhile that still saw the old truth.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TypeVar
+
+from aiocache_kit.clock import Clock
+from aiocache_kit.errors import ProviderClosedError
+from aiocache_kit.item import Item
+from aiocache_kit.management.expiration import ttl_of
+from aiocache_kit.management.single_flight import SingleFlight
+from aiocache_kit.provider.locks import Locks
+from aiocache_kit.provider.maintenance import Maintenance
+from aiocache_kit.provider.tagging import Tagging
+from aiocache_kit.provider.turns import Turns
+from aiocache_kit.storage.base import Condition, Storage, if_version
+from aiocache_kit.storage.tables import TableStorage
+
+T = TypeVar("T")
+
+
+class Core:
+    """A storage with its policies; opened once, closed once."""
+
+    __slots__ = (
+        "_opening",
+        "clock",
+        "closed",
+        "default_life",
+        "flights",
+        "locks",
+        "maintenance",
+        "opened",
+        "storage",
+        "tables",
+        "tagging",
+        "turns",
+    )
+
+    def __init__(self, storage: Storage, default_life: float, cleanup: float, sync: float, clock: Clock) -> None:
+        """Put the parts together; nothing is opened yet."""
+        storage.clock = clock
+        self.storage = storage
+        self.tables = storage if isinstance(storage, TableStorage) else None
+        self.default_life = default_life
+        self.clock = clock
+        self.flights = SingleFlight()
+        self.locks = Locks(clock)
+        self.turns = Turns()
+        self.tagging = Tagging(storage, clock)
+        self.maintenance = Maintenance(storage, self.tagging, clock, cleanup, sync)
+        self.opened = False
+        self.closed = False
+        self._opening: asyncio.Lock | None = None
+
+    async def open(self) -> None:
+        """Open the storage if it is not open yet, and keep the background task running.
+
+        Raises `ProviderClosedError`, and `StorageError` where the storage cannot be opened; the next call tries again.
+        """
+        if self.closed:
+            raise ProviderClosedError
+        if not self.opened:
+            if self._opening is None:
+                self._opening = asyncio.Lock()
+            async with self._opening:
+                if self.closed:
+                    raise ProviderClosedError
+                if not self.opened:
+                    await self.storage.open()
+                    self.opened = True
+            self._opening = None
+        self.maintenance.start()
+
+    async def close(self) -> None:
+        """End the loads, then the background task, then the storage."""
+        if self.closed:
+            return
+        self.closed = True
+        try:
+            await self.flights.close()
+        finally:
+            try:
+                await self.maintenance.stop()
+            finally:
+                if self.opened:
+                    await self.storage.close()
+
+    def check_open(self) -> None:
+        """Raise `ProviderClosedError` after `close`."""
+        if self.closed:
+            raise ProviderClosedError
+
+    def item(self, key: str, value: object, life: float, tags: tuple[str, ...] = (), cost: int | None = None) -> Item[object]:
+        """Make the item to write, stamped for now; key and tags in their stored form."""
+        now = self.clock.time()
+        ttl = ttl_of(life)
+        expiration = None if ttl is None else now + ttl
+        return Item(
+            key=key,
+            value=value,
+            ttl=ttl,
+            expiration=expiration,
+            tags=tags,
+            cost=cost,
+            created_at=self.tagging.stamp(tags, expiration),
+        )
+
+    def live(self, item: Item[object] | None) -> Item[object] | None:
+        """Give `item` back if it is a hit: there, fresh and not invalidated."""
+        return None if item is None or item.is_stale or self.tagging.has_killed(item) else item
+
+    async def read(self, key: str) -> Item[object] | None:
+        """Give the live item under a stored key."""
+        return self.live(await self.storage.read(key))
+
+    async def change(self, key: str, act: Callable[[], Awaitable[T]]) -> T:
+        """Do what changes the item under a stored key for certain, as the rule says."""
+        self.flights.supersede(key)
+        if self.flights.is_storing():
+            await self.flights.stored(key=key)
+        result = await act()
+        self.flights.supersede(key)
+        return result
+
+    async def change_if(self, key: str, condition: Condition, write: Callable[[Condition], Awaitable[bool]]) -> bool:
+        """Do what changes the item if `condition` holds.
+
+        In the process no load can store between the change and the line after it, so that one whose condition failed
+        costs no load its result; elsewhere it may.
+        """
+        await self.bury(key)
+        if self.tables is None:
+            self.flights.supersede(key)
+        if self.flights.is_storing():
+            await self.flights.stored(key=key)
+        done = await write(condition)
+        if done:
+            self.flights.supersede(key)
+        return done
+
+    async def change_many(self, keys: Iterable[str], act: Callable[[], Awaitable[T]]) -> T:
+        """Do what changes the items under stored keys, as the rule says."""
+        for key in keys:
+            self.flights.supersede(key)
+        if self.flights.is_storing():
+            await self.flights.stored()
+        result = await act()
+        for key in keys:
+            self.flights.supersede(key)
+        return result
+
+    async def bury(self, key: str) -> None:
+        """Remove an item that was invalidated, where the storage does not see that, before a condition is put to it."""
+        if self.tagging.must_ask:
+            item = await self.storage.read(key)
+            if item is not None and self.tagging.has_killed(item):
+                await self.storage.remove(key, if_version(item.version))

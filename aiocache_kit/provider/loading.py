@@ -1,0 +1,180 @@
+"""Loaders: what may be one, how it is called, and what it may say about its value.
+
+Rule 1: a loader takes nothing, or one `LoadContext`; only parameters without a default count, so that
+``lambda user_id=user_id: ...`` takes nothing.
+Rule 2: a coroutine function runs on the event loop, any other callable in a thread. One that gives an awaitable (a
+lambda around a coroutine function, say) is awaited on the loop; its code is remembered, and called on the loop from the
+second time on, so that only its first call pays for a thread.
+"""
+
+import asyncio
+import inspect
+import weakref
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from functools import partial
+from types import CodeType, FunctionType, MethodType
+from typing import Final, TypeAlias, TypedDict, TypeVar, cast
+
+from aiocache_kit.errors import InvalidArgumentError
+from aiocache_kit.keys import check_tags
+from aiocache_kit.management.expiration import TTL, life_of
+
+T = TypeVar("T")
+
+
+class LoadContext:
+    """What a loader is told, and what it may decide, about the value it is about to give."""
+
+    __slots__ = ("_life", "_tags", "cacheable", "cost", "key")
+
+    def __init__(self, key: str, life: float, tags: tuple[str, ...], cost: int | None) -> None:
+        """Begin with what the caller of `get_or_set` said."""
+        self.key: Final = key
+        self._life = life
+        self._tags = tags
+        self.cost = cost
+        """What the value counts against a bound in bytes; None: the storage estimates."""
+        self.cacheable = True
+        """Set it to False to hand the value to those who wait and not to store it."""
+
+    @property
+    def ttl(self) -> TTL:
+        """How long the value will live, in seconds, None for ever; set it in any form that a ttl may have."""
+        return None if self._life == float("inf") else self._life
+
+    @ttl.setter
+    def ttl(self, ttl: TTL) -> None:
+        self._life = life_of(ttl)
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """What the value will be tagged with; set it to any collection of `str`."""
+        return self._tags
+
+    @tags.setter
+    def tags(self, tags: Iterable[str]) -> None:
+        self._tags = check_tags(tags)
+
+    @property
+    def life(self) -> float:
+        """The ttl in seconds, infinity for ever."""
+        return self._life
+
+    def __repr__(self) -> str:
+        return f"<LoadContext ttl={self.ttl}, {len(self._tags)} tags, cacheable={self.cacheable}>"
+
+
+class LoadOptions(TypedDict, total=False):
+    """What `Provider.get_or_set` and the decorators take besides key, loader and ttl."""
+
+    tags: Iterable[str]
+    """What the value is tagged with, for `invalidate_tags`."""
+    cost: int | None
+    """What the value counts against a bound in bytes; None: the storage estimates."""
+
+
+Loader: TypeAlias = (
+    Callable[[], Awaitable[T]] | Callable[[LoadContext], Awaitable[T]] | Callable[[], T] | Callable[[LoadContext], T]
+)
+"""A loader of one value."""
+MultiLoader: TypeAlias = Callable[[list[str]], Awaitable[Mapping[str, T]]] | Callable[[list[str]], Mapping[str, T]]
+"""A loader of the values of the keys that it is given; it may leave some out."""
+
+OPTION_NAMES: Final = frozenset(LoadOptions.__annotations__)
+_gives_awaitable: Final["weakref.WeakSet[CodeType]"] = weakref.WeakSet()
+
+
+def check_options(options: dict[str, object]) -> tuple[tuple[str, ...], int | None]:
+    """Return tags and cost from `options`; raise `InvalidArgumentError` or `InvalidTagError`."""
+    for name in options:
+        if name not in OPTION_NAMES:
+            msg = f"there is no option {name!r}: the options of a load are {', '.join(sorted(OPTION_NAMES))} and type"
+            raise InvalidArgumentError(msg)
+    tags = options.get("tags", ())
+    return () if tags == () else check_tags(tags), check_cost(options.get("cost"))
+
+
+def check_cost(cost: object) -> int | None:
+    """Return `cost` where it is None or an `int` from 0 up; raise `InvalidArgumentError` otherwise."""
+    if cost is None:
+        return None
+    if isinstance(cost, bool) or not isinstance(cost, int) or cost < 0:
+        msg = f"cost must be None or an int from 0 up (bytes), not {cost if isinstance(cost, int) else type(cost).__name__}"
+        raise InvalidArgumentError(msg)
+    return cost
+
+
+def check_callable(function: object, name: str) -> None:
+    """Raise `InvalidArgumentError` unless `function` can be called; `name` is that of the argument."""
+    if not callable(function):
+        hint = ": pass the function, without calling it" if inspect.isawaitable(function) else ""
+        msg = f"{name} must be callable, not {type(function).__name__}{hint}"
+        if inspect.iscoroutine(function):
+            function.close()
+        raise InvalidArgumentError(msg)
+
+
+async def call(function: Callable[..., object], *arguments: object) -> object:
+    """Call `function` as rule 2 says and give its result."""
+    code = _code_of(function)
+    if code is not None and (code.co_flags & inspect.CO_COROUTINE or code in _gives_awaitable):
+        result = function(*arguments)
+    elif code is None and inspect.iscoroutinefunction(_callee(function)):
+        result = function(*arguments)
+    else:
+        result = await asyncio.to_thread(_without_stop_iteration, function, arguments)
+        if code is not None and inspect.isawaitable(result):
+            _gives_awaitable.add(code)
+    if inspect.isawaitable(result):
+        return await cast("Awaitable[object]", result)
+    return result
+
+
+def wants_context(function: Callable[..., object]) -> bool:
+    """Whether a loader must be given its `LoadContext`; raise `InvalidArgumentError` where it wants more than that."""
+    if type(function) is FunctionType:
+        required = _required(function, 0)
+    elif type(function) is MethodType and type(function.__func__) is FunctionType:
+        required = _required(function.__func__, 1)
+    else:
+        required = _required_of_any(function)
+    if required > 1:
+        msg = f"a loader takes no argument or one LoadContext, and this one needs {required}: use a lambda or partial"
+        raise InvalidArgumentError(msg)
+    return required == 1
+
+
+def _required(function: FunctionType, bound: int) -> int:
+    return function.__code__.co_argcount - len(function.__defaults__ or ()) - bound
+
+
+def _required_of_any(function: Callable[..., object]) -> int:
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return 0
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return sum(each.kind in positional and each.default is each.empty for each in parameters)
+
+
+def _callee(function: Callable[..., object]) -> object:
+    while isinstance(function, partial):
+        function = function.func
+    if inspect.isroutine(function) or isinstance(function, type):
+        return function
+    return type(function).__call__
+
+
+def _code_of(function: Callable[..., object]) -> CodeType | None:
+    if type(function) is MethodType:
+        function = function.__func__
+    return function.__code__ if type(function) is FunctionType else None
+
+
+def _without_stop_iteration(function: Callable[..., object], arguments: tuple[object, ...]) -> object:
+    """Call `function`; a `StopIteration` cannot cross into a future, so it becomes what a coroutine makes of it."""
+    try:
+        return function(*arguments)
+    except StopIteration as error:
+        msg = "the loader raised StopIteration"
+        raise RuntimeError(msg) from error

@@ -1,0 +1,165 @@
+"""Locks by name within one process: a lease with a token, extended while it is held.
+
+Rule 1: whoever waits is served in the order of asking.
+Rule 2: a lease ends when its ttl is over, whether its holder is done or not, so a holder that hangs keeps nobody out for
+ever. While the holder runs, the lease is extended at half of its ttl; it is lost only if the event loop stood still.
+Rule 3: each lease has a fencing number, larger than that of every lease of the same process before: who writes to
+something outside passes it on, so that a late holder can be refused there (Kleppmann, "How to do distributed locking").
+"""
+
+import asyncio
+import math
+import secrets
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Final
+
+from aiocache_kit.clock import Clock
+from aiocache_kit.errors import LockLostError, LockTimeoutError
+
+
+class Lease:
+    """What the holder of a lock has; given by ``async with provider.lock(key) as lease``."""
+
+    __slots__ = ("expires_at", "fencing", "lost", "token")
+
+    def __init__(self, fencing: int, expires_at: float) -> None:
+        """Hold the lock until `expires_at` on the monotonic clock."""
+        self.token: Final = secrets.token_hex(16)
+        """Proves who holds the lock; nobody can guess it."""
+        self.fencing: Final = fencing
+        """Grows with every lease."""
+        self.expires_at = expires_at
+        self.lost: Final = asyncio.Event()
+        """Set when the lease ended before its holder was done: somebody else may hold the lock."""
+
+    def __repr__(self) -> str:
+        return f"<Lease {self.fencing}, {'lost' if self.lost.is_set() else 'held'}>"
+
+
+class _Lock:
+    __slots__ = ("holder", "waiters")
+
+    def __init__(self) -> None:
+        self.holder: Lease | None = None
+        self.waiters: deque[tuple[asyncio.Future[Lease], float]] = deque()
+        """Who waits, first come first, with the ttl of the lease each one asks for."""
+
+
+class Locks:
+    """The locks of one provider; a lock that nobody holds or waits for takes no room."""
+
+    __slots__ = ("_clock", "_last_fencing", "_locks")
+
+    def __init__(self, clock: Clock) -> None:
+        """Start with no lock held."""
+        self._clock = clock
+        self._locks: dict[str, _Lock] = {}
+        self._last_fencing = 0
+
+    def __len__(self) -> int:
+        return len(self._locks)
+
+    @asynccontextmanager
+    async def hold(self, key: str, ttl: float, timeout: float) -> AsyncIterator[Lease]:
+        """Hold the lock `key` with a lease of `ttl` seconds that is extended meanwhile.
+
+        Raises `LockTimeoutError` when it is not free within `timeout` seconds (infinity: waits for ever), and `LockLostError`
+        at the end when the lease was lost, unless the body raised something itself.
+        """
+        lease = await self.acquire(key, ttl, timeout)
+        keeper = asyncio.create_task(self._keep(key, lease, ttl))  # noqa: TID251  - owned by this block
+        try:
+            yield lease
+        except BaseException:
+            with suppress(LockLostError):
+                self.release(key, lease)
+            raise
+        else:
+            self.release(key, lease)
+        finally:
+            keeper.cancel()
+            await asyncio.wait([keeper])
+
+    async def acquire(self, key: str, ttl: float, timeout: float) -> Lease:
+        """Wait for the lock `key` for at most `timeout` seconds, infinity for ever, and hold it for `ttl` seconds.
+
+        Raises `LockTimeoutError`.
+        """
+        deadline = self._clock.monotonic() + timeout
+        lock = self._locks.setdefault(key, _Lock())
+        waiter: asyncio.Future[Lease] = asyncio.get_running_loop().create_future()
+        place = (waiter, ttl)
+        lock.waiters.append(place)
+        try:
+            self._pass_on(key, lock)
+            while not waiter.done():
+                now = self._clock.monotonic()
+                if now >= deadline:
+                    msg = "the lock is held by somebody else, and the time to wait for it is over"
+                    raise LockTimeoutError(msg)  # noqa: TRY301  - the way out is the same for every reason
+                end = deadline if lock.holder is None else min(deadline, lock.holder.expires_at)
+                await self._wait(waiter, end - now)
+                self._pass_on(key, lock)
+        except BaseException:
+            if place in lock.waiters:
+                lock.waiters.remove(place)
+            elif lock.holder is waiter.result():
+                lock.holder = None
+            self._pass_on(key, lock)
+            raise
+        return waiter.result()
+
+    def extend(self, key: str, lease: Lease, ttl: float) -> None:
+        """Let the lease end `ttl` seconds from now; raise `LockLostError` where it has ended already."""
+        lock = self._locks.get(key)
+        now = self._clock.monotonic()
+        if lock is None or lock.holder is not lease or now >= lease.expires_at:
+            lease.lost.set()
+            msg = "the lease has ended: its ttl was over before it was extended"
+            raise LockLostError(msg)
+        lease.expires_at = now + ttl
+
+    def release(self, key: str, lease: Lease) -> None:
+        """Give the lock back; raise `LockLostError` where the lease has ended: somebody else may have held the lock."""
+        lock = self._locks.get(key)
+        if lock is None or lock.holder is not lease or lease.lost.is_set():
+            lease.lost.set()
+            msg = "the lease ended before its holder was done: somebody else may have held the lock meanwhile"
+            raise LockLostError(msg)
+        lock.holder = None
+        self._pass_on(key, lock)
+
+    async def _wait(self, waiter: "asyncio.Future[Lease]", seconds: float) -> None:
+        """Wait for the lock or for `seconds`, whichever is first."""
+        if seconds == math.inf:
+            await asyncio.wait([waiter])
+            return
+        timer = asyncio.create_task(self._clock.sleep(seconds))  # noqa: TID251  - ends in this call
+        try:
+            await asyncio.wait([waiter, timer], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            timer.cancel()
+
+    async def _keep(self, key: str, lease: Lease, ttl: float) -> None:
+        with suppress(LockLostError):
+            while True:
+                await self._clock.sleep(ttl / 2)
+                self.extend(key, lease, ttl)
+
+    def _pass_on(self, key: str, lock: _Lock) -> None:
+        """Give a lock that is free, or whose lease has ended, to the first who waits."""
+        now = self._clock.monotonic()
+        if lock.holder is not None and now >= lock.holder.expires_at:
+            lock.holder.lost.set()
+            lock.holder = None
+        if lock.holder is not None:
+            return
+        if lock.waiters:
+            waiter, ttl = lock.waiters.popleft()
+            self._last_fencing += 1
+            lock.holder = Lease(self._last_fencing, now + ttl)
+            waiter.set_result(lock.holder)
+        elif self._locks.get(key) is lock:
+            del self._locks[key]

@@ -1,0 +1,625 @@
+"""`Provider`: one interface over many storages, and the rules that are the same on all of them.
+
+It has a storage, which keeps items, and policies, which decide: single-flight, tags, locks, statistics. On a storage of
+tables in this process the commonest calls are answered by closures instead (`hot_path`); what stands here is their
+meaning, and what every other storage gets.
+
+Rule 1: input is checked before anything happens; a call that raises for its input has changed nothing.
+Rule 2: keys, tags and prefixes have their stored form from here downwards, and their own above (`names`).
+"""
+
+import weakref
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
+from functools import partial
+from inspect import isawaitable
+from types import TracebackType
+from typing import Any, Self, TypeVar, Unpack, cast, final, overload
+
+from aiocache_kit.clock import Clock, stopwatch
+from aiocache_kit.errors import InvalidArgumentError, NotFoundError, UnsupportedError
+from aiocache_kit.item import Item
+from aiocache_kit.keys import check_key, namespace_prefix
+from aiocache_kit.management.expiration import TTL, life_of
+from aiocache_kit.management.statistics import Recorder
+from aiocache_kit.provider.core import Core
+from aiocache_kit.provider.hot_path import REPLACED, HotPath, Setting
+from aiocache_kit.provider.loading import (
+    LoadContext,
+    Loader,
+    LoadOptions,
+    MultiLoader,
+    check_callable,
+    check_cost,
+    check_options,
+    wants_context,
+)
+from aiocache_kit.provider.loads import Loads
+from aiocache_kit.provider.locks import Lease
+from aiocache_kit.provider.names import Names
+from aiocache_kit.sentinels import DEFAULT, MISSING, DefaultType
+from aiocache_kit.serializers.typed import convert
+from aiocache_kit.stats import Stats
+from aiocache_kit.storage.base import IF_ABSENT, IF_PRESENT, Condition, Storage, if_version
+
+T = TypeVar("T")
+D = TypeVar("D")
+
+
+@final
+class Provider:
+    """A cache. Made by `new_provider`, or over a storage of one's own; opened by its first use or by ``async with``.
+
+    It belongs to one event loop. Every call raises `ProviderClosedError` after `close`, `InvalidKeyError` for a key that
+    is not a non-empty `str`, and `StorageError` where the storage fails. A ttl is seconds, a `timedelta`, text such as
+    ``"1h30m"`` or None for "never"; left out it is the provider's default; anything else raises `InvalidTTLError`. Tags
+    are non-empty `str`, at most a thousand an item; anything else raises `InvalidTagError`.
+    """
+
+    def __init__(
+        self,
+        storage: Storage,
+        *,
+        default_ttl: TTL = 600,
+        cleanup_interval: float = 1.0,
+        sync_interval: float = 0.0,
+        clock: Clock | None = None,
+    ) -> None:
+        """Use `storage`, which nobody else uses.
+
+        Every `cleanup_interval` seconds the storage frees what is dead, and every `sync_interval` seconds it writes out
+        what would be lost with the process (zero: when the provider is closed, only). `clock` is the storage's own
+        unless it is given; the storage is told to use it then.
+        """
+        used_clock = storage.clock if clock is None else clock
+        self._core = Core(storage, life_of(default_ttl), cleanup_interval, sync_interval, used_clock)
+        self._become(Names(""), Recorder(), root=None)
+
+    def _become(self, names: Names, recorder: Recorder, root: "Provider | None") -> None:
+        self._names = names
+        self._recorder = recorder
+        self._root = root
+        self._loads = Loads(self._core, names, recorder)
+        self._views: weakref.WeakValueDictionary[str, Provider] = weakref.WeakValueDictionary()
+        self._hot: HotPath | None = None
+
+    def __repr__(self) -> str:
+        core = self._core
+        state = "closed" if core.closed else "open" if core.opened else "not opened yet"
+        return f"<Provider over {core.storage.name}, {state}{', a namespace' if self._root else ''}>"
+
+    # --- life --------------------------------------------------------------------------------------------------------
+
+    async def __aenter__(self) -> Self:
+        """Open, and close at the end of the block."""
+        await self._open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close; the block of a namespace leaves the provider that it was made of open."""
+        del kind, error, trace
+        if self._root is None:
+            await self.close()
+
+    async def close(self) -> None:
+        """End all that is under way and let go of everything: no task, file or connection is left.
+
+        Loads under way are cancelled, and who waits for them gets `ProviderClosedError`. Items that must outlive the
+        process are written out. Closing twice is fine; closing a namespace closes the whole provider.
+        """
+        await self._core.close()
+        (self._root or self)._cool()
+
+    async def aclose(self) -> None:
+        """Do the same as `close`."""
+        await self.close()
+
+    async def ping(self) -> float:
+        """Ask the storage for a sign of life and give the seconds it took; `StorageUnavailableError` if none comes."""
+        await self._open()
+        start = stopwatch()
+        await self._core.storage.ping()
+        return stopwatch() - start
+
+    async def stats(self) -> Stats:
+        """Give the counters so far. Those of a namespace are its own; size, items, evictions, expired are the storage's."""
+        await self._open()
+        size = await self._core.storage.size()
+        counters: dict[str, Any] = dict(self._recorder.totals())
+        return Stats(size=size.bytes, items=size.items, evictions=size.evictions, expired=size.expired, **counters)
+
+    def namespace(self, name: str) -> "Provider":
+        """Give a view whose keys and tags never meet those of any other namespace, nor of this provider.
+
+        It shares the storage and counts on its own; what it counts is part of this provider's `stats`. Asking again gives
+        the same view. Raises `InvalidArgumentError` unless `name` is a non-empty `str`.
+        """
+        prefix = namespace_prefix(self._names.prefix, name)
+        view = self._views.get(prefix)
+        if view is None:
+            view = object.__new__(Provider)
+            view._core = self._core
+            recorder = self._recorder.child()
+            view._become(Names(prefix), recorder, self._root or self)
+            weakref.finalize(view, self._recorder.absorb, recorder)
+            self._views[prefix] = view
+            if self._hot is not None and not self._hot.mind_marks:
+                self._hot = None
+                self._warm()
+        return view
+
+    async def _open(self) -> None:
+        await self._core.open()
+        if self._hot is None and self._core.tables is not None:
+            self._warm()
+
+    def _warm(self) -> None:
+        """Put the closures in the place of the methods; only on tables of this process."""
+        core = self._core
+        if core.tables is None:
+            return
+        self._hot = HotPath(
+            Setting(
+                storage=core.tables,
+                recorder=self._recorder,
+                prefix=self._names.prefix,
+                mind_marks=self._root is not None or bool(self._views) or core.tables.is_persistent,
+                default_life=core.default_life,
+                flights=core.flights.flights,
+                check_open=core.check_open,
+                get_or_set=self._load_one,
+                set=self._set_slowly,
+                get_multi=self._get_multi_slowly,
+            )
+        )
+        for name in REPLACED:
+            setattr(self, name, getattr(self._hot, name))
+
+    def _cool(self) -> None:
+        """Take the closures away again, here and in the namespaces."""
+        for view in self._views.values():
+            view._cool()
+        if self._hot is not None:
+            self._hot = None
+            for name in REPLACED:
+                delattr(self, name)
+
+    # --- reading -----------------------------------------------------------------------------------------------------
+
+    @overload
+    async def get(self, key: str) -> Any: ...
+    @overload
+    async def get(self, key: str, default: D, *, type: None = None) -> Any | D: ...
+    @overload
+    async def get(self, key: str, default: None = None, *, type: type[T]) -> T | None: ...
+    @overload
+    async def get(self, key: str, default: D, *, type: type[T]) -> T | D: ...
+    async def get(self, key: str, default: object = None, *, type: Any = None) -> object:
+        """Give the value under `key`, or `default` where none is live.
+
+        ``default=MISSING`` tells a miss from a stored None. With `type` the value is given as that type: a dataclass,
+        TypedDict, NamedTuple, datetime, UUID, enum, msgspec Struct or pydantic model; `WrongTypeError` where it does not
+        fit.
+        """
+        item = await self._read(key)
+        if item is None:
+            return default
+        return item.value if type is None else convert(item.value, type)
+
+    @overload
+    async def get_item(self, key: str) -> Item[Any]: ...
+    @overload
+    async def get_item(self, key: str, *, type: type[T]) -> Item[T]: ...
+    async def get_item(self, key: str, *, type: Any = None) -> Item[Any]:
+        """Give the live item under `key`, with its dates, tags and version; `NotFoundError` where there is none."""
+        item = await self._read(key)
+        if item is None:
+            raise NotFoundError(key)
+        value = item.value if type is None else convert(item.value, type)
+        return replace(item, key=key, value=value, tags=self._names.own_tags(item.tags))
+
+    async def exists(self, key: str) -> bool:
+        """Whether a value is live under `key`. Counts neither as a hit nor as a miss."""
+        full = self._names.key(key)
+        await self._open()
+        return await self._core.read(full) is not None
+
+    @overload
+    async def get_multi(self, keys: Iterable[str]) -> dict[str, Any]: ...
+    @overload
+    async def get_multi(self, keys: Iterable[str], *, type: type[T]) -> dict[str, T]: ...
+    async def get_multi(self, keys: Iterable[str], *, type: Any = None) -> dict[str, Any]:
+        """Give the live values under `keys` by key, in one round trip a node; missing keys are left out."""
+        return await self._get_multi_slowly(keys, type=type)
+
+    async def _get_multi_slowly(self, keys: Iterable[str], *, type: Any = None) -> dict[str, Any]:
+        wanted = self._names.keys(keys)
+        await self._open()
+        items = await self._core.storage.read_multi(wanted)
+        found: dict[str, Any] = {}
+        for full, key in wanted.items():
+            item = self._core.live(items.get(full))
+            if item is not None:
+                found[key] = item.value if type is None else convert(item.value, type)
+        self._recorder.hits += len(found)
+        self._recorder.misses += len(wanted) - len(found)
+        return found
+
+    async def _read(self, key: str) -> Item[object] | None:
+        item = await self._read_timed(key)
+        if item is None:
+            self._recorder.misses += 1
+        return item
+
+    async def _read_timed(self, key: str) -> Item[object] | None:
+        """Read a user's key, counting a hit; a miss is for the caller to count."""
+        full = self._names.key(key)
+        await self._open()
+        start = stopwatch()
+        item = await self._core.read(full)
+        self._recorder.get_time += stopwatch() - start
+        self._recorder.timed_gets += 1
+        self._recorder.hits += item is not None
+        return item
+
+    def lookup(self, key: str) -> object:
+        """Give the value under `key` if that takes no waiting, and count a hit; `MISSING` otherwise, counting nothing.
+
+        For what is built on a provider, such as decorators: `MISSING` means "ask with await", not that nothing is there.
+        """
+        if self._hot is None:
+            return MISSING
+        try:
+            return self._hot.lookup(key)
+        except (TypeError, IndexError):
+            check_key(key)
+            raise
+
+    async def keys(self, prefix: str = "") -> AsyncIterator[str]:
+        """Go over the live keys of this namespace that begin with `prefix`, without ever holding the event loop.
+
+        Each key comes once, in no order; nothing is promised of keys that come or go meanwhile.
+        """
+        start = self._names.start(prefix, may_be_empty=True)
+        await self._open()
+        async for full in self._core.storage.scan(start):
+            key = self._names.own_key(full)
+            if key is None or (self._core.tagging.must_ask and await self._core.read(full) is None):
+                continue
+            yield key
+
+    # --- writing -----------------------------------------------------------------------------------------------------
+
+    async def set(
+        self,
+        key: str,
+        value: object,
+        ttl: TTL | DefaultType = DEFAULT,
+        *,
+        tags: Iterable[str] = (),
+        cost: int | None = None,
+    ) -> None:
+        """Store `value` under `key`, replacing what is there with its ttl, tags and cost.
+
+        `cost` is what the value counts against a bound in bytes, None: as the storage estimates. Raises
+        `ValueTooLargeError` or `SerializationError` where the value cannot be stored; what was there stays then.
+        """
+        await self._set_slowly(key, value, ttl, tags=tags, cost=cost)
+
+    async def _set_slowly(self, key: str, value: object, ttl: Any, *, tags: Any, cost: Any) -> None:  # noqa: ANN401  - checked in `_checked`
+        checked = self._checked(key, ttl, tags, cost)
+        await self._open()
+        core, full = self._core, checked[0]
+        await core.change(full, lambda: core.storage.write(core.item(full, value, *checked[1:])))
+        self._recorder.sets += 1
+
+    async def add(
+        self,
+        key: str,
+        value: object,
+        ttl: TTL | DefaultType = DEFAULT,
+        *,
+        tags: Iterable[str] = (),
+        cost: int | None = None,
+    ) -> bool:
+        """Store `value` if nothing is live under `key`, in one atomic step; say whether it was stored."""
+        return await self._set_if(IF_ABSENT, value, self._checked(key, ttl, tags, cost))
+
+    async def replace(
+        self,
+        key: str,
+        value: object,
+        ttl: TTL | DefaultType = DEFAULT,
+        *,
+        tags: Iterable[str] = (),
+        cost: int | None = None,
+    ) -> bool:
+        """Store `value` if something is live under `key`, in one atomic step; say whether it was stored."""
+        return await self._set_if(IF_PRESENT, value, self._checked(key, ttl, tags, cost))
+
+    async def compare_and_set(
+        self,
+        key: str,
+        value: object,
+        version: int,
+        ttl: TTL | DefaultType = DEFAULT,
+        *,
+        tags: Iterable[str] = (),
+        cost: int | None = None,
+    ) -> bool:
+        """Store `value` if the live item under `key` still has `version` (`Item.version`), in one atomic step.
+
+        Says whether it was stored.
+        """
+        _check_int("version", version)
+        return await self._set_if(if_version(version), value, self._checked(key, ttl, tags, cost))
+
+    async def _set_if(
+        self, condition: Condition, value: object, checked: tuple[str, float, tuple[str, ...], int | None]
+    ) -> bool:
+        await self._open()
+        core, full = self._core, checked[0]
+        done = await core.change_if(
+            full, condition, lambda condition: core.storage.write(core.item(full, value, *checked[1:]), condition)
+        )
+        self._recorder.sets += done
+        return done
+
+    async def update(
+        self,
+        key: str,
+        fn: Callable[[Any], object],
+        ttl: TTL | DefaultType = DEFAULT,
+        *,
+        default: object = MISSING,
+    ) -> Any:  # noqa: ANN401  - whatever `fn` gives
+        """Replace the value under `key` by what `fn` makes of it, atomically, and give the new value.
+
+        `fn` takes the value, or `default` where none is live, and gives the new one; it may be a coroutine function. It
+        runs again if somebody else changed the key meanwhile; callers of one provider take turns, so that this is seldom.
+        Tags and cost stay. Raises `NotFoundError` where nothing is live and `default` was not given, `RecursiveLoadError`
+        when `fn` updates the same key, and what `fn` raises; the item is unchanged then.
+        """
+        check_callable(fn, "fn")
+        full, life = self._names.key(key), self._life(ttl)
+        await self._open()
+        async with self._core.turns.of(full):
+            while True:
+                current = await self._core.read(full)
+                if current is None and default is MISSING:
+                    raise NotFoundError(key)
+                made = fn(default if current is None else current.value)
+                value = await cast("Awaitable[object]", made) if isawaitable(made) else made
+                if await self._set_over(current, full, value, life):
+                    return value
+
+    async def _set_over(self, current: Item[object] | None, full: str, value: object, life: float) -> bool:
+        """Store `value` if nobody has changed the item since it was `current`."""
+        if current is None:
+            return await self._set_if(IF_ABSENT, value, (full, life, (), None))
+        return await self._set_if(if_version(current.version), value, (full, life, current.tags, current.cost))
+
+    async def set_multi(
+        self, mapping: Mapping[str, object], ttl: TTL | DefaultType = DEFAULT, *, tags: Iterable[str] = ()
+    ) -> None:
+        """Store all values of `mapping` under their keys, in one round trip a node. Not atomic as a whole."""
+        if not isinstance(mapping, Mapping):
+            raise InvalidArgumentError(f"mapping must map keys to values, not be {type(mapping).__name__}")
+        life, own_tags = self._life(ttl), self._names.tags(tags)
+        full = self._names.keys(mapping)
+        await self._open()
+        core = self._core
+        await core.change_many(
+            full, lambda: core.storage.write_multi(core.item(each, mapping[key], life, own_tags) for each, key in full.items())
+        )
+        self._recorder.sets += len(full)
+
+    async def touch(self, key: str, ttl: TTL | DefaultType = DEFAULT) -> bool:
+        """Let the live item under `key` live for `ttl` from now; say whether there was one."""
+        full, life = self._names.key(key), self._life(ttl)
+        await self._open()
+        await self._core.bury(full)
+        return await self._core.storage.touch(cast("Item[None]", self._core.item(full, None, life)))
+
+    async def expire(self, key: str) -> bool:
+        """Make the live item under `key` stale at once, keeping it for a source that fails; say whether there was one."""
+        full = self._names.key(key)
+        await self._open()
+        await self._core.bury(full)
+        return await self._core.change(full, partial(self._core.storage.expire, full))
+
+    async def increment(self, key: str, delta: int = 1, *, initial: int = 0, ttl: TTL | DefaultType = DEFAULT) -> int:
+        """Add `delta` to the integer under `key`, atomically, and give the sum.
+
+        Where none is live a counter is born with `initial`, and `ttl` counts from then on; later calls do not move it.
+        Raises `WrongTypeError` where the value is not an `int`.
+        """
+        _check_int("delta", delta)
+        _check_int("initial", initial)
+        full, life = self._names.key(key), self._life(ttl)
+        await self._open()
+        core = self._core
+        await core.bury(full)
+        born = cast("Item[int]", core.item(full, initial, life))
+        total = await core.change(full, lambda: core.storage.increment(born, delta))
+        self._recorder.sets += 1
+        return total
+
+    async def decrement(self, key: str, delta: int = 1, *, initial: int = 0, ttl: TTL | DefaultType = DEFAULT) -> int:
+        """Subtract `delta`; otherwise as `increment`."""
+        _check_int("delta", delta)
+        return await self.increment(key, -delta, initial=initial, ttl=ttl)
+
+    # --- removing ----------------------------------------------------------------------------------------------------
+
+    async def delete(self, key: str) -> bool:
+        """Remove the item under `key`; say whether one was live."""
+        full = self._names.key(key)
+        await self._open()
+        await self._core.bury(full)
+        gone = await self._core.change(full, partial(self._core.storage.remove, full))
+        self._recorder.deletes += gone
+        return gone
+
+    async def delete_multi(self, keys: Iterable[str]) -> int:
+        """Remove the items under `keys`, in one round trip a node, and count those that were live."""
+        full = self._names.keys(keys)
+        await self._open()
+        for each in full if self._core.tagging.must_ask else ():
+            await self._core.bury(each)
+        gone = await self._core.change_many(full, partial(self._core.storage.remove_multi, full))
+        self._recorder.deletes += gone
+        return gone
+
+    @overload
+    async def pop(self, key: str) -> Any: ...
+    @overload
+    async def pop(self, key: str, default: D) -> Any | D: ...
+    async def pop(self, key: str, default: object = None) -> object:
+        """Remove the item under `key` and give its value, atomically; `default` where none was live."""
+        full = self._names.key(key)
+        await self._open()
+        core = self._core
+        while True:
+            item = await core.read(full)
+            if item is None:
+                self._recorder.misses += 1
+                return default
+            if await core.change_if(full, if_version(item.version), partial(core.storage.remove, full)):
+                self._recorder.hits += 1
+                self._recorder.deletes += 1
+                return item.value
+
+    async def invalidate_tags(self, *tags: str) -> None:
+        """Make every item that has one of `tags` a miss from now on. O(1) a tag, whatever number of items it kills."""
+        full = self._names.tags(tags)
+        await self._open()
+        flights = self._core.flights
+        flights.supersede_tags(full)
+        if flights.is_storing():
+            await flights.stored()
+        self._core.tagging.invalidate(full)
+        flights.supersede_tags(full)
+
+    async def invalidate_prefix(self, prefix: str) -> None:
+        """Remove every item of this namespace whose key begins with `prefix`, which is not empty.
+
+        Goes over the keys, in slices; tags are the cheaper way where there are many keys.
+        """
+        await self._clear(self._names.start(prefix, may_be_empty=False))
+
+    async def clear(self) -> None:
+        """Remove every item of this namespace and of those inside of it; on the root that is the whole storage."""
+        await self._clear(self._names.prefix)
+
+    async def _clear(self, start: str) -> None:
+        await self._open()
+        flights = self._core.flights
+        flights.supersede_prefix(start)
+        if flights.is_storing():
+            await flights.stored(start)
+        await self._core.storage.clear(start)
+        flights.supersede_prefix(start)
+
+    # --- loading -----------------------------------------------------------------------------------------------------
+
+    @overload
+    async def get_or_set(
+        self, key: str, loader: Loader[T], ttl: TTL | DefaultType = DEFAULT, **options: Unpack[LoadOptions]
+    ) -> T: ...
+    @overload
+    async def get_or_set(
+        self,
+        key: str,
+        loader: Loader[object],
+        ttl: TTL | DefaultType = DEFAULT,
+        *,
+        type: type[T],
+        **options: Unpack[LoadOptions],
+    ) -> T: ...
+    async def get_or_set(self, key: str, loader: Loader[Any], ttl: TTL | DefaultType = DEFAULT, **options: Any) -> Any:
+        """Give the value under `key`; where none is live, load it, store it and give it.
+
+        `loader` is a coroutine function, or any other callable, which then runs in a thread; it takes nothing or one
+        `LoadContext`. Callers that come while a load is under way share it, on every storage: one load a key. The load is
+        a task of its own with a copy of the first caller's context; a caller that is cancelled leaves the others
+        untouched, and the last one to leave cancels it. What the loader raises reaches all of them, and is not kept.
+
+        A change of the key while it is loaded (`set`, `delete`, `clear` and so on) wins: those who wait get the loaded
+        value, it is not stored, and who comes later starts a load of his own. A value that the storage refuses is given
+        and not stored, and counts as an error. Raises `RecursiveLoadError` when a loader asks for its own key.
+        """
+        item = await self._read_timed(key)
+        if item is not None:
+            return item.value if options.get("type") is None else convert(item.value, options["type"])
+        return await self._load_one(key, loader, ttl, options)
+
+    async def _load_one(self, key: str, loader: Any, ttl: Any, options: dict[str, Any]) -> Any:  # noqa: ANN401  - checked here
+        kind = options.pop("type", None)
+        check_callable(loader, "loader")
+        full, life = self._names.key(key), self._life(ttl)
+        told = wants_context(loader)
+        context = LoadContext(key, life, *check_options(options))
+        await self._open()
+        self._recorder.misses += 1
+        value = await self._loads.one(full, loader, context, told=told)
+        return value if kind is None else convert(value, kind)
+
+    async def get_or_set_multi(
+        self,
+        keys: Iterable[str],
+        load_missing: MultiLoader[T],
+        ttl: TTL | DefaultType = DEFAULT,
+        **options: Unpack[LoadOptions],
+    ) -> dict[str, T]:
+        """Give the values under `keys` by key; those that are missing are loaded by one call of `load_missing`.
+
+        `load_missing` takes the list of the missing keys and gives a mapping of what it found; keys that it leaves out are
+        left out of the answer too, and nothing is remembered of them. Keys whose load is under way already are waited for
+        and not loaded again. Otherwise as `get_or_set`; `cost` is that of each value.
+        """
+        check_callable(load_missing, "load_missing")
+        wanted, life = self._names.keys(keys), self._life(ttl)
+        tags, cost = check_options(cast("dict[str, object]", options))
+        found = await self.get_multi(list(wanted.values()))
+        await self._open()
+        missing = {full: key for full, key in wanted.items() if key not in found}
+        if missing:
+            loaded = await self._loads.many(missing, load_missing, life, self._names.tags(tags), cost)
+            found |= {wanted[full]: value for full, value in loaded.items()}
+        return {key: found[key] for key in wanted.values() if key in found}
+
+    # --- locks -------------------------------------------------------------------------------------------------------
+
+    def lock(self, key: str, ttl: TTL = 30, *, timeout: TTL = None) -> AbstractAsyncContextManager[Lease]:
+        """Hold a lock by that name, among all who use this provider: ``async with provider.lock("report") as lease:``.
+
+        The lease lasts `ttl`, and is extended while the block runs; `lease.lost` is set if it ended all the same, and the
+        block's end then raises `LockLostError`. `timeout` is how long to wait for a lock that somebody else holds, None for
+        ever; `LockTimeoutError` when it is over. Not reentrant. A lock is not an item: it has no part in bounds and stats.
+        """
+        full, life, wait = self._names.key(key), life_of(ttl), life_of(timeout)
+        core = self._core
+        core.check_open()
+        if core.storage.capabilities.shared:
+            raise UnsupportedError("this storage is shared with other processes, and gives no locks that hold among them")
+        return core.locks.hold(full, life, wait)
+
+    # --- checking input ----------------------------------------------------------------------------------------------
+
+    def _life(self, ttl: object) -> float:
+        return self._core.default_life if ttl is DEFAULT else life_of(ttl)
+
+    def _checked(
+        self, key: object, ttl: object, tags: object, cost: object
+    ) -> tuple[str, float, tuple[str, ...], int | None]:
+        """Give the stored key, the life, the stored tags and the cost, or raise for the first that is wrong."""
+        return self._names.key(key), self._life(ttl), self._names.tags(tags), check_cost(cost)
+
+
+def _check_int(name: str, number: object) -> None:
+    if isinstance(number, bool) or not isinstance(number, int):
+        raise InvalidArgumentError(f"{name} must be an int, not {type(number).__name__}")

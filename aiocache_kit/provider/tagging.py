@@ -1,0 +1,68 @@
+"""Tags on a storage that does not heed marks by itself, and on one that does.
+
+A storage inside the process stamps its entries on its own clock and heeds the marks while it reads. For any other one
+the provider stamps each item when it writes it (`Item.created_at`) and looks at the marks itself.
+
+Rule 1: stamps and marks come from one source, and a write after an invalidation is stamped later than its mark.
+Rule 2: a mark is dropped when no item that it kills can be left: after a sweep where the storage sweeps, otherwise when
+the last tagged item written before it has died of age.
+"""
+
+import math
+from collections.abc import Iterable
+
+from aiocache_kit.clock import Clock
+from aiocache_kit.item import Item
+from aiocache_kit.management.invalidation import TagMarks
+from aiocache_kit.storage.base import Storage
+from aiocache_kit.storage.tables import TableStorage
+
+
+class Tagging:
+    """The marks of one storage, shared by all namespaces on it."""
+
+    __slots__ = ("_clock", "_last", "_latest_death", "_tables", "_until", "marks")
+
+    def __init__(self, storage: Storage, clock: Clock) -> None:
+        """Start without marks."""
+        self.marks = TagMarks()
+        self._clock = clock
+        self._tables = storage if isinstance(storage, TableStorage) else None
+        self._last = 0.0
+        self._latest_death = 0.0
+        """When the last tagged item written so far dies of age."""
+        self._until: list[tuple[float, float]] = []
+        """For each invalidation its instant, and until when there may be an item that it kills."""
+        if self._tables is not None:
+            self._tables.heed(self.marks)
+
+    def stamp(self, tags: tuple[str, ...], death: float | None) -> float:
+        """Give the instant of a write of an item with `tags` that dies at `death` (seconds since the epoch, None: never)."""
+        if tags:
+            self._latest_death = max(self._latest_death, math.inf if death is None else death)
+        now = self._clock.time()
+        return now if now > self._last else math.nextafter(self._last, math.inf)
+
+    def invalidate(self, tags: Iterable[str]) -> None:
+        """Kill every item that has one of `tags` and was written before."""
+        if self._tables is not None:
+            self.marks.mark(tags, self._tables.mark())
+            return
+        self._last = max(self._clock.time(), self._last)
+        self.marks.mark(tags, self._last)
+        self._until.append((self._last, self._latest_death))
+
+    def has_killed(self, item: Item[object]) -> bool:
+        """Whether `item`, just read, was invalidated; storages that heed the marks never give such a one."""
+        return self._tables is None and bool(item.tags) and self.marks.killed(item.tags, item.created_at)
+
+    @property
+    def must_ask(self) -> bool:
+        """Whether what the storage takes for live may have been invalidated."""
+        return self._tables is None and bool(self.marks)
+
+    def tidy(self) -> None:
+        """Drop the marks that have nothing left to kill."""
+        now = self._clock.time()
+        while self._until and self._until[0][1] <= now:
+            self.marks.forget(self._until.pop(0)[0])

@@ -1,0 +1,1 @@
+"""Objects to bytes and back, one format a file, and the reading of plain values as the types that callers name."""

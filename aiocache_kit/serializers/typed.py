@@ -1,0 +1,66 @@
+"""Typed reads: a stored value as the type that the caller names.
+
+A value that is of that class already is given as it is. Plain values (dicts, lists, text, numbers), such as json or
+msgpack bring back, become dataclasses, TypedDicts, NamedTuples, datetimes, UUIDs, enums and msgspec Structs by way of
+msgspec, and pydantic models by way of their own validation.
+
+Rule 1: the only file that imports msgspec, and only when something must be converted.
+Rule 2: a conversion validates: what does not fit is `WrongTypeError`, without the value in its text.
+"""
+
+from typing import Any, TypeVar, cast
+
+from aiocache_kit.errors import InvalidArgumentError, MissingDependencyError, WrongTypeError
+
+T = TypeVar("T")
+
+
+def convert(value: object, type: type[T]) -> T:
+    """Give `value` as a `type`.
+
+    Raises `WrongTypeError` where it does not fit, `InvalidArgumentError` where `type` is not a type, and
+    `MissingDependencyError` where msgspec is needed and missing.
+    """
+    if value.__class__ is type:
+        return cast("T", value)
+    validate = getattr(type, "model_validate", None)
+    if callable(validate):
+        return cast("T", _by_pydantic(value, type, validate))
+    try:
+        if not _is_typed_dict(type) and isinstance(value, type):
+            return value
+    except TypeError:
+        pass
+    return _by_msgspec(value, type)
+
+
+def _is_typed_dict(type: object) -> bool:
+    return hasattr(type, "__total__")
+
+
+def _by_pydantic(value: object, type: type, validate: Any) -> object:  # noqa: ANN401  - pydantic is not imported
+    if isinstance(value, type):
+        return value
+    try:
+        return validate(value)
+    except ValueError:
+        # pydantic's own error shows the value, and would be printed with ours as its cause.
+        raise _misfit(value, type) from None
+
+
+def _by_msgspec(value: object, type: type[T]) -> T:
+    try:
+        import msgspec  # noqa: PLC0415  - an extra, and costly to import
+    except ImportError as error:
+        raise MissingDependencyError("msgspec", "typed") from error
+    try:
+        return msgspec.convert(value, type, from_attributes=True)
+    except msgspec.ValidationError as error:
+        raise _misfit(value, type) from error
+    except TypeError as error:
+        raise InvalidArgumentError(f"type must be a type that msgspec can convert to, not {type!r}") from error
+
+
+def _misfit(value: object, type: object) -> WrongTypeError:
+    name = getattr(type, "__name__", None) or str(type)
+    return WrongTypeError(f"the stored value, of type {value.__class__.__name__}, cannot be read as {name}")

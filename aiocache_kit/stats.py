@@ -1,0 +1,81 @@
+"""What a provider has done so far, as a value that no longer changes.
+
+Rule: counters only grow, so the difference of two `Stats` tells what happened in between; `size` and `items` are states
+and keep the newer reading in a difference. Sums are kept rather than means, so that means of a difference are right.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from types import MappingProxyType
+from typing import Final
+
+_STATES: Final = frozenset({"size", "items", "layers"})
+_NO_LAYERS: Final[Mapping[str, "Stats"]] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stats:
+    """Counters since the provider was made. Durations are seconds, `size` is bytes, `hit_rate` is 0 to 1."""
+
+    hits: int = 0
+    """Reads that got a value, stale ones included."""
+    misses: int = 0
+    size: int = 0
+    """Bytes held, as estimated or told by `cost`; 0 where the storage is not bounded in bytes and does not count them."""
+    items: int = 0
+    """Entries held; those that have expired and are not swept yet included."""
+    evictions: int = 0
+    expired: int = 0
+    errors: int = 0
+    loads: int = 0
+    load_failures: int = 0
+    coalesced: int = 0
+    """Callers that got their value from a load that was already under way."""
+    stale_hits: int = 0
+    refreshes: int = 0
+    sets: int = 0
+    deletes: int = 0
+    load_time: float = 0.0
+    """Seconds spent in loaders, those that failed included."""
+    get_time: float = 0.0
+    """Seconds of the reads that were timed; see `timed_gets`."""
+    timed_gets: int = 0
+    """How many reads were timed: a sample, because timing a read from memory would cost as much as the read."""
+    layers: Mapping[str, "Stats"] = field(default=_NO_LAYERS)
+    """The parts of a composite storage by name; empty for others."""
+
+    @property
+    def hit_rate(self) -> float:
+        """The share of reads that got a value, 0 to 1; 0.0 before the first read."""
+        reads = self.hits + self.misses
+        return self.hits / reads if reads else 0.0
+
+    @property
+    def average_load_time(self) -> float:
+        """Mean seconds of a load; 0.0 before the first one."""
+        return self.load_time / self.loads if self.loads else 0.0
+
+    @property
+    def average_get_time(self) -> float:
+        """Mean seconds of a timed read; 0.0 before the first one."""
+        return self.get_time / self.timed_gets if self.timed_gets else 0.0
+
+    def __sub__(self, earlier: "Stats") -> "Stats":
+        """What happened since `earlier`, a reading of the same provider."""
+        changes: dict[str, int | float] = {
+            each.name: getattr(self, each.name) - getattr(earlier, each.name)
+            for each in fields(self)
+            if each.name not in _STATES
+        }
+        layers = {name: now - earlier.layers.get(name, Stats()) for name, now in self.layers.items()}
+        return Stats(size=self.size, items=self.items, layers=MappingProxyType(layers), **changes)  # type: ignore[arg-type]  # each change has its field's type
+
+    def as_dict(self) -> dict[str, object]:
+        """Everything as plain values, the three derived figures included; fit for JSON."""
+        plain: dict[str, object] = {
+            each.name: getattr(self, each.name) for each in fields(self) if each.name != "layers"
+        }
+        for name in ("hit_rate", "average_load_time", "average_get_time"):
+            plain[name] = getattr(self, name)
+        plain["layers"] = {name: layer.as_dict() for name, layer in self.layers.items()}
+        return plain

@@ -1,0 +1,231 @@
+"""What a storage is: the boundary between the rules of a cache and the place where items lie.
+
+A new storage writes five methods: `read`, `write`, `remove`, `clear` and `scan`. Whatever else stands here works by way
+of these, and may be overridden for speed. Every atomic operation of a provider is made of a conditional write or
+removal, so a storage that honours `Condition` has them all.
+
+Rule 1: a storage knows nothing of loaders, of namespaces or of what tags mean; it keeps items by their keys.
+Rule 2: a condition is about items that are *live*: neither past their expiration nor told to expire. A stale item is
+absent to a condition, though `read` still gives it.
+Rule 3: a method may be cancelled at each of its awaits and leaves the item old, new or gone, never half.
+Rule 4: what goes wrong is a `StorageError`; bad input never reaches a storage, the provider has refused it.
+"""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Collection, Iterable
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Final
+
+from aiocache_kit.clock import Clock, SystemClock
+from aiocache_kit.errors import WrongTypeError
+from aiocache_kit.item import Item
+
+
+class _Kind(Enum):
+    ALWAYS = "always"
+    ABSENT = "absent"
+    PRESENT = "present"
+    VERSION = "version"
+    LEASE = "lease"
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """When a write or a removal may happen; checked and done in one atomic step."""
+
+    kind: _Kind
+    version: int = 0
+    lease: str = ""
+
+    Kind = _Kind
+
+    def holds(self, current: Item[object] | None) -> bool:
+        """Decide for the `current` item, None or a stale one meaning that there is none.
+
+        Not for leases: only the storage that gave one knows whether it still holds.
+        """
+        live = current is not None and not current.is_stale
+        match self.kind:
+            case _Kind.ALWAYS:
+                return True
+            case _Kind.ABSENT:
+                return not live
+            case _Kind.PRESENT:
+                return live
+            case _:
+                return live and current is not None and current.version == self.version
+
+
+ALWAYS: Final = Condition(_Kind.ALWAYS)
+IF_ABSENT: Final = Condition(_Kind.ABSENT)
+IF_PRESENT: Final = Condition(_Kind.PRESENT)
+
+
+def if_version(version: int) -> Condition:
+    """Only over the live item with this `Item.version`."""
+    return Condition(_Kind.VERSION, version=version)
+
+
+def if_lease(lease: str) -> Condition:
+    """Only while this lease, which the storage gave, is valid."""
+    return Condition(_Kind.LEASE, lease=lease)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """What a storage can do beyond keeping items; asked once, when a provider is built."""
+
+    stores: bool = True
+    """False: it forgets everything at once, and counters, locks and conditions have nothing to work on."""
+    shared: bool = False
+    """Other processes see the same items."""
+    persistent: bool = False
+    """Items outlive the process."""
+    by_reference: bool = False
+    """What is read is the very object that was written, unless the configuration asks for copies."""
+    leases: bool = False
+    """It gives leases and honours `if_lease`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Size:
+    """What a storage holds, and what it gave up since it was made."""
+
+    items: int = 0
+    bytes: int = 0
+    evictions: int = 0
+    expired: int = 0
+
+
+class Storage(ABC):
+    """Keeps items. One provider uses one storage, from one event loop.
+
+    An item handed to `write` lives for `Item.ttl` seconds from that moment: None for ever, 0 not at all. It is kept as a
+    fall-back beyond that for as long as its `stale_until` lies after its `expiration`. The storage sets `version`; it
+    keeps `created_at` and `tags` as they are given.
+    """
+
+    capabilities: Capabilities = Capabilities()
+    name: str = "custom"
+    """The word for it in statistics and messages."""
+    clock: Clock = SystemClock()
+    """The clock of whoever uses the storage; set it before `open` where that is another one, as in tests."""
+
+    @abstractmethod
+    async def read(self, key: str) -> Item[object] | None:
+        """Give the item under `key`, stale ones included with `is_stale` set, or None once it is dead or was removed.
+
+        Never raises for a missing key. An item that cannot be read back (torn, foreign, undecodable) is None as well.
+        """
+
+    @abstractmethod
+    async def write(self, item: Item[object], condition: Condition = ALWAYS) -> bool:
+        """Store `item` under its key, replacing what is there, if `condition` holds; say whether it was stored.
+
+        Raises `ValueTooLargeError` or `SerializationError` where the value cannot be stored; nothing has changed then.
+        """
+
+    @abstractmethod
+    async def remove(self, key: str, condition: Condition = ALWAYS) -> bool:
+        """Remove the item under `key` if `condition` holds; say whether a live item went away."""
+
+    @abstractmethod
+    async def clear(self, prefix: str = "") -> None:
+        """Remove all items whose key begins with `prefix` ("": all of this storage) that were there at the call.
+
+        Items written meanwhile may stay or go. Works in slices that hold the event loop for about a millisecond.
+        """
+
+    @abstractmethod
+    def scan(self, prefix: str = "") -> AsyncIterator[str]:
+        """Give the keys of live items that begin with `prefix`, each once, in any order.
+
+        No promise is made about keys that come or go meanwhile. Works in slices, as `clear` does.
+        """
+
+    async def open(self) -> None:
+        """Get ready: called once, before any other call. Raises `StorageError` where that is not possible."""
+
+    async def close(self) -> None:
+        """Write out what is not written yet and let go of all that was opened; calling it twice is fine."""
+
+    async def size(self) -> Size:
+        """Count what is held. A storage that cannot know cheaply gives zeros."""
+        return Size()
+
+    async def tidy(self) -> None:
+        """Free the room of what is dead; called now and then in the background. Works in slices."""
+
+    async def sync(self) -> None:
+        """Write out what would be lost with the process; called every `sync_interval` and by `close`."""
+
+    async def ping(self) -> None:
+        """Return once the storage has answered; raise `StorageUnavailableError` if it does not."""
+
+    async def read_multi(self, keys: Collection[str]) -> dict[str, Item[object]]:
+        """Give the items that `read` would give, by key; missing ones are left out."""
+        found = {key: await self.read(key) for key in keys}
+        return {key: item for key, item in found.items() if item is not None}
+
+    async def write_multi(self, items: Iterable[Item[object]]) -> None:
+        """Store each item unconditionally. Not atomic as a whole."""
+        for item in items:
+            await self.write(item)
+
+    async def remove_multi(self, keys: Iterable[str]) -> int:
+        """Remove each key and count the live items that went away."""
+        return sum([await self.remove(key) for key in keys])
+
+    async def increment(self, item: Item[int], delta: int) -> int:
+        """Add `delta` to the live integer under the key of `item` and give the sum, atomically; its ttl stays.
+
+        Where none is live, `item` is stored with `delta` added to its value. Raises `WrongTypeError` where the live value
+        is not an `int`.
+        """
+        while True:
+            current = await self.read(item.key)
+            if current is None or current.is_stale:
+                total = item.value + delta
+                done = await self.write(replace(item, value=total), IF_ABSENT)
+            else:
+                total = whole_number(current.value) + delta
+                kept = replace(current, value=total, ttl=self._time_left(current))
+                done = await self.write(kept, if_version(current.version))
+            if done:
+                return total
+
+    async def touch(self, item: Item[None]) -> bool:
+        """Give the live item under the key of `item` the ttl of `item`; say whether there was one."""
+        while True:
+            current = await self.read(item.key)
+            if current is None or current.is_stale:
+                return False
+            moved = replace(current, ttl=item.ttl, expiration=item.expiration, stale_until=item.stale_until)
+            if await self.write(moved, if_version(current.version)):
+                return True
+
+    async def expire(self, key: str) -> bool:
+        """Make the live item under `key` stale, keeping it as a fall-back until it would have died; say if there was one."""
+        while True:
+            current = await self.read(key)
+            if current is None or current.is_stale:
+                return False
+            death = current.stale_until if current.stale_until is not None else current.expiration
+            ended = replace(
+                current, ttl=0.0, expiration=self.clock.time(), stale_until=math.inf if death is None else death
+            )
+            if await self.write(ended, if_version(current.version)):
+                return True
+
+    def _time_left(self, item: Item[object]) -> float | None:
+        return None if item.expiration is None else max(item.expiration - self.clock.time(), 0.0)
+
+
+def whole_number(value: object) -> int:
+    """Return `value` where a counter can work on it: an `int` that is no `bool`; raise `WrongTypeError` otherwise."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        msg = f"only an int can be incremented, and the stored value is of type {type(value).__name__}"
+        raise WrongTypeError(msg)
+    return value

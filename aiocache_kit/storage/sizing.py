@@ -1,0 +1,59 @@
+"""How many bytes a value counts against a bound in bytes.
+
+An estimate: exact for text, bytes and numbers, and for containers of them up to `MOST_PARTS` parts; beyond that the mean
+of the parts seen stands for the rest, so that one huge value cannot hold the event loop. What several values share
+(interned text, classes, modules) is counted with each of them or not at all; a `cost` given by the caller, or a `sizer`
+in the configuration, knows better.
+"""
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence, Set
+from itertools import chain, islice
+from types import BuiltinFunctionType, FunctionType, ModuleType
+from typing import Final
+
+MOST_PARTS: Final = 1000
+ENTRY_BYTES: Final = 190
+"""What the table itself takes for an entry, key and value apart; measured at a million entries."""
+_ATOMS: Final = (str, bytes, bytearray, memoryview, int, float, complex, bool, type(None))
+_SHARED: Final = (type, ModuleType, FunctionType, BuiltinFunctionType)
+
+
+def size_of_entry(key: str, value: object) -> int:
+    """Estimate the bytes that keeping `value` under `key` takes, the table's own share included."""
+    if value.__class__ is str or value.__class__ is bytes:
+        return ENTRY_BYTES + sys.getsizeof(key) + sys.getsizeof(value)
+    return ENTRY_BYTES + sys.getsizeof(key) + size_of(value)
+
+
+def size_of(value: object) -> int:
+    """Estimate the bytes of `value` and of all that only it is known to hold."""
+    total, seen, left = 0, {id(value)}, [value]
+    counted = 0
+    while left and counted < MOST_PARTS:
+        part = left.pop()
+        counted += 1
+        total += sys.getsizeof(part, 64)
+        if isinstance(part, _ATOMS):
+            continue
+        for inner in islice(_parts(part), MOST_PARTS * 4):
+            if id(inner) not in seen and not isinstance(inner, _SHARED):
+                seen.add(id(inner))
+                left.append(inner)
+    return total + (total // counted) * len(left) if left else total
+
+
+def _parts(value: object) -> Iterable[object]:
+    if isinstance(value, Mapping):
+        return chain.from_iterable(value.items())
+    if isinstance(value, Sequence | Set):
+        return value
+    own: object = getattr(value, "__dict__", None)
+    slots = (name for kind in type(value).__mro__ for name in _slot_names(kind))
+    values = (getattr(value, name) for name in slots if hasattr(value, name))
+    return chain((own,), values) if own is not None else values
+
+
+def _slot_names(kind: type) -> tuple[str, ...]:
+    names: object = kind.__dict__.get("__slots__", ())
+    return (names,) if isinstance(names, str) else tuple(str(name) for name in names)  # type: ignore[attr-defined]  # slots are text or a collection of it

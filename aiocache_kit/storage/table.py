@@ -1,0 +1,441 @@
+"""One shard of an in-process storage: entries in columns, with their eviction policy and their expiry buckets.
+
+An entry is a *slot*, a place in lists that run in step: no object an entry. So an entry costs less than 200 bytes, the
+garbage collector finds nothing to walk that grows with the entries, and a scan may stop and go on at any slot, because
+an entry stays in its slot as long as it is held.
+
+Rule 1: everything here is plain `def` and done when it returns. Who needs several steps with awaits between them that
+no other writer may come between holds `Table.exclusive`; writers look at `busy` first and wait then.
+Rule 2: `fresh` decides a plain hit by one comparison. An entry that needs a second look (it has tags, or was told to
+expire) has minus infinity there, and the truth in its `Extra`.
+Rule 3: stamps are instants of writing on the monotonic clock, made strictly increasing within the table; they serve as
+versions, and tell what was written before an invalidation.
+Rule 4: a bound holds when a call returns. The newest entry is not the one that makes room for itself.
+"""
+
+import asyncio
+import math
+import struct
+from array import array
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from aiocache_kit.clock import Clock
+from aiocache_kit.errors import ValueTooLargeError
+from aiocache_kit.item import Item
+from aiocache_kit.management.eviction.policy import NIL, Columns, EvictionPolicy
+from aiocache_kit.management.expiration import ExpiryBuckets, ttl_of
+from aiocache_kit.management.invalidation import TagMarks
+from aiocache_kit.sentinels import MISSING
+
+from aiocache_kit.storage.base import Condition, whole_number
+
+ASK: Final = -math.inf
+"""In `fresh`: this entry needs a second look."""
+_FREED_AT_ONCE: Final = 200
+
+
+class Extra:
+    """What only some entries have."""
+
+    __slots__ = ("cost", "dead_at", "fresh_until", "tags")
+
+    def __init__(self, tags: tuple[str, ...], cost: int | None, fresh_until: float, dead_at: float) -> None:
+        self.tags = tags
+        self.cost = cost
+        self.fresh_until = fresh_until
+        self.dead_at = dead_at
+
+
+def version_of(stamp: float) -> int:
+    """Give a stamp as a whole number: its 64 bits, which for positive doubles grow as the doubles do (IEEE 754)."""
+    (bits,) = struct.unpack("<q", struct.pack("<d", stamp))
+    return int(bits)
+
+
+class Table:
+    """Entries of one shard. The attributes are for the hot path, which reads and writes them in place."""
+
+    __slots__ = (
+        "_clock",
+        "_expiry",
+        "_free",
+        "_killed",
+        "_lock",
+        "_make_policy",
+        "_max_bytes",
+        "_max_entries",
+        "_policy",
+        "_sizer",
+        "busy",
+        "bytes",
+        "ceiling",
+        "columns",
+        "evictions",
+        "expired",
+        "extras",
+        "fresh",
+        "hits",
+        "index",
+        "last",
+        "lives",
+        "stamps",
+        "touch",
+        "values",
+        "weights",
+    )
+
+    def __init__(
+        self,
+        *,
+        make: Callable[[Columns], EvictionPolicy],
+        max_entries: int | None,
+        max_bytes: int | None,
+        sizer: Callable[[str, object], int],
+        clock: Clock,
+    ) -> None:
+        """Start empty; None is no bound of that kind. `make` makes the eviction policy over the columns it is given."""
+        self._clock = clock
+        self._sizer = sizer
+        self._max_entries = math.inf if max_entries is None else max_entries
+        self._max_bytes = max_bytes
+        self._killed = TagMarks().killed
+        self._lock = asyncio.Lock()
+        self.busy = False
+        """Whether somebody holds `exclusive`: writers must wait."""
+        self.evictions = 0
+        self.expired = 0
+        self.last = 0.0
+        """The newest stamp given."""
+        self._make_policy = make
+        self._start()
+
+    def _start(self) -> None:
+        columns = Columns(weighted=self._max_bytes is not None)
+        self._policy = self._make_policy(columns)
+        self._expiry = ExpiryBuckets()
+        self._free: list[int] = []
+        self.columns = columns
+        self.fresh = columns.fresh
+        self.hits = columns.hits
+        self.weights = columns.weights
+        self.ceiling = self._policy.ceiling
+        self.touch = self._policy.touch if self._policy.touches else None
+        self.index: dict[str, int] = {}
+        self.values: list[object] = []
+        self.lives = array("d")
+        """The ttl of each entry in seconds, infinity for none."""
+        self.stamps = array("d")
+        self.extras: dict[int, Extra] = {}
+        self.bytes = 0
+
+    def heed(self, marks: TagMarks) -> None:
+        """Ask `marks` from now on whether an entry with tags is still true."""
+        self._killed = marks.killed
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    # --- reading -----------------------------------------------------------------------------------------------------
+
+    def lookup(self, key: str, now: float) -> object:
+        """Give the live value under `key` and record the hit for the policy; `MISSING` where there is none."""
+        slot = self.index.get(key)
+        if slot is None or not (now < self.fresh[slot] or self.is_live(slot, now)):
+            return MISSING
+        self.record_hit(slot)
+        return self.values[slot]
+
+    def record_hit(self, slot: int) -> None:
+        """Let the policy know that the entry was of use."""
+        if self.touch is not None:
+            self.touch(slot)
+        elif self.hits[slot] < self.ceiling:
+            self.hits[slot] += 1
+
+    def is_live(self, slot: int, now: float) -> bool:
+        """Whether the entry is a hit at `now`: the second look that `fresh` may ask for."""
+        until = self.fresh[slot]
+        if until != ASK:
+            return now < until
+        extra = self.extras[slot]
+        return now < extra.fresh_until and not (extra.tags and self._killed(extra.tags, self.stamps[slot]))
+
+    def live_slot(self, key: str, now: float) -> int:
+        """Give the slot of the live entry under `key`, `NIL` where there is none."""
+        slot = self.index.get(key, NIL)
+        return slot if slot != NIL and self.is_live(slot, now) else NIL
+
+    def item(self, key: str, now: float) -> Item[object] | None:
+        """Give the entry under `key` as an item, a stale one included; None once it is dead, killed or not there."""
+        slot = self.index.get(key, NIL)
+        if slot == NIL:
+            return None
+        extra = self.extras.get(slot)
+        if extra is not None and extra.tags and self._killed(extra.tags, self.stamps[slot]):
+            return None
+        fresh_until, dead_at = self._ends(slot)
+        if now >= dead_at:
+            return None
+        to_date = self._clock.time() - now
+        return Item(
+            key=key,
+            value=self.values[slot],
+            ttl=ttl_of(self.lives[slot]),
+            expiration=None if fresh_until == math.inf else fresh_until + to_date,
+            tags=() if extra is None else extra.tags,
+            cost=None if extra is None else extra.cost,
+            version=version_of(self.stamps[slot]),
+            created_at=self.stamps[slot] + to_date,
+            stale_until=None if dead_at <= fresh_until else dead_at + to_date,
+            is_stale=now >= fresh_until,
+        )
+
+    def _ends(self, slot: int) -> tuple[float, float]:
+        extra = self.extras.get(slot)
+        if extra is None:
+            return self.fresh[slot], self.fresh[slot]
+        return extra.fresh_until, extra.dead_at
+
+    # --- writing -----------------------------------------------------------------------------------------------------
+
+    def allows(self, condition: Condition, key: str, now: float) -> bool:
+        """Decide a condition, leases excepted, for the live entry under `key`."""
+        slot = self.live_slot(key, now)
+        match condition.kind:
+            case Condition.Kind.ALWAYS:
+                return True
+            case Condition.Kind.ABSENT:
+                return slot == NIL
+            case Condition.Kind.PRESENT:
+                return slot != NIL
+            case _:
+                return slot != NIL and version_of(self.stamps[slot]) == condition.version
+
+    def put(
+        self,
+        key: str,
+        value: object,
+        life: float,
+        now: float,
+        *,
+        stale_for: float = 0.0,
+        tags: tuple[str, ...] = (),
+        cost: int | None = None,
+    ) -> None:
+        """Store the value for `life` seconds from `now`, replacing what is there, and make room for it.
+
+        Raises `ValueTooLargeError` where it is larger than this table may become; nothing has changed then.
+        """
+        weight = self._weigh(key, value, cost)
+        slot = self.index.get(key)
+        if slot is None:
+            slot = self._place(key, weight)
+            self._settle(slot, value, life, now, stale_for, tags, cost)
+            self._policy.insert(slot)
+        else:
+            old = 1
+            if self.weights is not None:
+                old = self.weights[slot]
+                self.weights[slot] = weight
+                self.bytes += weight - old
+            self._settle(slot, value, life, now, stale_for, tags, cost)
+            self._policy.rewrite(slot, old)
+        self._make_room(now)
+
+    def _weigh(self, key: str, value: object, cost: int | None) -> int:
+        if self._max_bytes is None:
+            return 1
+        weight = self._sizer(key, value) if cost is None else cost
+        if weight > self._max_bytes:
+            msg = f"the value counts {weight} bytes, and this storage takes at most {self._max_bytes} in one place"
+            raise ValueTooLargeError(msg)
+        return weight
+
+    def _place(self, key: str, weight: int) -> int:
+        if self._free:
+            slot = self._free.pop()
+            self.columns.keys[slot] = key
+            self.hits[slot] = 0
+            if self.weights is not None:
+                self.weights[slot] = weight
+        else:
+            slot = len(self.values)
+            self.columns.keys.append(key)
+            self.hits.append(0)
+            self.fresh.append(0.0)
+            if self.weights is not None:
+                self.weights.append(weight)
+            self.values.append(None)
+            self.lives.append(0.0)
+            self.stamps.append(0.0)
+            self._policy.add_slot()
+            self._expiry.add_slot()
+        self.index[key] = slot
+        if self.weights is not None:
+            self.bytes += weight
+        return slot
+
+    def _settle(
+        self,
+        slot: int,
+        value: object,
+        life: float,
+        now: float,
+        stale_for: float,
+        tags: tuple[str, ...],
+        cost: int | None,
+    ) -> None:
+        """Fill the entry's columns; the stamp is new, so whoever remembers the old version will notice."""
+        self.values[slot] = value
+        self.lives[slot] = life
+        self.stamps[slot] = self.stamp(now)
+        until = now + life
+        if tags or cost is not None or stale_for > 0.0:
+            self.extras[slot] = Extra(tags, cost, until, until + stale_for)
+        elif self.extras:
+            self.extras.pop(slot, None)
+        self.fresh[slot] = ASK if tags or life <= 0.0 else until
+        self._expiry.schedule(slot, until + stale_for)
+
+    def stamp(self, now: float) -> float:
+        """Give the instant of a write at `now`, later than that of every write before."""
+        if now <= self.last:
+            now = math.nextafter(self.last, math.inf)
+        self.last = now
+        return now
+
+    def _make_room(self, now: float) -> None:
+        full = math.inf if self._max_bytes is None else self._max_bytes
+        while len(self.index) > self._max_entries or self.bytes > full:
+            slot = self._policy.evict(now)
+            if now < self._ends(slot)[0]:
+                self.evictions += 1
+            else:
+                self.expired += 1
+            self._release(slot)
+
+    def _release(self, slot: int) -> None:
+        del self.index[self.columns.keys[slot]]
+        self._expiry.remove(slot)
+        if self.weights is not None:
+            self.bytes -= self.weights[slot]
+        if self.extras:
+            self.extras.pop(slot, None)
+        self.values[slot] = None
+        self.columns.keys[slot] = ""
+        self._free.append(slot)
+
+    def drop(self, key: str, now: float) -> bool:
+        """Remove the entry under `key`; say whether it was live."""
+        slot = self.index.get(key, NIL)
+        if slot == NIL:
+            return False
+        live = self.is_live(slot, now)
+        self._policy.remove(slot)
+        self._release(slot)
+        return live
+
+    def increment(self, key: str, delta: int, now: float) -> int | None:
+        """Add to the live integer under `key` and give the sum; None where none is live. Raises `WrongTypeError`."""
+        slot = self.live_slot(key, now)
+        if slot == NIL:
+            return None
+        total = whole_number(self.values[slot]) + delta
+        self.values[slot] = total
+        self.stamps[slot] = self.stamp(now)
+        self.record_hit(slot)
+        return total
+
+    def touch_entry(self, key: str, life: float, stale_for: float, now: float) -> bool:
+        """Let the live entry under `key` live for `life` seconds from `now`; say whether there was one."""
+        slot = self.live_slot(key, now)
+        if slot == NIL:
+            return False
+        self.set_end(slot, life, now, stale_for)
+        return True
+
+    def set_end(self, slot: int, life: float, now: float, stale_for: float = 0.0) -> None:
+        """Give the entry another end; what it holds, and its version, stay."""
+        until = now + life
+        extra = self.extras.get(slot)
+        if extra is None and stale_for > 0.0:
+            extra = self.extras[slot] = Extra((), None, until, until)
+        if extra is not None:
+            extra.fresh_until = until
+            extra.dead_at = until + stale_for
+        self.lives[slot] = life
+        self.fresh[slot] = ASK if extra is not None and extra.tags else until
+        self._expiry.schedule(slot, until + stale_for)
+
+    def expire_entry(self, key: str, now: float) -> bool:
+        """Make the live entry under `key` stale, to be kept until it would have died; say whether there was one."""
+        slot = self.live_slot(key, now)
+        if slot == NIL:
+            return False
+        _, dead_at = self._ends(slot)
+        extra = self.extras.get(slot)
+        if extra is None:
+            self.extras[slot] = Extra((), None, now, dead_at)
+        else:
+            extra.fresh_until = now
+        self.fresh[slot] = ASK
+        return True
+
+    # --- many entries, in slices -------------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def exclusive(self) -> AsyncIterator[None]:
+        """Keep other writers out over awaits; who wants to write waits for its turn. Reading goes on."""
+        async with self._lock:
+            self.busy = True
+            try:
+                yield
+            finally:
+                self.busy = False
+
+    async def turn(self) -> None:
+        """Wait until nobody holds `exclusive`; what follows up to the next await is then alone with the table."""
+        while self.busy:
+            async with self._lock:
+                pass
+
+    def sweep_one(self, now: float) -> bool:
+        """Free one entry whose time is over; say whether there may be more."""
+        slot = self._expiry.next_due(now)
+        if slot == NIL:
+            return False
+        _, dead_at = self._ends(slot)
+        if now < dead_at:
+            self._expiry.schedule(slot, dead_at)
+        else:
+            self.expired += 1
+            self._policy.remove(slot)
+            self._release(slot)
+        return True
+
+    def slots(self) -> int:
+        """How many slots there are, held or free: the end of a scan."""
+        return len(self.values)
+
+    def reap(self, slot: int, now: float) -> None:
+        """Free the entry at `slot` if an invalidation of its tags has made it untrue."""
+        extra = self.extras.get(slot)
+        if extra is not None and extra.tags and self._killed(extra.tags, self.stamps[slot]):
+            self.drop(self.columns.keys[slot], now)
+
+    def start_again(self) -> Iterator[None]:
+        """Be empty at once; the iterator frees what was held, a little at each step, and may be run at any later time."""
+        remains = _free_slowly(self.index, self.values)
+        self._start()
+        return remains
+
+
+def _free_slowly(index: dict[str, int], values: list[object]) -> Iterator[None]:
+    """Let go of columns in steps of some ten microseconds: a dict of a million entries takes 40 ms at once."""
+    while values:
+        del values[-_FREED_AT_ONCE:]
+        for _ in range(min(_FREED_AT_ONCE, len(index))):
+            index.popitem()
+        yield

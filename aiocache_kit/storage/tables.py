@@ -1,0 +1,326 @@
+"""A storage inside the process: one or more tables, chosen by the hash of the key.
+
+Rule 1: what does not wait is done by the table in one step; an asyncio lock is waited for only where somebody holds it
+over awaits (`Table.exclusive`), and reading never waits.
+Rule 2: whatever touches many entries works in slices, by slot number, so that it may stop anywhere.
+"""
+
+import asyncio
+import math
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Final
+
+from aiocache_kit.clock import Clock
+from aiocache_kit.errors import UnsupportedError
+from aiocache_kit.item import Item
+from aiocache_kit.management.invalidation import TagMarks
+from aiocache_kit.sentinels import MISSING
+
+from aiocache_kit.storage.base import ALWAYS, Capabilities, Condition, Size, Storage
+from aiocache_kit.storage.isolation import own_copy
+from aiocache_kit.storage.pace import Pace
+from aiocache_kit.storage.snapshot import Snapshot
+from aiocache_kit.storage.table import Table
+
+_STEP: Final = 64
+"""Slots looked at between two looks at the watch."""
+
+
+class TableStorage(Storage):
+    """Keeps items in memory, by reference or as copies; see `memory_storage` and `lru_storage`."""
+
+    capabilities = Capabilities(by_reference=True)
+
+    def __init__(
+        self,
+        tables: Sequence[Table],
+        *,
+        name: str,
+        clock: Clock,
+        hash_func: Callable[[str], int] = hash,
+        copies: bool = False,
+        snapshot: Snapshot | None = None,
+    ) -> None:
+        """Use `tables`, a power of two of them; `hash_func` chooses among them.
+
+        With `copies`, values go in and come out as deep copies. A `snapshot` is loaded by `open` and written by `sync`
+        and `close`.
+        """
+        self.tables = tuple(tables)
+        self.mask = len(tables) - 1
+        self.hash_func = hash_func
+        self.name = name
+        self.clock = clock
+        self.copies = copies
+        self._snapshot = snapshot
+        self._remains: list[Iterator[None]] = []
+        self._marks: TagMarks = TagMarks()
+        if copies:
+            self.capabilities = Capabilities(by_reference=False)
+
+    @property
+    def is_persistent(self) -> bool:
+        """Whether items of an earlier process may be here."""
+        return self._snapshot is not None
+
+    def __repr__(self) -> str:
+        return f"<TableStorage {self.name}, {len(self.tables)} tables, {sum(map(len, self.tables))} entries>"
+
+    # --- inside the process ------------------------------------------------------------------------------------------
+
+    def table_of(self, key: str) -> Table:
+        """Give the table that holds `key`."""
+        return self.tables[self.hash_func(key) & self.mask]
+
+    def lookup(self, key: str, now: float) -> object:
+        """Give the live value under `key` at the instant `now` of the clock, or `MISSING`; never waits."""
+        value = self.table_of(key).lookup(key, now)
+        return own_copy(value) if self.copies and value is not MISSING else value
+
+    def may_put(self, keys: Iterable[str]) -> bool:
+        """Whether `put` may be called for `keys` now: nobody holds their tables over awaits."""
+        return not any(self.table_of(key).busy for key in keys)
+
+    def put(self, key: str, value: object, life: float, tags: tuple[str, ...], cost: int | None) -> None:
+        """Store the value for `life` seconds, without waiting; see `may_put`."""
+        own = own_copy(value) if self.copies else value
+        self.table_of(key).put(key, own, life, self.clock.monotonic(), tags=tags, cost=cost)
+
+    def mark(self) -> float:
+        """Give an instant after every write so far and before every write to come, in all tables."""
+        instant = max([self.clock.monotonic(), *(table.last for table in self.tables)])
+        for table in self.tables:
+            table.last = instant
+        return instant
+
+    def heed(self, marks: TagMarks) -> None:
+        """Take no item for live, from now on, that was written before one of its tags was invalidated in `marks`."""
+        self._marks = marks
+        for table in self.tables:
+            table.heed(marks)
+
+    # --- the five ----------------------------------------------------------------------------------------------------
+
+    async def read(self, key: str) -> Item[object] | None:
+        """Give the item under `key`."""
+        table = self.table_of(key)
+        item = table.item(key, self.clock.monotonic())
+        if item is None:
+            return None
+        table.record_hit(table.index[key])
+        return _with_copy(item) if self.copies else item
+
+    async def write(self, item: Item[object], condition: Condition = ALWAYS) -> bool:
+        """Store `item` if `condition` holds."""
+        if condition.kind is Condition.Kind.LEASE:
+            msg = f"the storage {self.name} gives no leases: within one process a provider needs none"
+            raise UnsupportedError(msg)
+        table = self.table_of(item.key)
+        if table.busy:
+            await table.turn()
+        return self._put(table, item, condition)
+
+    def _put(self, table: Table, item: Item[object], condition: Condition) -> bool:
+        now = self.clock.monotonic()
+        if not table.allows(condition, item.key, now):
+            return False
+        table.put(
+            item.key,
+            own_copy(item.value) if self.copies else item.value,
+            math.inf if item.ttl is None else item.ttl,
+            now,
+            stale_for=_stale_for(item),
+            tags=item.tags,
+            cost=item.cost,
+        )
+        return True
+
+    async def remove(self, key: str, condition: Condition = ALWAYS) -> bool:
+        """Remove the item under `key` if `condition` holds."""
+        table = self.table_of(key)
+        if table.busy:
+            await table.turn()
+        return self._drop(table, key, condition)
+
+    def _drop(self, table: Table, key: str, condition: Condition) -> bool:
+        now = self.clock.monotonic()
+        return table.allows(condition, key, now) and table.drop(key, now)
+
+    async def clear(self, prefix: str = "") -> None:
+        """Remove the items that are there now and begin with `prefix`."""
+        if not prefix:
+            self._remains += [table.start_again() for table in self.tables]
+            await self._free_remains()
+            return
+        mark, pace = self.mark(), Pace()
+        for table in self.tables:
+            async with table.exclusive():
+                for slot in range(table.slots()):
+                    if slot % _STEP == 0 and pace.is_over():
+                        await pace.rest()
+                    key = table.columns.keys[slot]
+                    if key.startswith(prefix) and table.stamps[slot] <= mark:
+                        table.drop(key, self.clock.monotonic())
+
+    async def scan(self, prefix: str = "") -> AsyncIterator[str]:
+        """Give the live keys that begin with `prefix`."""
+        pace = Pace()
+        for table in self.tables:
+            slot = 0
+            while slot < table.slots():
+                if slot % _STEP == 0 and pace.is_over():
+                    await pace.rest()
+                    continue
+                key = table.columns.keys[slot]
+                if key and key.startswith(prefix) and table.is_live(slot, self.clock.monotonic()):
+                    yield key
+                slot += 1
+
+    # --- faster than by way of the five ------------------------------------------------------------------------------
+
+    async def read_multi(self, keys: Collection[str]) -> dict[str, Item[object]]:
+        """Give the items under `keys`."""
+        now = self.clock.monotonic()
+        found: dict[str, Item[object]] = {}
+        for key in keys:
+            table = self.table_of(key)
+            item = table.item(key, now)
+            if item is not None:
+                table.record_hit(table.index[key])
+                found[key] = _with_copy(item) if self.copies else item
+        return found
+
+    async def write_multi(self, items: Iterable[Item[object]]) -> None:
+        """Store each item, in slices."""
+        pace = Pace()
+        for count, item in enumerate(items):
+            await self.write(item)
+            if count % _STEP == 0 and pace.is_over():
+                await pace.rest()
+
+    async def remove_multi(self, keys: Iterable[str]) -> int:
+        """Remove each key, in slices."""
+        pace, removed = Pace(), 0
+        for count, key in enumerate(keys):
+            removed += await self.remove(key)
+            if count % _STEP == 0 and pace.is_over():
+                await pace.rest()
+        return removed
+
+    async def increment(self, item: Item[int], delta: int) -> int:
+        """Add `delta` in one step."""
+        table = self.table_of(item.key)
+        if table.busy:
+            await table.turn()
+        return self._increment(table, item, delta)
+
+    def _increment(self, table: Table, item: Item[int], delta: int) -> int:
+        now = self.clock.monotonic()
+        total = table.increment(item.key, delta, now)
+        if total is None:
+            total = item.value + delta
+            table.put(item.key, total, math.inf if item.ttl is None else item.ttl, now, tags=item.tags, cost=item.cost)
+        return total
+
+    async def touch(self, item: Item[None]) -> bool:
+        """Give the live item another end."""
+        table = self.table_of(item.key)
+        life = math.inf if item.ttl is None else item.ttl
+        if table.busy:
+            await table.turn()
+        return table.touch_entry(item.key, life, _stale_for(item), self.clock.monotonic())
+
+    async def expire(self, key: str) -> bool:
+        """Make the live item stale."""
+        table = self.table_of(key)
+        if table.busy:
+            await table.turn()
+        return table.expire_entry(key, self.clock.monotonic())
+
+    # --- life and background -----------------------------------------------------------------------------------------
+
+    async def open(self) -> None:
+        """Load the snapshot, where there is one."""
+        if self._snapshot is not None:
+            async for item in self._snapshot.items(self.clock):
+                self._put(self.table_of(item.key), item, ALWAYS)
+
+    async def sync(self) -> None:
+        """Write the snapshot, where one is configured."""
+        if self._snapshot is not None:
+            await self._snapshot.save(self._live_items())
+
+    async def close(self) -> None:
+        """Write the snapshot and let go of everything."""
+        await self.sync()
+        self._remains += [table.start_again() for table in self.tables]
+        await self._free_remains()
+
+    async def size(self) -> Size:
+        """Count what is held."""
+        return Size(
+            items=sum(map(len, self.tables)),
+            bytes=sum(table.bytes for table in self.tables),
+            evictions=sum(table.evictions for table in self.tables),
+            expired=sum(table.expired for table in self.tables),
+        )
+
+    async def tidy(self) -> None:
+        """Free what has expired, what was invalidated, and what `clear` left."""
+        await self._free_remains()
+        pace = Pace()
+        for table in self.tables:
+            while table.sweep_one(self.clock.monotonic()):
+                if pace.is_over():
+                    await pace.rest()
+        await self._reap(pace)
+
+    async def _reap(self, pace: Pace) -> None:
+        """Free what an invalidated tag has killed; the marks up to now have done their work then."""
+        if not self._marks:
+            return
+        mark = self.mark()
+        for table in self.tables:
+            slot = 0
+            while table.extras and slot < table.slots():
+                if slot % _STEP == 0 and pace.is_over():
+                    await pace.rest()
+                table.reap(slot, self.clock.monotonic())
+                slot += 1
+        self._marks.forget(mark)
+
+    async def _free_remains(self) -> None:
+        pace = Pace()
+        while self._remains:
+            remains = self._remains.pop()
+            try:
+                for _ in remains:
+                    if pace.is_over():
+                        await pace.rest()
+            except asyncio.CancelledError:
+                self._remains.append(remains)
+                raise
+
+    async def _live_items(self) -> AsyncIterator[Item[object]]:
+        pace = Pace()
+        for table in self.tables:
+            async with table.exclusive():
+                for slot in range(table.slots()):
+                    if slot % _STEP == 0 and pace.is_over():
+                        await pace.rest()
+                    key = table.columns.keys[slot]
+                    item = table.item(key, self.clock.monotonic()) if key else None
+                    if item is not None and not item.is_stale:
+                        yield item
+
+
+def _with_copy(item: Item[object]) -> Item[object]:
+    value = own_copy(item.value)
+    return item if value is item.value else replace(item, value=value)
+
+
+def _stale_for(item: Item[object] | Item[None]) -> float:
+    if item.stale_until is None or item.expiration is None:
+        return 0.0
+    return max(item.stale_until - item.expiration, 0.0)
