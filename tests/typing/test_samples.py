@@ -21,9 +21,7 @@ pytestmark = pytest.mark.timeout(400)
 
 def run(*command: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     """Run a module of this Python and keep what it says."""
-    return subprocess.run(  # noqa: S603  - this repository's own tools, by list and without a shell
-        [sys.executable, "-m", *command], cwd=cwd, capture_output=True, text=True, check=False
-    )
+    return subprocess.run([sys.executable, "-m", *command], cwd=cwd, capture_output=True, text=True, check=False)
 
 
 def test_samples_are_there() -> None:
