@@ -14,17 +14,12 @@ from typing import Protocol
 class Clock(Protocol):
     """Where the time comes from; `SystemClock` outside tests, `aiocache_kit.testing.FakeClock` within."""
 
-    @property
-    def monotonic(self) -> Callable[[], float]:
-        """Give a function whose readings, in seconds, never decrease; its zero means nothing.
-
-        It is an attribute that holds a function rather than a method, so that hot paths bind it once.
-        """
+    def monotonic(self) -> float:
+        """Read seconds that never decrease; their zero means nothing. Hot paths bind this once and keep it."""
         ...
 
-    @property
-    def time(self) -> Callable[[], float]:
-        """Give a function that reads seconds since the epoch (UTC); it may jump when somebody sets the clock."""
+    def time(self) -> float:
+        """Read seconds since the epoch (UTC); they may jump when somebody sets the clock."""
         ...
 
     async def sleep(self, seconds: float) -> None:

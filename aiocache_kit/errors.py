@@ -48,7 +48,7 @@ class InvalidKeyError(CacheError, ValueError):
 
 
 class InvalidTTLError(CacheError, ValueError):
-    """Raised when a ttl is not a positive, finite number of seconds, a `timedelta`, text such as ``"1h30m"`` or None."""
+    """Raised when a ttl is no positive, finite number of seconds, `timedelta`, text such as ``"1h30m"`` or None."""
 
 
 class InvalidTagError(CacheError, ValueError):
@@ -72,11 +72,11 @@ class NotFoundError(CacheError, KeyError):
 
 
 class WrongTypeError(CacheError, TypeError):
-    """Raised when the stored value is not of the type that the call works on, or cannot be read as the type asked for."""
+    """Raised when the stored value is not of the type that the call works on, or does not fit the type asked for."""
 
 
 class ValueTooLargeError(CacheError, ValueError):
-    """Raised when one value is over what the storage may hold; nothing was stored, and what was there is still there."""
+    """Raised when one value is over what the storage may hold; nothing was stored, and what was there stays."""
 
 
 class SerializationError(CacheError, ValueError):

@@ -1,12 +1,12 @@
 """Keys, namespaces and tags: what is allowed, and how one storage holds many namespaces that never meet.
 
-A key of namespace ``a`` is stored as ``@a:key``, one of ``b`` inside of ``a`` as ``@a:@b:key``. A key that itself begins
-with ``@`` is stored with that sign doubled, and the three signs with a meaning are percent-encoded in names. So the
-stored form can be read back in one way only, and no key, however chosen, reaches into another namespace.
+A key of namespace ``a`` is stored as ``@a:key``, one of ``b`` inside of ``a`` as ``@a:@b:key``. A key that itself
+begins with ``@`` is stored with that sign doubled, and the three signs with a meaning are percent-encoded in names. So
+the stored form can be read back in one way only, and no key, however chosen, reaches into another namespace.
 """
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, cast
 
 from aiocache_kit.errors import InvalidArgumentError, InvalidKeyError, InvalidTagError
 
@@ -39,7 +39,7 @@ def check_prefix(prefix: object, *, may_be_empty: bool) -> str:
 
 
 def check_tags(tags: object) -> tuple[str, ...]:
-    """Return `tags`, any iterable of non-empty `str` that is not itself a `str`, as a tuple without repetitions.
+    """Return `tags`, any iterable of non-empty `str` that is itself no `str`, as a tuple without repetitions.
 
     Raises `InvalidTagError`, also for more than `MAX_TAGS` of them.
     """
@@ -47,15 +47,18 @@ def check_tags(tags: object) -> tuple[str, ...]:
         msg = f"tags must be a collection of str, not {type(tags).__name__}"
         raise InvalidTagError(msg)
     found: dict[str, None] = {}
-    for tag in tags:  # pyright: ignore[reportUnknownVariableType]  # an unknown iterable is what is being checked
+    for tag in cast("Iterable[object]", tags):
         if not isinstance(tag, str) or not tag:
-            msg = f"a tag must be a non-empty str, not {'an empty one' if tag == '' else type(tag).__name__}"  # pyright: ignore[reportUnknownArgumentType]  # as above
-            raise InvalidTagError(msg)
+            raise InvalidTagError(f"a tag must be a non-empty str, not {'an empty one' if tag == '' else _kind(tag)}")
         found[tag] = None
     if len(found) > MAX_TAGS:
         msg = f"an item may have at most {MAX_TAGS} tags, not {len(found)}"
         raise InvalidTagError(msg)
     return tuple(found)
+
+
+def _kind(value: object) -> str:
+    return type(value).__name__
 
 
 def namespace_prefix(outer: str, name: object) -> str:
@@ -70,7 +73,7 @@ def namespace_prefix(outer: str, name: object) -> str:
 
 
 def stored(prefix: str, key: str) -> str:
-    """Give the form in which a namespace with `prefix` stores `key` (or a tag); injective over all prefixes and keys."""
+    """Give the form in which a namespace with `prefix` stores `key` (or a tag); injective over prefixes and keys."""
     return f"{prefix}{MARK}{key}" if key.startswith(MARK) else prefix + key
 
 

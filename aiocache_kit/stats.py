@@ -7,7 +7,7 @@ and keep the newer reading in a difference. Sums are kept rather than means, so 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 _STATES: Final = frozenset({"size", "items", "layers"})
 _NO_LAYERS: Final[Mapping[str, "Stats"]] = MappingProxyType({})
@@ -21,7 +21,7 @@ class Stats:
     """Reads that got a value, stale ones included."""
     misses: int = 0
     size: int = 0
-    """Bytes held, as estimated or told by `cost`; 0 where the storage is not bounded in bytes and does not count them."""
+    """Bytes held, as estimated or told by `cost`; 0 where the storage is not bounded in bytes, and counts none."""
     items: int = 0
     """Entries held; those that have expired and are not swept yet included."""
     evictions: int = 0
@@ -41,7 +41,7 @@ class Stats:
     """Seconds of the reads that were timed; see `timed_gets`."""
     timed_gets: int = 0
     """How many reads were timed: a sample, because timing a read from memory would cost as much as the read."""
-    layers: Mapping[str, "Stats"] = field(default=_NO_LAYERS)
+    layers: Mapping[str, "Stats"] = field(default_factory=lambda: _NO_LAYERS)
     """The parts of a composite storage by name; empty for others."""
 
     @property
@@ -62,13 +62,13 @@ class Stats:
 
     def __sub__(self, earlier: "Stats") -> "Stats":
         """What happened since `earlier`, a reading of the same provider."""
-        changes: dict[str, int | float] = {
+        changes: dict[str, Any] = {
             each.name: getattr(self, each.name) - getattr(earlier, each.name)
             for each in fields(self)
             if each.name not in _STATES
         }
         layers = {name: now - earlier.layers.get(name, Stats()) for name, now in self.layers.items()}
-        return Stats(size=self.size, items=self.items, layers=MappingProxyType(layers), **changes)  # type: ignore[arg-type]  # each change has its field's type
+        return Stats(size=self.size, items=self.items, layers=MappingProxyType(layers), **changes)
 
     def as_dict(self) -> dict[str, object]:
         """Everything as plain values, the three derived figures included; fit for JSON."""

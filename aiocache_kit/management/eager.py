@@ -9,7 +9,7 @@ import asyncio
 import sys
 from collections.abc import Coroutine, Generator
 from contextvars import copy_context
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -23,7 +23,7 @@ if sys.version_info >= (3, 12):
         return asyncio.Task(coroutine, loop=asyncio.get_running_loop(), eager_start=True)
 
 else:
-    from asyncio.tasks import _enter_task, _leave_task  # type: ignore[attr-defined]  # documented, and not in the stubs
+    from asyncio.tasks import _enter_task, _leave_task
 
     def begin(coroutine: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Run `coroutine` up to its first wait, in a copy of this context, as a new task of the running loop.
@@ -89,4 +89,4 @@ else:
             self._inner.close()
 
         def __await__(self) -> Generator[Any, Any, T]:
-            return cast("Generator[Any, Any, T]", self._inner.__await__())
+            return self._inner.__await__()

@@ -20,7 +20,6 @@ from datetime import timedelta
 from typing import Final, TypeAlias
 
 from aiocache_kit.errors import InvalidTTLError
-
 from aiocache_kit.management.eviction.policy import NIL
 
 TTL: TypeAlias = float | timedelta | str | None
@@ -37,8 +36,8 @@ _NEVER: Final = 2**31 - 1
 def life_of(ttl: object) -> float:
     """Give the life in seconds that `ttl` asks for, infinity for None.
 
-    Raises `InvalidTTLError` for anything but a positive, finite number (`bool` is none), a positive `timedelta`, text of
-    numbers with the units ms, s, m, h, d and w (a bare number is seconds), or None.
+    Raises `InvalidTTLError` for anything but a positive, finite number (`bool` is none), a positive `timedelta`, text
+    of numbers with the units ms, s, m, h, d and w (a bare number is seconds), or None.
     """
     if ttl is None:
         return math.inf

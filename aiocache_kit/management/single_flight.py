@@ -16,16 +16,17 @@ Rule 5: an exception of the work reaches everyone who waits, the same object, an
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from types import TracebackType
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from aiocache_kit.errors import ProviderClosedError, RecursiveLoadError
+from aiocache_kit.management.eager import begin
 from aiocache_kit.sentinels import MISSING
 
-from aiocache_kit.management.eager import begin
+if TYPE_CHECKING:
+    from types import TracebackType
 
 Work: TypeAlias = Callable[["Flight"], Coroutine[object, object, dict[str, object]]]
 """Gives what it found by key; a key that it does not give was not found."""
@@ -37,7 +38,19 @@ _NONE: Final[frozenset[str]] = frozenset()
 class Flight:
     """Work under way for `keys`."""
 
-    __slots__ = ("_error", "_found", "_trace", "_waiters", "_waits_for", "done", "invalidated", "keys", "superseded", "tags", "task")
+    __slots__ = (
+        "_error",
+        "_found",
+        "_trace",
+        "_waiters",
+        "_waits_for",
+        "done",
+        "invalidated",
+        "keys",
+        "superseded",
+        "tags",
+        "task",
+    )
 
     def __init__(self, keys: tuple[str, ...], tags: tuple[str, ...] = ()) -> None:
         """Prepare work for `keys`, whose result will have `tags` as far as is known."""
@@ -82,7 +95,7 @@ class Flight:
         if asker is not None and not asker.done:
             if self._leads_to(asker):
                 raise RecursiveLoadError
-            asker._waits_for.add(self)
+            asker._waits_for.add(self)  # noqa: SLF001  - flights know one another
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiters.add(waiter)
         try:
@@ -90,8 +103,8 @@ class Flight:
         finally:
             self._waiters.discard(waiter)
             if asker is not None:
-                asker._waits_for.discard(self)
-            if not self._waiters and not self.done and self.task is not None:
+                asker._waits_for.discard(self)  # noqa: SLF001  - as above
+            if self.abandoned and self.task is not None:
                 self.task.cancel()
         return self.outcome()
 
@@ -106,7 +119,7 @@ class Flight:
             flight = left.pop()
             if flight is asker:
                 return True
-            new = flight._waits_for - seen
+            new = flight._waits_for - seen  # noqa: SLF001  - as above
             seen |= new
             left += new
         return False
@@ -223,7 +236,7 @@ class SingleFlight:
                         self.supersede(key)
 
     @asynccontextmanager
-    async def storing(self, keys: Iterable[str]) -> AsyncIterator[None]:
+    async def storing(self, keys: Iterable[str]) -> AsyncGenerator[None]:
         """Mark the time in which the work stores what it found for `keys`."""
         mine: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         held = list(keys)

@@ -95,7 +95,9 @@ class Core:
         if self.closed:
             raise ProviderClosedError
 
-    def item(self, key: str, value: object, life: float, tags: tuple[str, ...] = (), cost: int | None = None) -> Item[object]:
+    def item(
+        self, key: str, value: object, life: float, tags: tuple[str, ...] = (), cost: int | None = None
+    ) -> Item[object]:
         """Make the item to write, stamped for now; key and tags in their stored form."""
         now = self.clock.time()
         ttl = ttl_of(life)

@@ -2,12 +2,13 @@
 
 A method call costs a look-up of the method, of each attribute it uses and a frame for each call it makes; a read from
 memory is so short that these are most of it. So for a storage of tables, `Provider.get`, `get_or_set`, `set` and
-`get_multi` are replaced, object by object, by the closures made here: the same calls with the same meaning, in one frame,
-with everything they need in closure cells. What is rare (a miss that must load, tags, a flight under way, a writer that
-must wait) is handed to the provider. Measured: a hit costs 1.1 times a bare dict look-up with an expiry check in an
-``async def``; by way of a method and `TableStorage.lookup` it was 1.4 to 1.6 times (docs/decisions/0002).
+`get_multi` are replaced, object by object, by the closures made here: the same calls with the same meaning, in one
+frame, with everything they need in closure cells. What is rare (a miss that must load, tags, a flight under way, a
+writer that must wait) is handed to the provider. Measured: a hit costs 1.1 times a bare dict look-up with an expiry
+check in an ``async def``; by way of a method and `TableStorage.lookup` it was 1.4 to 1.6 times (docs/decisions/0002).
 
-Rule 1: whatever a closure answers itself, `Provider`'s own method answers in the same way; the contract suite runs both.
+Rule 1: whatever a closure answers itself, `Provider`'s own method answers in the same way; the contract suite runs
+both.
 Rule 2: nothing here awaits before it has decided, so no other task comes between a look and what follows from it.
 """
 
@@ -29,7 +30,6 @@ REPLACED: Final = ("get", "get_multi", "get_or_set", "set")
 """The methods of a provider that the closures stand in for."""
 SAMPLE: Final = 1024
 """One hit in this many is timed."""
-_NUMBERS: Final = frozenset((int, float))
 _MANY: Final = 2000
 """Keys of one call that are looked up without a turn of the event loop: about a millisecond."""
 
@@ -140,13 +140,13 @@ def _make_lookup(setting: Setting) -> Lookup:
     return lookup
 
 
-def _make_get(setting: Setting) -> Callable[..., Awaitable[Any]]:
+def _make_get(setting: Setting) -> Callable[..., Awaitable[Any]]:  # noqa: C901  - one frame, see above
     storage, recorder, monotonic = setting.storage, setting.recorder, setting.storage.clock.monotonic
     tables, mask, hash_func, copies = storage.tables, storage.mask, storage.hash_func, storage.copies
     prefix, mind_marks, only = setting.prefix, setting.mind_marks, storage.tables[0]
-    check_open = setting.check_open
+    check_open, own = setting.check_open, len(setting.prefix)
 
-    async def get(key: str, default: Any = None, *, type: Any = None) -> Any:  # noqa: ANN401  - see Provider.get
+    async def get(key: str, default: Any = None, *, type: Any = None) -> Any:  # noqa: ANN401, C901, PLR0912  - as above
         try:
             if mind_marks and key[0] == MARK:
                 key = MARK + key
@@ -174,8 +174,8 @@ def _make_get(setting: Setting) -> Callable[..., Awaitable[Any]]:
                 if copies:
                     value = own_copy(value)
                 return value if type is None else convert(value, type)
-        if key.__class__ is not str or len(key) == len(prefix):
-            check_key(key[len(prefix) :] if isinstance(key, str) else key)
+        if key.__class__ is not str or len(key) == own:
+            check_key(key[own:] if isinstance(key, str) else key)
         check_open()
         recorder.misses += 1
         return default
@@ -183,7 +183,7 @@ def _make_get(setting: Setting) -> Callable[..., Awaitable[Any]]:
     return get
 
 
-def _make_get_or_set(setting: Setting) -> Callable[..., Awaitable[Any]]:
+def _make_get_or_set(setting: Setting) -> Callable[..., Awaitable[Any]]:  # noqa: C901  - as above
     storage, recorder, monotonic = setting.storage, setting.recorder, setting.storage.clock.monotonic
     tables, mask, hash_func, copies = storage.tables, storage.mask, storage.hash_func, storage.copies
     prefix, mind_marks, only = setting.prefix, setting.mind_marks, storage.tables[0]
@@ -243,9 +243,10 @@ def _make_set(setting: Setting) -> Callable[..., Awaitable[None]]:
         tags: Any = (),  # noqa: ANN401  - as above
         cost: Any = None,  # noqa: ANN401  - as above
     ) -> None:
+        life: float
         if ttl is DEFAULT:
             life = default_life
-        elif ttl.__class__ in _NUMBERS and 0 < ttl < math.inf:
+        elif (ttl.__class__ is int or ttl.__class__ is float) and 0 < ttl < math.inf:
             life = ttl
         else:
             return await set_slowly(key, value, ttl, tags=tags, cost=cost)
@@ -283,12 +284,11 @@ def _make_get_multi(setting: Setting, lookup: Lookup) -> Callable[..., Awaitable
     recorder, check_open, get_slowly = setting.recorder, setting.check_open, setting.get_multi
 
     async def get_multi(keys: Iterable[str], *, type: Any = None) -> dict[str, Any]:  # noqa: ANN401  - see Provider.get_multi
-        wanted = keys if keys.__class__ is list or keys.__class__ is tuple else None
-        if wanted is None or len(wanted) > _MANY:  # type: ignore[arg-type]  # a list or a tuple
+        if not isinstance(keys, list | tuple | set | frozenset | dict) or len(keys) > _MANY:
             return await get_slowly(keys, type=type)
         check_open()
         found: dict[str, Any] = {}
-        for key in wanted:
+        for key in keys:
             try:
                 value = lookup(key)
             except (TypeError, IndexError):

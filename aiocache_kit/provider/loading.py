@@ -99,8 +99,8 @@ def check_cost(cost: object) -> int | None:
     if cost is None:
         return None
     if isinstance(cost, bool) or not isinstance(cost, int) or cost < 0:
-        msg = f"cost must be None or an int from 0 up (bytes), not {cost if isinstance(cost, int) else type(cost).__name__}"
-        raise InvalidArgumentError(msg)
+        given = cost if isinstance(cost, int) else type(cost).__name__
+        raise InvalidArgumentError(f"cost must be None or an int from 0 up (bytes), not {given}")
     return cost
 
 
@@ -117,9 +117,7 @@ def check_callable(function: object, name: str) -> None:
 async def call(function: Callable[..., object], *arguments: object) -> object:
     """Call `function` as rule 2 says and give its result."""
     code = _code_of(function)
-    if code is not None and (code.co_flags & inspect.CO_COROUTINE or code in _gives_awaitable):
-        result = function(*arguments)
-    elif code is None and inspect.iscoroutinefunction(_callee(function)):
+    if _runs_on_the_loop(function, code):
         result = function(*arguments)
     else:
         result = await asyncio.to_thread(_without_stop_iteration, function, arguments)
@@ -128,6 +126,12 @@ async def call(function: Callable[..., object], *arguments: object) -> object:
     if inspect.isawaitable(result):
         return await cast("Awaitable[object]", result)
     return result
+
+
+def _runs_on_the_loop(function: Callable[..., object], code: CodeType | None) -> bool:
+    if code is None:
+        return inspect.iscoroutinefunction(_callee(function))
+    return bool(code.co_flags & inspect.CO_COROUTINE) or code in _gives_awaitable
 
 
 def wants_context(function: Callable[..., object]) -> bool:

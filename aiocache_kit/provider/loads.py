@@ -8,11 +8,11 @@ that look and the store in a table of this process. Any other storage is written
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final
+from typing import Final
 
 from aiocache_kit.clock import stopwatch
 from aiocache_kit.errors import CacheError, InvalidArgumentError
-from aiocache_kit.management.single_flight import Flight
+from aiocache_kit.management.single_flight import Flight, Work
 from aiocache_kit.management.statistics import Recorder
 from aiocache_kit.provider.core import Core
 from aiocache_kit.provider.loading import LoadContext, call
@@ -60,17 +60,19 @@ class Loads:
         tags: tuple[str, ...],
         cost: int | None,
     ) -> dict[str, object]:
-        """Load the values of stored keys by one call, apart from those that others are loading; the answer is by stored key.
+        """Load the values of stored keys by one call, apart from those that others are loading.
 
-        `missing` gives for each stored key what the loader knows it by; a key it does not find is left out.
+        `missing` gives for each stored key what the loader knows it by. The answer is by stored key; one that the
+        loader does not find is left out.
         """
         found: dict[str, object] = {}
         left = dict(missing)
         while left:
             flights, joined = self._join(left)
-            mine = tuple(key for key in left if key not in joined)
+            mine = {key: name for key, name in left.items() if key not in joined}
             if mine:
-                flights.append(self._core.flights.start(mine, self._work(left, mine, load_missing, life, tags, cost), tags))
+                work = self._work(mine, load_missing, life, tags, cost)
+                flights.append(self._core.flights.start(tuple(mine), work, tags))
             self._recorder.coalesced += len(joined)
             for outcome in await self._core.flights.wait_for(flights):
                 found |= {key: value for key, value in outcome.items() if key in left}
@@ -90,19 +92,18 @@ class Loads:
 
     def _work(
         self,
-        names: Mapping[str, str],
-        mine: tuple[str, ...],
+        mine: Mapping[str, str],
         load_missing: Callable[[list[str]], object],
         life: float,
         tags: tuple[str, ...],
         cost: int | None,
-    ) -> Callable[[Flight], Any]:
+    ) -> Work:
         async def work(flight: Flight) -> dict[str, object]:
-            loaded = await self._timed(call(load_missing, [names[key] for key in mine]))
+            loaded = await self._timed(call(load_missing, list(mine.values())))
             if not isinstance(loaded, Mapping):
                 msg = f"load_missing must give a mapping of keys to values, not {type(loaded).__name__}"
                 raise InvalidArgumentError(msg)
-            found = {key: loaded[names[key]] for key in mine if names[key] in loaded}
+            found = {key: loaded[name] for key, name in mine.items() if name in loaded}
             await self._store(flight, found, life, tags, cost)
             return found
 

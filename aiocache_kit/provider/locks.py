@@ -1,8 +1,9 @@
 """Locks by name within one process: a lease with a token, extended while it is held.
 
 Rule 1: whoever waits is served in the order of asking.
-Rule 2: a lease ends when its ttl is over, whether its holder is done or not, so a holder that hangs keeps nobody out for
-ever. While the holder runs, the lease is extended at half of its ttl; it is lost only if the event loop stood still.
+Rule 2: a lease ends when its ttl is over, whether its holder is done or not, so a holder that hangs keeps nobody out
+for ever. While the holder runs, the lease is extended at half of its ttl; it is lost only if the event loop stood
+still.
 Rule 3: each lease has a fencing number, larger than that of every lease of the same process before: who writes to
 something outside passes it on, so that a late holder can be refused there (Kleppmann, "How to do distributed locking").
 """
@@ -11,9 +12,9 @@ import asyncio
 import math
 import secrets
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
-from typing import Final
+from typing import Any, Final
 
 from aiocache_kit.clock import Clock
 from aiocache_kit.errors import LockLostError, LockTimeoutError
@@ -62,14 +63,14 @@ class Locks:
         return len(self._locks)
 
     @asynccontextmanager
-    async def hold(self, key: str, ttl: float, timeout: float) -> AsyncIterator[Lease]:
+    async def hold(self, key: str, ttl: float, timeout: float) -> AsyncGenerator[Lease]:
         """Hold the lock `key` with a lease of `ttl` seconds that is extended meanwhile.
 
-        Raises `LockTimeoutError` when it is not free within `timeout` seconds (infinity: waits for ever), and `LockLostError`
-        at the end when the lease was lost, unless the body raised something itself.
+        Raises `LockTimeoutError` when it is not free within `timeout` seconds (infinity: waits for ever), and
+        `LockLostError` at the end when the lease was lost, unless the body raised something itself.
         """
         lease = await self.acquire(key, ttl, timeout)
-        keeper = asyncio.create_task(self._keep(key, lease, ttl))  # noqa: TID251  - owned by this block
+        keeper = asyncio.create_task(self._keep(key, lease, ttl))  # owned by this block
         try:
             yield lease
         except BaseException:
@@ -136,9 +137,10 @@ class Locks:
         if seconds == math.inf:
             await asyncio.wait([waiter])
             return
-        timer = asyncio.create_task(self._clock.sleep(seconds))  # noqa: TID251  - ends in this call
+        timer = asyncio.create_task(self._clock.sleep(seconds))  # ends in this call
         try:
-            await asyncio.wait([waiter, timer], return_when=asyncio.FIRST_COMPLETED)
+            ends: list[asyncio.Future[Any]] = [waiter, timer]
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         finally:
             timer.cancel()
 

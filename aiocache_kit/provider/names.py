@@ -1,6 +1,7 @@
 """The keys, tags and prefixes of one namespace: as its users write them, and as the storage has them."""
 
 from collections.abc import Iterable
+from typing import cast
 
 from aiocache_kit.errors import InvalidArgumentError
 from aiocache_kit.keys import check_key, check_prefix, check_tags, stored, unstored
@@ -27,7 +28,7 @@ class Names:
         if isinstance(keys, str) or not isinstance(keys, Iterable):
             msg = f"keys must be a collection of str, not {type(keys).__name__}"
             raise InvalidArgumentError(msg)
-        return {self.key(key): key for key in keys}  # pyright: ignore[reportUnknownVariableType]  # an unknown iterable is what is being checked
+        return {self.key(key): cast("str", key) for key in cast("Iterable[object]", keys)}
 
     def own_key(self, stored_key: str) -> str | None:
         """Give a key as users write it; None where it belongs to another namespace."""

@@ -51,10 +51,10 @@ D = TypeVar("D")
 class Provider:
     """A cache. Made by `new_provider`, or over a storage of one's own; opened by its first use or by ``async with``.
 
-    It belongs to one event loop. Every call raises `ProviderClosedError` after `close`, `InvalidKeyError` for a key that
-    is not a non-empty `str`, and `StorageError` where the storage fails. A ttl is seconds, a `timedelta`, text such as
-    ``"1h30m"`` or None for "never"; left out it is the provider's default; anything else raises `InvalidTTLError`. Tags
-    are non-empty `str`, at most a thousand an item; anything else raises `InvalidTagError`.
+    It belongs to one event loop. Every call raises `ProviderClosedError` after `close`, `InvalidKeyError` for a key
+    that is not a non-empty `str`, and `StorageError` where the storage fails. A ttl is seconds, a `timedelta`, text
+    such as ``"1h30m"`` or None for "never"; left out it is the provider's default; anything else raises
+    `InvalidTTLError`. Tags are non-empty `str`, at most a thousand an item; anything else raises `InvalidTagError`.
     """
 
     def __init__(
@@ -111,7 +111,7 @@ class Provider:
         process are written out. Closing twice is fine; closing a namespace closes the whole provider.
         """
         await self._core.close()
-        (self._root or self)._cool()
+        (self._root or self)._cool()  # noqa: SLF001  - of the same class
 
     async def aclose(self) -> None:
         """Do the same as `close`."""
@@ -125,7 +125,10 @@ class Provider:
         return stopwatch() - start
 
     async def stats(self) -> Stats:
-        """Give the counters so far. Those of a namespace are its own; size, items, evictions, expired are the storage's."""
+        """Give the counters so far.
+
+        Those of a namespace are its own, but for size, items, evictions and expired, which are the storage's.
+        """
         await self._open()
         size = await self._core.storage.size()
         counters: dict[str, Any] = dict(self._recorder.totals())
@@ -134,8 +137,8 @@ class Provider:
     def namespace(self, name: str) -> "Provider":
         """Give a view whose keys and tags never meet those of any other namespace, nor of this provider.
 
-        It shares the storage and counts on its own; what it counts is part of this provider's `stats`. Asking again gives
-        the same view. Raises `InvalidArgumentError` unless `name` is a non-empty `str`.
+        It shares the storage and counts on its own; what it counts is part of this provider's `stats`. Asking again
+        gives the same view. Raises `InvalidArgumentError` unless `name` is a non-empty `str`.
         """
         prefix = namespace_prefix(self._names.prefix, name)
         view = self._views.get(prefix)
@@ -181,7 +184,7 @@ class Provider:
     def _cool(self) -> None:
         """Take the closures away again, here and in the namespaces."""
         for view in self._views.values():
-            view._cool()
+            view._cool()  # noqa: SLF001  - of the same class
         if self._hot is not None:
             self._hot = None
             for name in REPLACED:
@@ -190,9 +193,9 @@ class Provider:
     # --- reading -----------------------------------------------------------------------------------------------------
 
     @overload
-    async def get(self, key: str) -> Any: ...
+    async def get(self, key: str) -> Any: ...  # noqa: ANN401  - values are of any type
     @overload
-    async def get(self, key: str, default: D, *, type: None = None) -> Any | D: ...
+    async def get(self, key: str, default: D, *, type: None = None) -> Any | D: ...  # noqa: ANN401  - as above
     @overload
     async def get(self, key: str, default: None = None, *, type: type[T]) -> T | None: ...
     @overload
@@ -201,8 +204,8 @@ class Provider:
         """Give the value under `key`, or `default` where none is live.
 
         ``default=MISSING`` tells a miss from a stored None. With `type` the value is given as that type: a dataclass,
-        TypedDict, NamedTuple, datetime, UUID, enum, msgspec Struct or pydantic model; `WrongTypeError` where it does not
-        fit.
+        TypedDict, NamedTuple, datetime, UUID, enum, msgspec Struct or pydantic model; `WrongTypeError` where it does
+        not fit.
         """
         item = await self._read(key)
         if item is None:
@@ -235,7 +238,7 @@ class Provider:
         """Give the live values under `keys` by key, in one round trip a node; missing keys are left out."""
         return await self._get_multi_slowly(keys, type=type)
 
-    async def _get_multi_slowly(self, keys: Iterable[str], *, type: Any = None) -> dict[str, Any]:
+    async def _get_multi_slowly(self, keys: Iterable[str], *, type: Any = None) -> dict[str, Any]:  # noqa: ANN401  - a type
         wanted = self._names.keys(keys)
         await self._open()
         items = await self._core.storage.read_multi(wanted)
@@ -268,7 +271,8 @@ class Provider:
     def lookup(self, key: str) -> object:
         """Give the value under `key` if that takes no waiting, and count a hit; `MISSING` otherwise, counting nothing.
 
-        For what is built on a provider, such as decorators: `MISSING` means "ask with await", not that nothing is there.
+        For what is built on a provider, such as decorators: `MISSING` means "ask with await", not that nothing is
+        there.
         """
         if self._hot is None:
             return MISSING
@@ -379,9 +383,9 @@ class Provider:
         """Replace the value under `key` by what `fn` makes of it, atomically, and give the new value.
 
         `fn` takes the value, or `default` where none is live, and gives the new one; it may be a coroutine function. It
-        runs again if somebody else changed the key meanwhile; callers of one provider take turns, so that this is seldom.
-        Tags and cost stay. Raises `NotFoundError` where nothing is live and `default` was not given, `RecursiveLoadError`
-        when `fn` updates the same key, and what `fn` raises; the item is unchanged then.
+        runs again if somebody else changed the key meanwhile; callers of one provider take turns, so that this is
+        seldom. Tags and cost stay. Raises `NotFoundError` where nothing is live and `default` was not given,
+        `RecursiveLoadError` when `fn` updates the same key, and what `fn` raises; the item is unchanged then.
         """
         check_callable(fn, "fn")
         full, life = self._names.key(key), self._life(ttl)
@@ -413,7 +417,10 @@ class Provider:
         await self._open()
         core = self._core
         await core.change_many(
-            full, lambda: core.storage.write_multi(core.item(each, mapping[key], life, own_tags) for each, key in full.items())
+            full,
+            lambda: core.storage.write_multi(
+                core.item(each, mapping[key], life, own_tags) for each, key in full.items()
+            ),
         )
         self._recorder.sets += len(full)
 
@@ -425,7 +432,10 @@ class Provider:
         return await self._core.storage.touch(cast("Item[None]", self._core.item(full, None, life)))
 
     async def expire(self, key: str) -> bool:
-        """Make the live item under `key` stale at once, keeping it for a source that fails; say whether there was one."""
+        """Make the live item under `key` stale at once; say whether there was one.
+
+        It is a miss from now on, and is kept, until it would have died, for a source that fails.
+        """
         full = self._names.key(key)
         await self._open()
         await self._core.bury(full)
@@ -475,9 +485,9 @@ class Provider:
         return gone
 
     @overload
-    async def pop(self, key: str) -> Any: ...
+    async def pop(self, key: str) -> Any: ...  # noqa: ANN401  - values are of any type
     @overload
-    async def pop(self, key: str, default: D) -> Any | D: ...
+    async def pop(self, key: str, default: D) -> Any | D: ...  # noqa: ANN401  - as above
     async def pop(self, key: str, default: object = None) -> object:
         """Remove the item under `key` and give its value, atomically; `default` where none was live."""
         full = self._names.key(key)
@@ -544,8 +554,8 @@ class Provider:
         """Give the value under `key`; where none is live, load it, store it and give it.
 
         `loader` is a coroutine function, or any other callable, which then runs in a thread; it takes nothing or one
-        `LoadContext`. Callers that come while a load is under way share it, on every storage: one load a key. The load is
-        a task of its own with a copy of the first caller's context; a caller that is cancelled leaves the others
+        `LoadContext`. Callers that come while a load is under way share it, on every storage: one load a key. The load
+        is a task of its own with a copy of the first caller's context; a caller that is cancelled leaves the others
         untouched, and the last one to leave cancels it. What the loader raises reaches all of them, and is not kept.
 
         A change of the key while it is loaded (`set`, `delete`, `clear` and so on) wins: those who wait get the loaded
@@ -577,9 +587,9 @@ class Provider:
     ) -> dict[str, T]:
         """Give the values under `keys` by key; those that are missing are loaded by one call of `load_missing`.
 
-        `load_missing` takes the list of the missing keys and gives a mapping of what it found; keys that it leaves out are
-        left out of the answer too, and nothing is remembered of them. Keys whose load is under way already are waited for
-        and not loaded again. Otherwise as `get_or_set`; `cost` is that of each value.
+        `load_missing` takes the list of the missing keys and gives a mapping of what it found; keys that it leaves out
+        are left out of the answer too, and nothing is remembered of them. Keys whose load is under way already are
+        waited for and not loaded again. Otherwise as `get_or_set`; `cost` is that of each value.
         """
         check_callable(load_missing, "load_missing")
         wanted, life = self._names.keys(keys), self._life(ttl)
@@ -597,15 +607,18 @@ class Provider:
     def lock(self, key: str, ttl: TTL = 30, *, timeout: TTL = None) -> AbstractAsyncContextManager[Lease]:
         """Hold a lock by that name, among all who use this provider: ``async with provider.lock("report") as lease:``.
 
-        The lease lasts `ttl`, and is extended while the block runs; `lease.lost` is set if it ended all the same, and the
-        block's end then raises `LockLostError`. `timeout` is how long to wait for a lock that somebody else holds, None for
-        ever; `LockTimeoutError` when it is over. Not reentrant. A lock is not an item: it has no part in bounds and stats.
+        The lease lasts `ttl`, and is extended while the block runs; `lease.lost` is set if it ended all the same, and
+        the block's end then raises `LockLostError`. `timeout` is how long to wait for a lock that somebody else holds,
+        None for ever; `LockTimeoutError` when it is over. Not reentrant. A lock is not an item: it has no part in
+        bounds and stats.
         """
         full, life, wait = self._names.key(key), life_of(ttl), life_of(timeout)
         core = self._core
         core.check_open()
         if core.storage.capabilities.shared:
-            raise UnsupportedError("this storage is shared with other processes, and gives no locks that hold among them")
+            raise UnsupportedError(
+                "this storage is shared with other processes, and gives no locks that hold among them"
+            )
         return core.locks.hold(full, life, wait)
 
     # --- checking input ----------------------------------------------------------------------------------------------

@@ -37,7 +37,7 @@ class Tagging:
             self._tables.heed(self.marks)
 
     def stamp(self, tags: tuple[str, ...], death: float | None) -> float:
-        """Give the instant of a write of an item with `tags` that dies at `death` (seconds since the epoch, None: never)."""
+        """Give the instant of a write of an item with `tags` that dies at `death`, an instant too; None: never."""
         if tags:
             self._latest_death = max(self._latest_death, math.inf if death is None else death)
         now = self._clock.time()

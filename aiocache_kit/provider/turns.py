@@ -5,7 +5,7 @@ that a hundred concurrent updates run their functions a hundred times, and not s
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 
@@ -35,7 +35,7 @@ class Turns:
         return len(self._queues)
 
     @asynccontextmanager
-    async def of(self, key: str) -> AsyncIterator[None]:
+    async def of(self, key: str) -> AsyncGenerator[None]:
         """Wait for one's turn at `key`; raise `RecursiveLoadError` to somebody whose turn it is already."""
         mark = (id(self), key)
         held = _mine.get()

@@ -22,7 +22,7 @@ def convert(value: object, type: type[T]) -> T:
     `MissingDependencyError` where msgspec is needed and missing.
     """
     if value.__class__ is type:
-        return cast("T", value)
+        return value
     validate = getattr(type, "model_validate", None)
     if callable(validate):
         return cast("T", _by_pydantic(value, type, validate))

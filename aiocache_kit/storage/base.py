@@ -102,8 +102,8 @@ class Size:
 class Storage(ABC):
     """Keeps items. One provider uses one storage, from one event loop.
 
-    An item handed to `write` lives for `Item.ttl` seconds from that moment: None for ever, 0 not at all. It is kept as a
-    fall-back beyond that for as long as its `stale_until` lies after its `expiration`. The storage sets `version`; it
+    An item handed to `write` lives for `Item.ttl` seconds from that moment: None for ever, 0 not at all. It is kept as
+    a fall-back beyond that for as long as its `stale_until` lies after its `expiration`. The storage sets `version`; it
     keeps `created_at` and `tags` as they are given.
     """
 
@@ -181,8 +181,8 @@ class Storage(ABC):
     async def increment(self, item: Item[int], delta: int) -> int:
         """Add `delta` to the live integer under the key of `item` and give the sum, atomically; its ttl stays.
 
-        Where none is live, `item` is stored with `delta` added to its value. Raises `WrongTypeError` where the live value
-        is not an `int`.
+        Where none is live, `item` is stored with `delta` added to its value. Raises `WrongTypeError` where the live
+        value is not an `int`.
         """
         while True:
             current = await self.read(item.key)
@@ -207,7 +207,7 @@ class Storage(ABC):
                 return True
 
     async def expire(self, key: str) -> bool:
-        """Make the live item under `key` stale, keeping it as a fall-back until it would have died; say if there was one."""
+        """Make the live item under `key` stale, keeping it until it would have died; say whether there was one."""
         while True:
             current = await self.read(key)
             if current is None or current.is_stale:

@@ -4,7 +4,7 @@ Immutable values pass through, so that the common case costs a look at the type.
 """
 
 import copy
-import datetime
+import datetime as dt
 import decimal
 import fractions
 import ipaddress
@@ -27,11 +27,11 @@ _IMMUTABLE: Final = frozenset(
         bytes,
         range,
         type(...),
-        datetime.date,
-        datetime.datetime,
-        datetime.time,
-        datetime.timedelta,
-        datetime.timezone,
+        dt.date,
+        dt.datetime,
+        dt.time,
+        dt.timedelta,
+        dt.timezone,
         decimal.Decimal,
         fractions.Fraction,
         uuid.UUID,

@@ -6,7 +6,6 @@ Loads are still shared by concurrent callers, since that is the provider's work 
 from collections.abc import AsyncIterator
 
 from aiocache_kit.item import Item
-
 from aiocache_kit.storage.base import ALWAYS, Capabilities, Condition, Storage
 
 
@@ -19,6 +18,7 @@ class NullStorage(Storage):
     async def read(self, key: str) -> Item[object] | None:
         """Give None."""
         del key
+        return None
 
     async def write(self, item: Item[object], condition: Condition = ALWAYS) -> bool:
         """Forget `item`; say whether `condition` holds where nothing is stored."""
@@ -37,7 +37,8 @@ class NullStorage(Storage):
     async def scan(self, prefix: str = "") -> AsyncIterator[str]:
         """Give no keys."""
         del prefix
-        for key in ():
+        nothing: tuple[str, ...] = ()
+        for key in nothing:
             yield key
 
     async def increment(self, item: Item[int], delta: int) -> int:

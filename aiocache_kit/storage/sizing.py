@@ -1,16 +1,17 @@
 """How many bytes a value counts against a bound in bytes.
 
-An estimate: exact for text, bytes and numbers, and for containers of them up to `MOST_PARTS` parts; beyond that the mean
-of the parts seen stands for the rest, so that one huge value cannot hold the event loop. What several values share
+An estimate: exact for text, bytes and numbers, and for containers of them up to `MOST_PARTS` parts; beyond that the
+mean of the parts seen stands for the rest, so that one huge value cannot hold the event loop. What several values share
 (interned text, classes, modules) is counted with each of them or not at all; a `cost` given by the caller, or a `sizer`
 in the configuration, knows better.
 """
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from itertools import chain, islice
 from types import BuiltinFunctionType, FunctionType, ModuleType
-from typing import Final
+from typing import Final, cast
 
 MOST_PARTS: Final = 1000
 ENTRY_BYTES: Final = 190
@@ -45,9 +46,9 @@ def size_of(value: object) -> int:
 
 def _parts(value: object) -> Iterable[object]:
     if isinstance(value, Mapping):
-        return chain.from_iterable(value.items())
-    if isinstance(value, Sequence | Set):
-        return value
+        return chain.from_iterable(cast("Mapping[object, object]", value).items())
+    if isinstance(value, Sequence | AbstractSet):
+        return cast("Iterable[object]", value)
     own: object = getattr(value, "__dict__", None)
     slots = (name for kind in type(value).__mro__ for name in _slot_names(kind))
     values = (getattr(value, name) for name in slots if hasattr(value, name))
@@ -55,5 +56,5 @@ def _parts(value: object) -> Iterable[object]:
 
 
 def _slot_names(kind: type) -> tuple[str, ...]:
-    names: object = kind.__dict__.get("__slots__", ())
-    return (names,) if isinstance(names, str) else tuple(str(name) for name in names)  # type: ignore[attr-defined]  # slots are text or a collection of it
+    names = cast("str | Iterable[str]", kind.__dict__.get("__slots__", ()))
+    return (names,) if isinstance(names, str) else tuple(names)

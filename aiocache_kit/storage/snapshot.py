@@ -49,7 +49,7 @@ class Snapshot:
 
         load_msgpack()
         self._in_thread = aiofiles.os.wrap
-        self.path = Path(os.path.abspath(path))  # noqa: PTH100  - as seen from here and now; links stay links
+        self.path = Path(path).absolute()
         self.left_out = 0
         """Items that the newest `save` left out, because their values would not come back the same."""
         self._fsync = fsync

@@ -17,7 +17,7 @@ import asyncio
 import math
 import struct
 from array import array
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -28,7 +28,6 @@ from aiocache_kit.management.eviction.policy import NIL, Columns, EvictionPolicy
 from aiocache_kit.management.expiration import ExpiryBuckets, ttl_of
 from aiocache_kit.management.invalidation import TagMarks
 from aiocache_kit.sentinels import MISSING
-
 from aiocache_kit.storage.base import Condition, whole_number
 
 ASK: Final = -math.inf
@@ -232,7 +231,7 @@ class Table:
         slot = self.index.get(key)
         if slot is None:
             slot = self._place(key, weight)
-            self._settle(slot, value, life, now, stale_for, tags, cost)
+            self._settle(slot, value, life, now, stale_for=stale_for, tags=tags, cost=cost)
             self._policy.insert(slot)
         else:
             old = 1
@@ -240,7 +239,7 @@ class Table:
                 old = self.weights[slot]
                 self.weights[slot] = weight
                 self.bytes += weight - old
-            self._settle(slot, value, life, now, stale_for, tags, cost)
+            self._settle(slot, value, life, now, stale_for=stale_for, tags=tags, cost=cost)
             self._policy.rewrite(slot, old)
         self._make_room(now)
 
@@ -283,6 +282,7 @@ class Table:
         value: object,
         life: float,
         now: float,
+        *,
         stale_for: float,
         tags: tuple[str, ...],
         cost: int | None,
@@ -386,7 +386,7 @@ class Table:
     # --- many entries, in slices -------------------------------------------------------------------------------------
 
     @asynccontextmanager
-    async def exclusive(self) -> AsyncIterator[None]:
+    async def exclusive(self) -> AsyncGenerator[None]:
         """Keep other writers out over awaits; who wants to write waits for its turn. Reading goes on."""
         async with self._lock:
             self.busy = True
@@ -426,7 +426,7 @@ class Table:
             self.drop(self.columns.keys[slot], now)
 
     def start_again(self) -> Iterator[None]:
-        """Be empty at once; the iterator frees what was held, a little at each step, and may be run at any later time."""
+        """Be empty at once; the iterator frees what was held, a little at each step, at whatever time it is run."""
         remains = _free_slowly(self.index, self.values)
         self._start()
         return remains

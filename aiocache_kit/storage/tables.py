@@ -9,19 +9,20 @@ import asyncio
 import math
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from aiocache_kit.clock import Clock
 from aiocache_kit.errors import UnsupportedError
 from aiocache_kit.item import Item
 from aiocache_kit.management.invalidation import TagMarks
 from aiocache_kit.sentinels import MISSING
-
 from aiocache_kit.storage.base import ALWAYS, Capabilities, Condition, Size, Storage
 from aiocache_kit.storage.isolation import own_copy
 from aiocache_kit.storage.pace import Pace
-from aiocache_kit.storage.snapshot import Snapshot
 from aiocache_kit.storage.table import Table
+
+if TYPE_CHECKING:
+    from aiocache_kit.storage.snapshot import Snapshot
 
 _STEP: Final = 64
 """Slots looked at between two looks at the watch."""
@@ -40,7 +41,7 @@ class TableStorage(Storage):
         clock: Clock,
         hash_func: Callable[[str], int] = hash,
         copies: bool = False,
-        snapshot: Snapshot | None = None,
+        snapshot: "Snapshot | None" = None,
     ) -> None:
         """Use `tables`, a power of two of them; `hash_func` chooses among them.
 

@@ -1,8 +1,8 @@
 """The default: three queues of which the small one finds its own size, and newcomers that must prove a shorter reuse.
 
 Its own composition. The queues and the counter are those of J. Yang, Y. Zhang, Z. Qiu, Y. Yue, K. V. Rashmi, "FIFO
-queues are all you need for cache eviction", ACM SOSP 2023. The size of the small queue moves by marginal gains as in
-N. Megiddo, D. S. Modha, "ARC: A Self-Tuning, Low Overhead Replacement Cache", USENIX FAST 2003. The reuse test is that of
+queues are all you need for cache eviction", ACM SOSP 2023. The small queue's size moves by marginal gains as in
+N. Megiddo, D. S. Modha, "ARC: A Self-Tuning, Low Overhead Replacement Cache", USENIX FAST 2003. The reuse test is of
 S. Jiang, X. Zhang, "LIRS: An Efficient Low Inter-reference Recency Set Replacement Policy", ACM SIGMETRICS 2002.
 
 Small queue S, main queue M (a clock), ghost G (keys only), f = `Columns.hits` (0 to 3). Time is counted in misses.
@@ -11,11 +11,12 @@ Rule 1: a hit raises f and does nothing else. An entry out of time counts as f =
 Rule 2: until something had to leave for the first time, S takes 5 % of the capacity and the rest goes straight to M.
 Rule 3: a key not in G enters S.
 Rule 4: a key in G that left S fewer evictions of S ago than 5 % of the entries makes the target of S one entry larger;
-one that left M that recently makes it one smaller. The target stays within 1 % and 90 %, a whole number: with a fraction
-S and M would evict each other's keys in turn. With weights, M's target stays 1 % below the rest for the same reason.
-Rule 5: a key in G enters M if M is below its target. Else the clock is asked for its first entry with f = 0, within 8
-entries: if that has been idle for longer than the newcomer's reuse took, it goes and the newcomer enters M; if not, the
-newcomer enters S. So of a loop larger than the cache a part stays, and a scan drives out nothing that is in use.
+one that left M that recently makes it one smaller. The target stays within 1 % and 90 % of the capacity.
+Rule 5: a key in G enters M if S is above its target by as much, so that S will make the room. Else the clock is asked
+for its first entry with f = 0, within 8 entries: if that has been idle for longer than the newcomer's reuse took, it
+goes and the newcomer enters M; if not, the newcomer enters S. So a part of a loop larger than the cache stays, and a
+scan drives out nothing that is in use. Targets are whole numbers and M has none of its own: were there a fraction
+between the two, newcomers would enter M untested in turn, and of the loop nothing would stay.
 Rule 6: to make room, the back of S while S has reached its target: f of 2 or 3 moves to M, else it goes. Otherwise the
 back of M: with f above 0 it turns round to the front with f - 1, at most 16 times; then it goes.
 Rule 7: so no call looks at more than 41 entries, and no list is ever walked.
@@ -27,7 +28,7 @@ from math import inf
 from random import Random
 from typing import ClassVar, Final, final
 
-from aiocache_kit.management.eviction.ghost import FIELD, MAIN_BIT, NUMBER_BITS, UNKNOWN, Ghost
+from aiocache_kit.management.eviction.ghost import Ghost
 from aiocache_kit.management.eviction.policy import NIL, Columns, EvictionPolicy, SlotList
 
 SMALL: Final = 1
@@ -35,6 +36,12 @@ MAIN: Final = 2
 
 SHARE: Final = 20
 """S starts with one part in so many; a ghost is recent if it left within as many evictions."""
+
+WORTHY: Final = 2
+"""Hits in S that let an entry move to M."""
+
+WRAP: Final = (1 << 32) - 1
+"""Stamps and numbers are kept in 32 bits; only differences of them are looked at."""
 
 LOOKS: Final = 8
 """Entries at the back of M that the reuse test may look at."""
@@ -45,7 +52,7 @@ TURNS: Final = 16
 
 @final
 class Adaptive(EvictionPolicy):
-    """Evicts from the small or the main queue, whichever has had more than the misses say it should. 37 bytes an entry."""
+    """Evicts from the small queue or the main one, as the last misses advise. 41 bytes an entry, its ghost included."""
 
     name: ClassVar[str] = "adaptive"
     ceiling: ClassVar[int] = 3
@@ -81,7 +88,8 @@ class Adaptive(EvictionPolicy):
         """The miss at which the entry was inserted, or last turned round."""
         self.misses = 0
         self.left_small = 0
-        self.left_main = 0
+        """Twice the evictions from S, as `left_main` is twice those from M, and one: a number tells its queue."""
+        self.left_main = 1
         self.limit = capacity
         """The weight there is room for: the capacity, or what was held when another bound made the table evict."""
         self.target = max(1, capacity // SHARE)
@@ -97,33 +105,34 @@ class Adaptive(EvictionPolicy):
 
     def insert(self, slot: int) -> None:
         """Choose the queue by what the ghost knows of the key."""
-        self._link_newest()
+        columns = self.columns
+        if self.newest != NIL:
+            self._link(self.newest)
         self.newest = slot
-        self.misses = misses = self.misses + 1 & FIELD
+        self.misses = misses = self.misses + 1 & WRAP
         self.stamps[slot] = misses
         self.reuse = 0
         ghost = self.ghost
         if ghost is None:
             self.where[slot] = SMALL if self.small_weight < self.target else MAIN
             return
-        known = ghost.take(self.columns.keys[slot])
-        if known == UNKNOWN:
-            self.where[slot] = SMALL
-            return
-        self._adapt(known, 1 if self.columns.weights is None else self.columns.weights[slot])
-        slack = 0 if self.columns.weights is None else self.limit // 100
-        if self.main_weight < self.limit - self.target - slack:
-            self.where[slot] = MAIN
-        else:
-            self.where[slot] = SMALL
-            self.reuse = misses - known & FIELD
+        self.where[slot] = SMALL
+        place = ghost.take(columns.keys[slot])
+        if place != NIL:
+            weight = 1 if columns.weights is None else columns.weights[slot]
+            self._adapt(ghost.numbers[place], weight)
+            if self.small_weight >= self.target + weight:
+                self.where[slot] = MAIN
+            else:
+                self.reuse = misses - ghost.stamps[place] & WRAP
 
     def remove(self, slot: int) -> None:
         """Leave the queue; the ghost is not told, for room was not the reason."""
+        weights = self.columns.weights
         if slot == self.newest:
             self.newest = NIL
         else:
-            self._unlink(slot)
+            self._unlink(slot, 1 if weights is None else weights[slot])
         self.where[slot] = 0
 
     def rewrite(self, slot: int, old_weight: int) -> None:
@@ -136,14 +145,15 @@ class Adaptive(EvictionPolicy):
         if weights is None or slot == self.newest:
             return
         growth = weights[slot] - old_weight
-        if self.where[slot] == SMALL:
+        if growth > 0:
+            self._unlink(slot, old_weight)
+            if self.newest != NIL:
+                self._link(self.newest)
+            self.newest = slot
+        elif self.where[slot] == SMALL:
             self.small_weight += growth
         else:
             self.main_weight += growth
-        if growth > 0:
-            self._link_newest()
-            self._unlink(slot)
-            self.newest = slot
 
     def evict(self, now: float) -> int:
         """Take the entry that the rules name."""
@@ -162,14 +172,13 @@ class Adaptive(EvictionPolicy):
             self.where[victim] = 0
         return victim
 
-    def _adapt(self, known: int, step: int) -> None:
+    def _adapt(self, number: int, step: int) -> None:
         """Move the target of S if the key left lately."""
-        recent = len(self.where) // SHARE or 1
-        number = known >> NUMBER_BITS & FIELD
-        if known >> MAIN_BIT:
-            if self.left_main - number & FIELD < recent:
+        recent = 2 * (len(self.where) // SHARE or 1)
+        if number & 1:
+            if self.left_main - number & WRAP < recent:
                 self.target = max(self.target - step, self.limit // 100, 1)
-        elif self.left_small - number & FIELD < recent:
+        elif self.left_small - number & WRAP < recent:
             self.target = max(min(self.target + step, self.limit * 9 // 10), 1)
 
     def _take_measure(self) -> None:
@@ -195,27 +204,30 @@ class Adaptive(EvictionPolicy):
             if slot == NIL:
                 break
             if not hits[slot] or -inf < fresh[slot] <= now:
-                if self.misses - stamps[slot] & FIELD <= reuse:
+                if self.misses - stamps[slot] & WRAP <= reuse:
                     break
                 self.where[self.newest] = MAIN
-                return self._leave_main(slot)
-            self._turn(slot)
+                return self._leave_main()
+            self._turn_main()
         return NIL
 
     def _from_small(self, now: float) -> int:
         """Give the entry of S that goes, `NIL` where it is M's turn."""
-        small, hits, fresh = self.small, self.columns.hits, self.columns.fresh
+        small, columns = self.small, self.columns
         for _ in range(TURNS):
-            slot = small.back
-            if slot == NIL or (self.small_weight < self.target and self.main.back != NIL):
+            if self.small_weight < self.target and self.main.back != NIL:
                 break
-            self._unlink(slot)
-            if hits[slot] < 2 or -inf < fresh[slot] <= now:
+            slot = small.pop_back()
+            if slot == NIL:
+                break
+            self.small_weight -= 1 if columns.weights is None else columns.weights[slot]
+            if columns.hits[slot] < WORTHY or -inf < columns.fresh[slot] <= now:
                 self.where[slot] = 0
-                self.left_small = number = self.left_small + 1 & FIELD
-                self._note(slot, 0, number)
+                self.left_small = number = self.left_small + 2 & WRAP
+                if self.ghost is not None:
+                    self.ghost.note(columns.keys[slot], number, self.stamps[slot])
                 return slot
-            hits[slot] = 0
+            columns.hits[slot] = 0
             self.where[slot] = MAIN
             self._link(slot)
         return NIL
@@ -229,34 +241,32 @@ class Adaptive(EvictionPolicy):
             slot = main.back
             if not hits[slot] or -inf < fresh[slot] <= now:
                 break
-            self._turn(slot)
-        return self._leave_main(main.back)
+            self._turn_main()
+        return self._leave_main()
 
-    def _turn(self, slot: int) -> None:
+    def _turn_main(self) -> None:
         """Let the back of M turn round to its front."""
+        main = self.main
+        slot = main.pop_back()
         self.columns.hits[slot] -= 1
         self.stamps[slot] = self.misses
-        self.main.remove(slot)
-        self.main.push_front(slot)
+        main.push_front(slot)
 
-    def _leave_main(self, slot: int) -> int:
-        self._unlink(slot)
+    def _leave_main(self) -> int:
+        """Let the back of M go."""
+        columns = self.columns
+        slot = self.main.pop_back()
+        self.main_weight -= 1 if columns.weights is None else columns.weights[slot]
         self.where[slot] = 0
-        self.left_main = number = self.left_main + 1 & FIELD
-        self._note(slot, 1, number)
-        return slot
-
-    def _note(self, slot: int, main: int, number: int) -> None:
+        self.left_main = number = self.left_main + 2 & WRAP
         if self.ghost is not None:
-            self.ghost.note(self.columns.keys[slot], main, number, self.stamps[slot])
-
-    def _link_newest(self) -> None:
-        if self.newest != NIL:
-            self._link(self.newest)
+            self.ghost.note(columns.keys[slot], number, self.stamps[slot])
+        return slot
 
     def _link(self, slot: int) -> None:
         """Put the slot in front of its queue."""
-        weight = 1 if self.columns.weights is None else self.columns.weights[slot]
+        weights = self.columns.weights
+        weight = 1 if weights is None else weights[slot]
         if self.where[slot] == SMALL:
             self.small_weight += weight
             self.small.push_front(slot)
@@ -264,9 +274,8 @@ class Adaptive(EvictionPolicy):
             self.main_weight += weight
             self.main.push_front(slot)
 
-    def _unlink(self, slot: int) -> None:
-        """Take the slot out of its queue."""
-        weight = 1 if self.columns.weights is None else self.columns.weights[slot]
+    def _unlink(self, slot: int, weight: int) -> None:
+        """Take the slot, which counts for `weight`, out of its queue."""
         if self.where[slot] == SMALL:
             self.small_weight -= weight
             self.small.remove(slot)

@@ -1,70 +1,59 @@
-"""Keys that left lately, and what was known of them: one flat table of words, no object a key.
+"""Keys that left lately, and what was known of them: three flat columns, no object a key.
 
-The idea of remembering a key by a few bits of its hash in one of two places is that of B. Fan, D. G. Andersen,
-M. Kaminsky, M. D. Mitzenmacher, "Cuckoo Filter: Practically Better Than Bloom", ACM CoNEXT 2014; nothing is moved here,
-because a ghost may be forgotten.
+To know a key by some bits of its hash in one of two places is the idea of B. Fan, D. G. Andersen, M. Kaminsky,
+M. D. Mitzenmacher, "Cuckoo Filter: Practically Better Than Bloom", ACM CoNEXT 2014; nothing is ever moved here, because
+a ghost may be forgotten.
 
-Rule 1: a word is, from the top: 1 bit that is set, 12 bits of the key's hash, 1 bit for the queue that the key left (0
-small, 1 main), 25 bits of the number of that eviction, 25 bits of the stamp. Numbers and stamps wrap; only differences
-are looked at, and those stay true for caches of some ten million entries.
-Rule 2: a key has two places, side by side. When both are taken, the word with the older stamp is driven out.
-Rule 3: it may forget, and about one time in two thousand it takes a key for another. Both cost a worse choice, no more.
+Rule 1: a key has two places, side by side. Where both are taken, the one with the older stamp gives way.
+Rule 2: the place is the rest and the tag the quotient of the hash, divided by an odd number: tables are often picked by
+the hash's low bits, which thus do not matter here.
+Rule 3: it may forget, and about one time in fifteen thousand it takes a key for another. Both cost a worse choice of
+victim, no more.
 """
 
 from array import array
 from typing import Final, final
 
-FIELD: Final = (1 << 25) - 1
-"""The bits of a number or a stamp, and the mask for differences of them."""
+from aiocache_kit.management.eviction.policy import NIL
 
-MAIN_BIT: Final = 50
-"""Where in a word the bit for the main queue is."""
-
-NUMBER_BITS: Final = 25
-"""Where in a word the number begins; below it is the stamp."""
-
-UNKNOWN: Final = -1
-"""What `Ghost.take` gives for a key that is not remembered."""
-
-_MIX: Final = 0x9E3779B97F4A7C15
-_WORD: Final = (1 << 64) - 1
-_TAG_BITS: Final = 51
-_TAG: Final = (1 << 12) - 1
-_TAKEN: Final = 1 << 12
-_TOLD: Final = (1 << _TAG_BITS) - 1
+_TAG: Final = 0x7FFF
+_TAKEN: Final = 0x8000
 
 
 @final
 class Ghost:
-    """A memory of about twice as many keys as the cache holds, at 16 bytes for each of its entries."""
+    """A memory of up to twice as many keys as the cache holds, at 20 bytes for each entry of the cache."""
 
-    __slots__ = ("pairs", "words")
+    __slots__ = ("numbers", "pairs", "stamps", "tags")
 
     def __init__(self, entries: int) -> None:
         """Start empty, beside a cache of so many `entries`."""
-        self.pairs = max(entries, 4)
-        self.words = array("Q", bytes(16)) * self.pairs
+        self.pairs = max(entries, 4) | 1
+        self.tags = array("H", bytes(4)) * self.pairs
+        """Zero: nothing is here."""
+        self.numbers = array("I", bytes(8)) * self.pairs
+        self.stamps = array("I", bytes(8)) * self.pairs
 
-    def note(self, key: object, main: int, number: int, stamp: int) -> None:
-        """Remember that `key` left the small queue (`main` 0) or the main one (1), as its `number`th, with this `stamp`."""
-        words = self.words
-        # The hash of a whole number is the number: mixed, neighbours part. The middle bits of a product are the best.
-        mixed = hash(key) * _MIX & _WORD
-        place = (mixed >> 32) % self.pairs * 2
-        if words[place] and (stamp - words[place + 1] & FIELD) > (stamp - words[place] & FIELD):
+    def note(self, key: object, number: int, stamp: int) -> None:
+        """Remember `key` with a `number` and a `stamp`, both of 32 bits."""
+        hashed = hash(key)
+        place = hashed % self.pairs * 2
+        tags, stamps = self.tags, self.stamps
+        if tags[place] and stamps[place + 1] < stamps[place]:
             place += 1
-        words[place] = (mixed >> 20 & _TAG | _TAKEN) << _TAG_BITS | main << MAIN_BIT | number << NUMBER_BITS | stamp
+        tags[place] = hashed // self.pairs & _TAG | _TAKEN
+        self.numbers[place] = number
+        stamps[place] = stamp
 
     def take(self, key: object) -> int:
-        """Forget `key` and give its word without the bits of its hash; `UNKNOWN` where it is not remembered."""
-        words = self.words
-        mixed = hash(key) * _MIX & _WORD
-        place = (mixed >> 32) % self.pairs * 2
-        tag = mixed >> 20 & _TAG | _TAKEN
-        if words[place] >> _TAG_BITS != tag:
+        """Forget `key` and give its place, where its number and stamp still stand; `NIL` where it is not remembered."""
+        hashed = hash(key)
+        tags = self.tags
+        place = hashed % self.pairs * 2
+        tag = hashed // self.pairs & _TAG | _TAKEN
+        if tags[place] != tag:
             place += 1
-            if words[place] >> _TAG_BITS != tag:
-                return UNKNOWN
-        word = words[place]
-        words[place] = 0
-        return word & _TOLD
+            if tags[place] != tag:
+                return NIL
+        tags[place] = 0
+        return place

@@ -1,9 +1,9 @@
 """What an eviction policy is, and the list that most of them are made of.
 
 Entries are known here by *slot*: a small whole number that the table gives an entry for as long as it is held, and
-gives to another one afterwards. What a policy needs to know of an entry it reads in `Columns`, at that slot; what it has
-to remember it keeps in columns of its own. Nothing here is an object an entry: that is what keeps an entry small, and
-the garbage collector's pauses short, at a million entries.
+gives to another one afterwards. What a policy needs to know of an entry it reads in `Columns`, at that slot; what it
+has to remember it keeps in columns of its own. Nothing here is an object an entry: that is what keeps an entry small,
+and the garbage collector's pauses short, at a million entries.
 
 Rule 1: a policy decides, the table acts. No policy touches values, reads a clock or draws an unseeded random number.
 Rule 2: no call costs more with a larger capacity; `evict` looks at a bounded number of entries, amortised.
@@ -46,13 +46,14 @@ class EvictionPolicy(ABC):
     - new slot number: the table appends to `Columns`, then calls `add_slot`; numbers come in order from zero;
     - key not held: the table fills the slot's place in every column (`hits` with 0), calls `insert`, then calls `evict`
       as long as its bound is exceeded. Within that one step it may thus hold one entry more than the bound;
-    - key held, new value: the table sets `fresh` and `weights`, calls `rewrite`, then `evict` in the same way;
+    - key held, new value: the table sets `fresh` and `weights`, calls `rewrite`, then `evict` in the same way; that
+      can be needed only where the weight has grown;
     - hit: `hits` is raised below `ceiling`, and `touch` is called where `touches` says so;
     - an entry leaves for any other reason: `remove`, while its columns are still filled; `evict` needs no `remove`.
 
     A policy holds exactly the slots that were inserted and neither removed nor evicted since. `newest`, the slot that
-    was inserted or rewritten last, is never the victim while another is held: what was just stored can be read. An entry
-    that weighs more than the whole bound must be refused by the table before it comes here.
+    was inserted last, or rewritten last with a greater weight, is never the victim while another is held: what was just
+    stored can be read. An entry that weighs more than the whole bound must be refused by the table before it comes here.
 
     Where the table keeps two bounds (entries and bytes), `capacity` is the one in bytes and `evict` may be called for
     either of them.
@@ -147,7 +148,12 @@ class SlotList:
         """Take the slot at the back out and return it, `NIL` where the list is empty."""
         slot = self.back
         if slot != NIL:
-            self.remove(slot)
+            before = self.before[slot]
+            self.back = before
+            if before == NIL:
+                self.front = NIL
+            else:
+                self.after[before] = NIL
         return slot
 
     def remove(self, slot: int) -> None:
