@@ -13,10 +13,11 @@ from aiocache_kit.management.eviction.lfu import Lfu
 from aiocache_kit.management.eviction.lru import Lru
 from aiocache_kit.management.eviction.policy import Columns, EvictionPolicy
 from aiocache_kit.management.eviction.random_choice import RandomChoice
+from aiocache_kit.management.eviction.s3fifo import S3Fifo
 from aiocache_kit.management.eviction.sieve import Sieve
 
 POLICIES: dict[str, type[EvictionPolicy]] = {
-    policy.name: policy for policy in (Lru, Lfu, Fifo, RandomChoice, Sieve, Gdsf, Adaptive)
+    policy.name: policy for policy in (Lru, Lfu, Fifo, RandomChoice, Sieve, S3Fifo, Gdsf, Adaptive)
 }
 """Each policy under its word in a configuration."""
 

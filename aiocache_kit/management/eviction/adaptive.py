@@ -28,20 +28,15 @@ from math import inf
 from random import Random
 from typing import ClassVar, Final, final
 
-from aiocache_kit.management.eviction.ghost import Ghost
-from aiocache_kit.management.eviction.policy import NIL, Columns, EvictionPolicy, SlotList
-
-SMALL: Final = 1
-MAIN: Final = 2
+from aiocache_kit.management.eviction.ghost import WRAP, Ghost
+from aiocache_kit.management.eviction.policy import NIL, Columns, EvictionPolicy
+from aiocache_kit.management.eviction.two_queues import MAIN, SMALL, TwoQueues
 
 SHARE: Final = 20
 """S starts with one part in so many; a ghost is recent if it left within as many evictions."""
 
 WORTHY: Final = 2
 """Hits in S that let an entry move to M."""
-
-WRAP: Final = (1 << 32) - 1
-"""Stamps and numbers are kept in 32 bits; only differences of them are looked at."""
 
 LOOKS: Final = 8
 """Entries at the back of M that the reuse test may look at."""
@@ -57,33 +52,12 @@ class Adaptive(EvictionPolicy):
     name: ClassVar[str] = "adaptive"
     ceiling: ClassVar[int] = 3
 
-    __slots__ = (
-        "ghost",
-        "left_main",
-        "left_small",
-        "limit",
-        "main",
-        "main_weight",
-        "misses",
-        "reuse",
-        "small",
-        "small_weight",
-        "stamps",
-        "target",
-        "where",
-    )
+    __slots__ = ("ghost", "left_main", "left_small", "limit", "misses", "queues", "reuse", "stamps", "target")
 
     def __init__(self, capacity: int, columns: Columns, random: Random | None = None) -> None:
         """Start empty, with S at 5 %."""
         super().__init__(capacity, columns, random)
-        before: list[int] = []
-        after: list[int] = []
-        self.small = SlotList(before, after)
-        self.main = SlotList(before, after)
-        self.small_weight = 0
-        self.main_weight = 0
-        self.where = bytearray()
-        """`SMALL`, `MAIN` or 0: where the slot is, or for the newest where it will be."""
+        self.queues = TwoQueues(columns)
         self.stamps = array("I")
         """The miss at which the entry was inserted, or last turned round."""
         self.misses = 0
@@ -93,36 +67,35 @@ class Adaptive(EvictionPolicy):
         self.limit = capacity
         """The weight there is room for: the capacity, or what was held when another bound made the table evict."""
         self.target = max(1, capacity // SHARE)
+        """The weight of S from which on room is made there."""
         self.reuse = 0
         """The misses that the newest's reuse took, while it has yet to pass the test; else 0."""
         self.ghost: Ghost | None = None
 
     def add_slot(self) -> None:
         """Make room in the columns."""
-        self.small.add_slot()
-        self.where.append(0)
+        self.queues.add_slot()
         self.stamps.append(0)
 
     def insert(self, slot: int) -> None:
         """Choose the queue by what the ghost knows of the key."""
-        columns = self.columns
+        queues, ghost = self.queues, self.ghost
         if self.newest != NIL:
-            self._link(self.newest)
+            queues.link(self.newest)
         self.newest = slot
         self.misses = misses = self.misses + 1 & WRAP
         self.stamps[slot] = misses
         self.reuse = 0
-        ghost = self.ghost
         if ghost is None:
-            self.where[slot] = SMALL if self.small_weight < self.target else MAIN
+            queues.where[slot] = SMALL if queues.small_weight < self.target else MAIN
             return
-        self.where[slot] = SMALL
-        place = ghost.take(columns.keys[slot])
+        queues.where[slot] = SMALL
+        place = ghost.take(self.columns.keys[slot])
         if place != NIL:
-            weight = 1 if columns.weights is None else columns.weights[slot]
+            weight = 1 if self.columns.weights is None else self.columns.weights[slot]
             self._adapt(ghost.numbers[place], weight)
-            if self.small_weight >= self.target + weight:
-                self.where[slot] = MAIN
+            if queues.small_weight >= self.target + weight:
+                queues.where[slot] = MAIN
             else:
                 self.reuse = misses - ghost.stamps[place] & WRAP
 
@@ -132,8 +105,8 @@ class Adaptive(EvictionPolicy):
         if slot == self.newest:
             self.newest = NIL
         else:
-            self._unlink(slot, 1 if weights is None else weights[slot])
-        self.where[slot] = 0
+            self.queues.unlink(slot, 1 if weights is None else weights[slot])
+        self.queues.where[slot] = 0
 
     def rewrite(self, slot: int, old_weight: int) -> None:
         """Count a hit and keep the place, unless the entry has grown and so may have to be spared."""
@@ -146,35 +119,31 @@ class Adaptive(EvictionPolicy):
             return
         growth = weights[slot] - old_weight
         if growth > 0:
-            self._unlink(slot, old_weight)
+            self.queues.unlink(slot, old_weight)
             if self.newest != NIL:
-                self._link(self.newest)
+                self.queues.link(self.newest)
             self.newest = slot
-        elif self.where[slot] == SMALL:
-            self.small_weight += growth
         else:
-            self.main_weight += growth
+            self.queues.add_weight(slot, growth)
 
     def evict(self, now: float) -> int:
         """Take the entry that the rules name."""
         if self.ghost is None or self.columns.weights is not None:
             self._take_measure()
-        if self.reuse:
-            victim = self._idlest(now)
-            if victim != NIL:
-                return victim
-        victim = self._from_small(now)
+        victim = self._idlest(now) if self.reuse else NIL
+        if victim == NIL:
+            victim = self._from_small(now)
         if victim == NIL:
             victim = self._from_main(now)
         if victim == NIL:
             victim = self.newest
             self.newest = NIL
-            self.where[victim] = 0
+            self.queues.where[victim] = 0
         return victim
 
     def _adapt(self, number: int, step: int) -> None:
-        """Move the target of S if the key left lately."""
-        recent = 2 * (len(self.where) // SHARE or 1)
+        """Move the target of S if the key, whose eviction had this number, left lately."""
+        recent = 2 * (len(self.stamps) // SHARE or 1)
         if number & 1:
             if self.left_main - number & WRAP < recent:
                 self.target = max(self.target - step, self.limit // 100, 1)
@@ -183,102 +152,69 @@ class Adaptive(EvictionPolicy):
 
     def _take_measure(self) -> None:
         """Find out how much there is room for, and set up a ghost for as many entries as there are."""
-        limit = self.small_weight + self.main_weight
-        if self.newest != NIL:
-            limit += 1 if self.columns.weights is None else self.columns.weights[self.newest]
-        self.limit = limit = min(limit, self.capacity)
-        self.target = max(1, min(self.target, limit * 9 // 10))
-        entries = len(self.where)
+        queues = self.queues
+        self.limit = limit = min(queues.small_weight + queues.main_weight, self.capacity)
+        entries = len(self.stamps)
         if self.ghost is None:
             self.target = max(1, limit // SHARE)
             self.ghost = Ghost(entries)
-        elif entries > 2 * self.ghost.pairs:
+            return
+        self.target = max(1, min(self.target, limit * 9 // 10))
+        if entries > 2 * self.ghost.pairs:
             self.ghost = Ghost(entries)
 
     def _idlest(self, now: float) -> int:
-        """Let the newest pass the reuse test: give the entry of M that goes for it, `NIL` where it fails."""
+        """Let the newest take the reuse test: give the entry of M that goes for it, `NIL` where it fails."""
+        queues, stamps, hits, fresh = self.queues, self.stamps, self.columns.hits, self.columns.fresh
         reuse, self.reuse = self.reuse, 0
-        main, stamps, hits, fresh = self.main, self.stamps, self.columns.hits, self.columns.fresh
         for _ in range(LOOKS):
-            slot = main.back
+            slot = queues.main.back
             if slot == NIL:
                 break
             if not hits[slot] or -inf < fresh[slot] <= now:
                 if self.misses - stamps[slot] & WRAP <= reuse:
                     break
-                self.where[self.newest] = MAIN
+                queues.where[self.newest] = MAIN
                 return self._leave_main()
-            self._turn_main()
+            queues.turn_main()
+            stamps[slot] = self.misses
         return NIL
 
     def _from_small(self, now: float) -> int:
         """Give the entry of S that goes, `NIL` where it is M's turn."""
-        small, columns = self.small, self.columns
+        queues, hits, fresh = self.queues, self.columns.hits, self.columns.fresh
         for _ in range(TURNS):
-            if self.small_weight < self.target and self.main.back != NIL:
+            if queues.small_weight < self.target and queues.main.back != NIL:
                 break
-            slot = small.pop_back()
+            slot = queues.pop_small()
             if slot == NIL:
                 break
-            self.small_weight -= 1 if columns.weights is None else columns.weights[slot]
-            if columns.hits[slot] < WORTHY or -inf < columns.fresh[slot] <= now:
-                self.where[slot] = 0
+            if hits[slot] < WORTHY or -inf < fresh[slot] <= now:
                 self.left_small = number = self.left_small + 2 & WRAP
-                if self.ghost is not None:
-                    self.ghost.note(columns.keys[slot], number, self.stamps[slot])
+                self._note(slot, number)
                 return slot
-            columns.hits[slot] = 0
-            self.where[slot] = MAIN
-            self._link(slot)
+            queues.promote(slot)
         return NIL
 
     def _from_main(self, now: float) -> int:
         """Give the entry of M that goes, `NIL` where M is empty."""
-        main, hits, fresh = self.main, self.columns.hits, self.columns.fresh
-        if main.back == NIL:
-            return NIL
+        queues, stamps, hits, fresh = self.queues, self.stamps, self.columns.hits, self.columns.fresh
         for _ in range(TURNS):
-            slot = main.back
-            if not hits[slot] or -inf < fresh[slot] <= now:
+            slot = queues.main.back
+            if slot == NIL or not hits[slot] or -inf < fresh[slot] <= now:
                 break
-            self._turn_main()
+            queues.turn_main()
+            stamps[slot] = self.misses
         return self._leave_main()
 
-    def _turn_main(self) -> None:
-        """Let the back of M turn round to its front."""
-        main = self.main
-        slot = main.pop_back()
-        self.columns.hits[slot] -= 1
-        self.stamps[slot] = self.misses
-        main.push_front(slot)
-
     def _leave_main(self) -> int:
-        """Let the back of M go."""
-        columns = self.columns
-        slot = self.main.pop_back()
-        self.main_weight -= 1 if columns.weights is None else columns.weights[slot]
-        self.where[slot] = 0
-        self.left_main = number = self.left_main + 2 & WRAP
-        if self.ghost is not None:
-            self.ghost.note(columns.keys[slot], number, self.stamps[slot])
+        """Let the back of M go; `NIL` where M is empty."""
+        slot = self.queues.pop_main()
+        if slot != NIL:
+            self.left_main = number = self.left_main + 2 & WRAP
+            self._note(slot, number)
         return slot
 
-    def _link(self, slot: int) -> None:
-        """Put the slot in front of its queue."""
-        weights = self.columns.weights
-        weight = 1 if weights is None else weights[slot]
-        if self.where[slot] == SMALL:
-            self.small_weight += weight
-            self.small.push_front(slot)
-        else:
-            self.main_weight += weight
-            self.main.push_front(slot)
-
-    def _unlink(self, slot: int, weight: int) -> None:
-        """Take the slot, which counts for `weight`, out of its queue."""
-        if self.where[slot] == SMALL:
-            self.small_weight -= weight
-            self.small.remove(slot)
-        else:
-            self.main_weight -= weight
-            self.main.remove(slot)
+    def _note(self, slot: int, number: int) -> None:
+        if self.ghost is not None:
+            self.ghost.note(self.columns.keys[slot], number, self.stamps[slot])

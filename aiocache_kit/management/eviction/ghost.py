@@ -16,6 +16,9 @@ from typing import Final, final
 
 from aiocache_kit.management.eviction.policy import NIL
 
+WRAP: Final = (1 << 32) - 1
+"""The mask for numbers and stamps, which are kept in 32 bits; only differences of them are looked at."""
+
 _TAG: Final = 0x7FFF
 _TAKEN: Final = 0x8000
 

@@ -53,7 +53,7 @@ class EvictionPolicy(ABC):
 
     A policy holds exactly the slots that were inserted and neither removed nor evicted since. `newest`, the slot that
     was inserted last, or rewritten last with a greater weight, is never the victim while another is held: what was just
-    stored can be read. An entry that weighs more than the whole bound must be refused by the table before it comes here.
+    stored can be read. An entry that weighs more than the whole bound is refused by the table before it comes here.
 
     Where the table keeps two bounds (entries and bytes), `capacity` is the one in bytes and `evict` may be called for
     either of them.
