@@ -23,7 +23,10 @@ if sys.version_info >= (3, 12):
         return asyncio.Task(coroutine, loop=asyncio.get_running_loop(), eager_start=True)
 
 else:
-    from asyncio.tasks import _enter_task, _leave_task
+    from asyncio.tasks import (
+        _enter_task,  # pyright: ignore[reportPrivateUsage]  # documented, its name notwithstanding
+        _leave_task,  # pyright: ignore[reportPrivateUsage]  # as above
+    )
 
     def begin(coroutine: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Run `coroutine` up to its first wait, in a copy of this context, as a new task of the running loop.

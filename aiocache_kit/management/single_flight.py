@@ -43,13 +43,13 @@ class Flight:
         "_found",
         "_trace",
         "_waiters",
-        "_waits_for",
         "done",
         "invalidated",
         "keys",
         "superseded",
         "tags",
         "task",
+        "waits_for",
     )
 
     def __init__(self, keys: tuple[str, ...], tags: tuple[str, ...] = ()) -> None:
@@ -63,7 +63,7 @@ class Flight:
         self.done = False
         self.task: asyncio.Task[dict[str, object]] | None = None
         self._waiters: set[asyncio.Future[None]] = set()
-        self._waits_for: set[Flight] = set()
+        self.waits_for: set[Flight] = set()
         """Flights that the work of this one waits for; what recursion is found by."""
         self._found: dict[str, object] = {}
         self._error: BaseException | None = None
@@ -95,7 +95,7 @@ class Flight:
         if asker is not None and not asker.done:
             if self._leads_to(asker):
                 raise RecursiveLoadError
-            asker._waits_for.add(self)  # noqa: SLF001  - flights know one another
+            asker.waits_for.add(self)
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiters.add(waiter)
         try:
@@ -103,7 +103,7 @@ class Flight:
         finally:
             self._waiters.discard(waiter)
             if asker is not None:
-                asker._waits_for.discard(self)  # noqa: SLF001  - as above
+                asker.waits_for.discard(self)
             if self.abandoned and self.task is not None:
                 self.task.cancel()
         return self.outcome()
@@ -114,12 +114,13 @@ class Flight:
         return not self._waiters and not self.done
 
     def _leads_to(self, asker: "Flight") -> bool:
-        left, seen = [self], {self}
+        left: list[Flight] = [self]
+        seen: set[Flight] = {self}
         while left:
             flight = left.pop()
             if flight is asker:
                 return True
-            new = flight._waits_for - seen  # noqa: SLF001  - as above
+            new = flight.waits_for - seen
             seen |= new
             left += new
         return False
@@ -175,7 +176,7 @@ class SingleFlight:
             self.flights[key] = flight
         self._all.add(flight)
         if asker is not None and not asker.done:
-            asker._waits_for.add(flight)  # noqa: SLF001  - flights know one another
+            asker.waits_for.add(flight)
         try:
             flight.task = begin(self._fly(flight, work))
         except BaseException as error:
@@ -183,7 +184,7 @@ class SingleFlight:
             raise
         finally:
             if asker is not None:
-                asker._waits_for.discard(flight)  # noqa: SLF001  - as above
+                asker.waits_for.discard(flight)
         if not flight.done:
             flight.task.add_done_callback(lambda task: self._after(flight, task))
         return flight
@@ -271,7 +272,7 @@ class SingleFlight:
     async def close(self) -> None:
         """End all work; who waits for it gets `ProviderClosedError`."""
         here = asyncio.current_task()
-        tasks = []
+        tasks: list[asyncio.Task[dict[str, object]]] = []
         for flight in list(self._all):
             self._end(flight, {}, ProviderClosedError())
             if flight.task is not None and flight.task is not here:

@@ -27,7 +27,7 @@ _COUNTERS = (
 class Recorder:
     """Counts what one provider, or one namespace of it, does."""
 
-    __slots__ = ("children", "sample_at", *_COUNTERS)
+    __slots__ = ("children", *_COUNTERS)
 
     hits: int
     misses: int
@@ -47,8 +47,6 @@ class Recorder:
         """Start at zero, without children."""
         for name in _COUNTERS:
             setattr(self, name, 0.0 if name.endswith("_time") else 0)
-        self.sample_at = 1
-        """The number of the hit that will be timed next."""
         self.children: set[Recorder] = set()
 
     def child(self) -> "Recorder":

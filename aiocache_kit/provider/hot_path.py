@@ -3,22 +3,27 @@
 A method call costs a look-up of the method, of each attribute it uses and a frame for each call it makes; a read from
 memory is so short that these are most of it. So for a storage of tables, `Provider.get`, `get_or_set`, `set` and
 `get_multi` are replaced, object by object, by the closures made here: the same calls with the same meaning, in one
-frame, with everything they need in closure cells. What is rare (a miss that must load, tags, a flight under way, a
-writer that must wait) is handed to the provider. Measured: a hit costs 1.1 times a bare dict look-up with an expiry
-check in an ``async def``; by way of a method and `TableStorage.lookup` it was 1.4 to 1.6 times (docs/decisions/0002).
+frame, with what they need in closure cells. What is rare (a miss that must load, tags to be written, a load under way,
+a writer that must wait) is handed to the provider.
+
+The commonest case of all, one table with values kept by reference and no namespaces, is *plain* and has closures of its
+own: every cell of a closure is copied at each call, and choosing a table costs a fifth of a read. All other cases share
+one `lookup`, which costs one frame more. Figures are in docs/decisions/0002.
 
 Rule 1: whatever a closure answers itself, `Provider`'s own method answers in the same way; the contract suite runs
 both.
 Rule 2: nothing here awaits before it has decided, so no other task comes between a look and what follows from it.
+Rule 3: a key need not be checked to be found, only to be missed: what is not a `str` is never in a table.
 """
 
 import math
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias, cast
 
-from aiocache_kit.clock import stopwatch
+from aiocache_kit.errors import ProviderClosedError
 from aiocache_kit.keys import MARK, check_key
+from aiocache_kit.management.expiration import life_of
 from aiocache_kit.management.statistics import Recorder
 from aiocache_kit.sentinels import DEFAULT, MISSING
 from aiocache_kit.serializers.typed import convert
@@ -28,8 +33,8 @@ from aiocache_kit.storage.tables import TableStorage
 
 REPLACED: Final = ("get", "get_multi", "get_or_set", "set")
 """The methods of a provider that the closures stand in for."""
-SAMPLE: Final = 1024
-"""One hit in this many is timed."""
+_COLLECTIONS: Final = frozenset((list, tuple, set, frozenset, dict))
+_NEVER: Final = math.inf
 _MANY: Final = 2000
 """Keys of one call that are looked up without a turn of the event loop: about a millisecond."""
 
@@ -77,6 +82,18 @@ class Setting:
     set: SlowSet
     get_multi: SlowGetMulti
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether a user's key is the stored key, and there is one table that holds it, counting hits, by reference."""
+        tables = self.storage.tables
+        namespaces = self.prefix or self.mind_marks
+        return not namespaces and len(tables) == 1 and tables[0].touch is None and not self.storage.copies
+
+    @property
+    def is_weighed(self) -> bool:
+        """Whether entries must be weighed, because the bound is in bytes."""
+        return self.storage.tables[0].weights is not None
+
 
 class HotPath:
     """The closures for one provider, or one namespace of it; to be taken away when it closes."""
@@ -86,154 +103,122 @@ class HotPath:
     def __init__(self, setting: Setting) -> None:
         """Build them."""
         self.mind_marks = setting.mind_marks
-        self.lookup = _make_lookup(setting)
-        self.get = _make_get(setting)
-        self.get_or_set = _make_get_or_set(setting)
-        self.set = _make_set(setting)
-        self.get_multi = _make_get_multi(setting, self.lookup)
+        if setting.is_plain:
+            table, recorder, monotonic = setting.storage.tables[0], setting.recorder, setting.storage.clock.monotonic
+            self.lookup = _plain_lookup(table, recorder, monotonic)
+            self.get = _plain_get(table, recorder, monotonic)
+            self.get_or_set = _plain_get_or_set(table, recorder, monotonic, setting.get_or_set)
+            self.get_multi = _plain_get_multi(table, recorder, monotonic, setting.get_multi)
+        else:
+            self.lookup = _lookup(setting)
+            self.get = _get(setting, self.lookup)
+            self.get_or_set = _get_or_set(self.lookup, setting.get_or_set)
+            self.get_multi = _get_multi(setting, self.lookup)
+        self.set = _plain_set(setting) if setting.is_plain and not setting.is_weighed else _set(setting)
 
 
-def _make_find(setting: Setting) -> Callable[[str], tuple[str, Table]]:
-    """Make what maps a user's key to the stored one and its table, for calls that can afford a frame."""
-    storage, prefix, mind_marks = setting.storage, setting.prefix, setting.mind_marks
-    tables, mask, hash_func = storage.tables, storage.mask, storage.hash_func
-
-    def find(key: str) -> tuple[str, Table]:
-        check_key(key)
-        if mind_marks and key[0] == MARK:
-            key = MARK + key
-        if prefix:
-            key = prefix + key
-        return key, tables[hash_func(key) & mask]
-
-    return find
-
-
-def _make_lookup(setting: Setting) -> Lookup:
+def _plain_lookup(table: Table, recorder: Recorder, monotonic: Callable[[], float]) -> Lookup:
     """Make the plain function that gives a live value and counts a hit, or gives `MISSING` and counts nothing."""
-    storage, recorder, monotonic = setting.storage, setting.recorder, setting.storage.clock.monotonic
-    tables, mask, hash_func, copies = storage.tables, storage.mask, storage.hash_func, storage.copies
-    prefix, mind_marks, only = setting.prefix, setting.mind_marks, storage.tables[0]
 
     def lookup(key: str) -> object:
-        if mind_marks and key[0] == MARK:
-            key = MARK + key
-        if prefix:
-            key = prefix + key
-        table = tables[hash_func(key) & mask] if mask else only
         slot = table.index.get(key)
-        if slot is None:
-            return MISSING
-        now = monotonic()
-        if now < table.fresh[slot] or table.is_live(slot, now):
-            if table.touch is None:
+        if slot is not None:
+            now = monotonic()
+            if now < table.fresh[slot] or table.is_live(slot, now):
                 hits = table.hits
-                count = hits[slot]
-                if count < table.ceiling:
-                    hits[slot] = count + 1
-            else:
-                table.touch(slot)
-            recorder.hits += 1
-            return own_copy(table.values[slot]) if copies else table.values[slot]
+                if hits[slot] < table.ceiling:
+                    hits[slot] += 1
+                recorder.hits += 1
+                return table.values[slot]
         return MISSING
 
     return lookup
 
 
-def _make_get(setting: Setting) -> Callable[..., Awaitable[Any]]:  # noqa: C901  - one frame, see above
-    storage, recorder, monotonic = setting.storage, setting.recorder, setting.storage.clock.monotonic
-    tables, mask, hash_func, copies = storage.tables, storage.mask, storage.hash_func, storage.copies
-    prefix, mind_marks, only = setting.prefix, setting.mind_marks, storage.tables[0]
-    check_open, own = setting.check_open, len(setting.prefix)
-
-    async def get(key: str, default: Any = None, *, type: Any = None) -> Any:  # noqa: ANN401, C901, PLR0912  - as above
+def _plain_get(table: Table, recorder: Recorder, monotonic: Callable[[], float]) -> Callable[..., Awaitable[Any]]:
+    async def get(key: str, default: Any = None, *, type: Any = None) -> Any:  # noqa: ANN401  - see Provider.get
         try:
-            if mind_marks and key[0] == MARK:
-                key = MARK + key
-            if prefix:
-                key = prefix + key
-            table = tables[hash_func(key) & mask] if mask else only
             slot = table.index.get(key)
-        except (TypeError, IndexError):
+        except TypeError:
             check_key(key)
             raise
         if slot is not None:
             now = monotonic()
             if now < table.fresh[slot] or table.is_live(slot, now):
-                if table.touch is None:
-                    hits = table.hits
-                    count = hits[slot]
-                    if count < table.ceiling:
-                        hits[slot] = count + 1
-                else:
-                    table.touch(slot)
-                recorder.hits = served = recorder.hits + 1
-                if served == recorder.sample_at:
-                    _time_one(recorder, table, key, now)
-                value = table.values[slot]
-                if copies:
-                    value = own_copy(value)
-                return value if type is None else convert(value, type)
-        if key.__class__ is not str or len(key) == own:
-            check_key(key[own:] if isinstance(key, str) else key)
-        check_open()
+                hits = table.hits
+                if hits[slot] < table.ceiling:
+                    hits[slot] += 1
+                recorder.hits += 1
+                return table.values[slot] if type is None else convert(table.values[slot], type)
+        if key.__class__ is not str or not key:
+            check_key(key)
+        if table.closed:
+            raise ProviderClosedError
         recorder.misses += 1
         return default
 
     return get
 
 
-def _make_get_or_set(setting: Setting) -> Callable[..., Awaitable[Any]]:  # noqa: C901  - as above
-    storage, recorder, monotonic = setting.storage, setting.recorder, setting.storage.clock.monotonic
-    tables, mask, hash_func, copies = storage.tables, storage.mask, storage.hash_func, storage.copies
-    prefix, mind_marks, only = setting.prefix, setting.mind_marks, storage.tables[0]
-    load = setting.get_or_set
-
+def _plain_get_or_set(
+    table: Table, recorder: Recorder, monotonic: Callable[[], float], load: SlowGetOrSet
+) -> Callable[..., Awaitable[Any]]:
     async def get_or_set(key: str, loader: Any, ttl: Any = DEFAULT, **options: Any) -> Any:  # noqa: ANN401  - see Provider
         try:
-            full = key
-            if mind_marks and full[0] == MARK:
-                full = MARK + full
-            if prefix:
-                full = prefix + full
-            table = tables[hash_func(full) & mask] if mask else only
-            slot = table.index.get(full)
-        except (TypeError, IndexError):
+            slot = table.index.get(key)
+        except TypeError:
             check_key(key)
             raise
         if slot is not None:
             now = monotonic()
             if now < table.fresh[slot] or table.is_live(slot, now):
-                if table.touch is None:
-                    hits = table.hits
-                    count = hits[slot]
-                    if count < table.ceiling:
-                        hits[slot] = count + 1
-                else:
-                    table.touch(slot)
-                recorder.hits = served = recorder.hits + 1
-                if served == recorder.sample_at:
-                    _time_one(recorder, table, full, now)
+                hits = table.hits
+                if hits[slot] < table.ceiling:
+                    hits[slot] += 1
+                recorder.hits += 1
                 value = table.values[slot]
-                if copies:
-                    value = own_copy(value)
                 return convert(value, options["type"]) if options and options.get("type") is not None else value
         return await load(key, loader, ttl, options)
 
     return get_or_set
 
 
-def _make_set(setting: Setting) -> Callable[..., Awaitable[None]]:
-    storage, recorder, monotonic = setting.storage, setting.recorder, setting.storage.clock.monotonic
-    tables, mask, hash_func = storage.tables, storage.mask, storage.hash_func
-    prefix, mind_marks, only = setting.prefix, setting.mind_marks, storage.tables[0]
-    default_life, flights, check_open, set_slowly = (
-        setting.default_life,
-        setting.flights,
-        setting.check_open,
-        setting.set,
-    )
-    plain = not storage.copies and only.weights is None
+def _plain_get_multi(
+    table: Table, recorder: Recorder, monotonic: Callable[[], float], get_slowly: SlowGetMulti
+) -> Callable[..., Awaitable[dict[str, Any]]]:
+    async def get_multi(keys: Iterable[str], *, type: Any = None) -> dict[str, Any]:  # noqa: ANN401  - see Provider
+        if type is not None or table.closed or not _are_few(keys):
+            return await get_slowly(keys, type=type)
+        now, index, fresh, values = monotonic(), table.index, table.fresh, table.values
+        hits, ceiling, found, missed = table.hits, table.ceiling, {}, 0
+        for key in keys:
+            try:
+                slot = index.get(key)
+            except TypeError:
+                check_key(key)
+                raise
+            if slot is not None and (now < fresh[slot] or table.is_live(slot, now)):
+                if hits[slot] < ceiling:
+                    hits[slot] += 1
+                found[key] = values[slot]
+            else:
+                check_key(key)
+                missed += 1
+        recorder.hits += len(found)
+        recorder.misses += missed
+        return found
+
+    return get_multi
+
+
+def _are_few(keys: Iterable[str]) -> bool:
+    """Whether `keys` is a collection that can be gone through in one step."""
+    return keys.__class__ in _COLLECTIONS and len(cast("Collection[str]", keys)) <= _MANY
+
+
+def _plain_set(setting: Setting) -> Callable[..., Awaitable[None]]:
+    table, recorder, monotonic = setting.storage.tables[0], setting.recorder, setting.storage.clock.monotonic
+    default_life, flights, set_slowly = setting.default_life, setting.flights, setting.set
 
     async def set(  # noqa: A001  - the name it is called by
         key: str,
@@ -243,71 +228,137 @@ def _make_set(setting: Setting) -> Callable[..., Awaitable[None]]:
         tags: Any = (),  # noqa: ANN401  - as above
         cost: Any = None,  # noqa: ANN401  - as above
     ) -> None:
-        life: float
+        # An int is not compared with a float, nor with infinity: that alone would cost a tenth of the call.
         if ttl is DEFAULT:
             life = default_life
-        elif (ttl.__class__ is int or ttl.__class__ is float) and 0 < ttl < math.inf:
+        elif (ttl.__class__ is int and ttl > 0) or (ttl.__class__ is float and 0.0 < ttl < _NEVER):
             life = ttl
         else:
             return await set_slowly(key, value, ttl, tags=tags, cost=cost)
-        if not plain or flights or tags != () or cost is not None or key.__class__ is not str or not key:
+        if key.__class__ is not str or not key or tags != () or cost is not None or flights or table.busy:
             return await set_slowly(key, value, ttl, tags=tags, cost=cost)
-        full = key
-        if mind_marks and full[0] == MARK:
-            full = MARK + full
+        recorder.sets += 1
+        now = monotonic()
+        slot = table.index.get(key)
+        if slot is None or slot in table.extras:
+            table.put(key, value, life, now)
+            return None
+        # From here on what `Table.put` does to an entry that has neither tags nor cost, and gets none.
+        table.last = table.stamps[slot] = now if now > table.last else table.stamp(now)
+        table.values[slot] = value
+        table.lives[slot] = life
+        fresh, hits = table.fresh, table.hits
+        until = now + life
+        if until < fresh[slot]:
+            table.schedule(slot, until)
+        fresh[slot] = until
+        if hits[slot] < table.ceiling:
+            hits[slot] += 1
+        return None
+
+    return set
+
+
+def _find(setting: Setting) -> Callable[[str], tuple[str, Table]]:
+    """Make what gives the stored form of a key and its table; it raises `InvalidKeyError`."""
+    storage, prefix, mind_marks = setting.storage, setting.prefix, setting.mind_marks
+    tables, mask, hash_func = storage.tables, storage.mask, storage.hash_func
+
+    def find(key: str) -> tuple[str, Table]:
+        if key.__class__ is not str or not key:
+            check_key(key)
+        full = MARK + key if mind_marks and key[0] == MARK else key
         if prefix:
             full = prefix + full
-        table = tables[hash_func(full) & mask] if mask else only
-        if table.busy:
-            return await set_slowly(key, value, ttl, tags=tags, cost=cost)
-        now = monotonic()
+        return full, tables[hash_func(full) & mask if mask else 0]
+
+    return find
+
+
+def _lookup(setting: Setting) -> Lookup:
+    """Make the same as `_plain_lookup` for every other case; it raises `InvalidKeyError`, too."""
+    find, recorder, monotonic = _find(setting), setting.recorder, setting.storage.clock.monotonic
+    copies = setting.storage.copies
+
+    def lookup(key: str) -> object:
+        full, table = find(key)
         slot = table.index.get(full)
-        if slot is None or table.extras:
+        if slot is None:
+            return MISSING
+        now = monotonic()
+        if not (now < table.fresh[slot] or table.is_live(slot, now)):
+            return MISSING
+        table.record_hit(slot)
+        recorder.hits += 1
+        return own_copy(table.values[slot]) if copies else table.values[slot]
+
+    return lookup
+
+
+def _get(setting: Setting, lookup: Lookup) -> Callable[..., Awaitable[Any]]:
+    recorder, check_open = setting.recorder, setting.check_open
+
+    async def get(key: str, default: Any = None, *, type: Any = None) -> Any:  # noqa: ANN401  - see Provider.get
+        value = lookup(key)
+        if value is MISSING:
             check_open()
-            table.put(full, value, life, now)
-        else:
-            table.values[slot] = value
-            table.lives[slot] = life
-            table.last = table.stamps[slot] = now if now > table.last else table.stamp(now)
-            until = now + life
-            if until < table.fresh[slot]:
-                table.set_end(slot, life, now)
-            table.fresh[slot] = until
-            table.record_hit(slot)
+            recorder.misses += 1
+            return default
+        return value if type is None else convert(value, type)
+
+    return get
+
+
+def _get_or_set(lookup: Lookup, load: SlowGetOrSet) -> Callable[..., Awaitable[Any]]:
+    async def get_or_set(key: str, loader: Any, ttl: Any = DEFAULT, **options: Any) -> Any:  # noqa: ANN401  - see Provider
+        value = lookup(key)
+        if value is MISSING:
+            return await load(key, loader, ttl, options)
+        return convert(value, options["type"]) if options and options.get("type") is not None else value
+
+    return get_or_set
+
+
+def _set(setting: Setting) -> Callable[..., Awaitable[None]]:
+    find, recorder, monotonic = _find(setting), setting.recorder, setting.storage.clock.monotonic
+    default_life, flights, set_slowly = setting.default_life, setting.flights, setting.set
+    by_reference = not setting.storage.copies
+
+    async def set(  # noqa: A001  - the name it is called by
+        key: str,
+        value: object,
+        ttl: Any = DEFAULT,  # noqa: ANN401  - whatever it is, it is checked
+        *,
+        tags: Any = (),  # noqa: ANN401  - as above
+        cost: Any = None,  # noqa: ANN401  - as above
+    ) -> None:
+        life = default_life if ttl is DEFAULT else life_of(ttl)
+        full, table = find(key)
+        if tags != () or cost is not None or not by_reference or flights or table.busy:
+            return await set_slowly(key, value, ttl, tags=tags, cost=cost)
+        table.put(full, value, life, monotonic())
         recorder.sets += 1
         return None
 
     return set
 
 
-def _make_get_multi(setting: Setting, lookup: Lookup) -> Callable[..., Awaitable[dict[str, Any]]]:
+def _get_multi(setting: Setting, lookup: Lookup) -> Callable[..., Awaitable[dict[str, Any]]]:
     recorder, check_open, get_slowly = setting.recorder, setting.check_open, setting.get_multi
 
-    async def get_multi(keys: Iterable[str], *, type: Any = None) -> dict[str, Any]:  # noqa: ANN401  - see Provider.get_multi
-        if not isinstance(keys, list | tuple | set | frozenset | dict) or len(keys) > _MANY:
+    async def get_multi(keys: Iterable[str], *, type: Any = None) -> dict[str, Any]:  # noqa: ANN401  - see Provider
+        if not _are_few(keys):
             return await get_slowly(keys, type=type)
         check_open()
         found: dict[str, Any] = {}
+        missed = 0
         for key in keys:
-            try:
-                value = lookup(key)
-            except (TypeError, IndexError):
-                check_key(key)
-                raise
+            value = lookup(key)
             if value is MISSING:
-                check_key(key)
-                recorder.misses += 1
+                missed += 1
             else:
                 found[key] = value if type is None else convert(value, type)
+        recorder.misses += missed
         return found
 
     return get_multi
-
-
-def _time_one(recorder: Recorder, table: Table, key: str, now: float) -> None:
-    """Look the key up once more, with a watch."""
-    recorder.sample_at = recorder.hits + SAMPLE
-    start = stopwatch()
-    table.lookup(key, now)
-    recorder.get_time += stopwatch() - start
-    recorder.timed_gets += 1

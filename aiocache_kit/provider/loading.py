@@ -136,9 +136,9 @@ def _runs_on_the_loop(function: Callable[..., object], code: CodeType | None) ->
 
 def wants_context(function: Callable[..., object]) -> bool:
     """Whether a loader must be given its `LoadContext`; raise `InvalidArgumentError` where it wants more than that."""
-    if type(function) is FunctionType:
+    if isinstance(function, FunctionType):
         required = _required(function, 0)
-    elif type(function) is MethodType and type(function.__func__) is FunctionType:
+    elif isinstance(function, MethodType) and isinstance(function.__func__, FunctionType):
         required = _required(function.__func__, 1)
     else:
         required = _required_of_any(function)
@@ -170,9 +170,9 @@ def _callee(function: Callable[..., object]) -> object:
 
 
 def _code_of(function: Callable[..., object]) -> CodeType | None:
-    if type(function) is MethodType:
+    if isinstance(function, MethodType):
         function = function.__func__
-    return function.__code__ if type(function) is FunctionType else None
+    return function.__code__ if isinstance(function, FunctionType) else None
 
 
 def _without_stop_iteration(function: Callable[..., object], arguments: tuple[object, ...]) -> object:

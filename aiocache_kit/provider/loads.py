@@ -8,7 +8,7 @@ that look and the store in a table of this process. Any other storage is written
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Final
+from typing import Final, cast
 
 from aiocache_kit.clock import stopwatch
 from aiocache_kit.errors import CacheError, InvalidArgumentError
@@ -103,7 +103,8 @@ class Loads:
             if not isinstance(loaded, Mapping):
                 msg = f"load_missing must give a mapping of keys to values, not {type(loaded).__name__}"
                 raise InvalidArgumentError(msg)
-            found = {key: loaded[name] for key, name in mine.items() if name in loaded}
+            values = cast("Mapping[str, object]", loaded)
+            found = {key: values[name] for key, name in mine.items() if name in values}
             await self._store(flight, found, life, tags, cost)
             return found
 

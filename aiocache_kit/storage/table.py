@@ -70,6 +70,7 @@ class Table:
         "busy",
         "bytes",
         "ceiling",
+        "closed",
         "columns",
         "evictions",
         "expired",
@@ -101,6 +102,8 @@ class Table:
         self._max_bytes = max_bytes
         self._killed = TagMarks().killed
         self._lock = asyncio.Lock()
+        self.closed = False
+        """Whether the storage was closed; then it is `busy` for ever, too."""
         self.busy = False
         """Whether somebody holds `exclusive`: writers must wait."""
         self.evictions = 0
@@ -123,7 +126,7 @@ class Table:
         self.touch = self._policy.touch if self._policy.touches else None
         self.index: dict[str, int] = {}
         self.values: list[object] = []
-        self.lives = array("d")
+        self.lives: list[float] = []
         """The ttl of each entry in seconds, infinity for none."""
         self.stamps = array("d")
         self.extras: dict[int, Extra] = {}
@@ -298,6 +301,10 @@ class Table:
             self.extras.pop(slot, None)
         self.fresh[slot] = ASK if tags or life <= 0.0 else until
         self._expiry.schedule(slot, until + stale_for)
+
+    def schedule(self, slot: int, deadline: float) -> None:
+        """Have the entry looked at once `deadline` is over; only an end that came nearer needs this."""
+        self._expiry.schedule(slot, deadline)
 
     def stamp(self, now: float) -> float:
         """Give the instant of a write at `now`, later than that of every write before."""

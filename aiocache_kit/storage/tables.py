@@ -255,6 +255,8 @@ class TableStorage(Storage):
     async def close(self) -> None:
         """Write the snapshot and let go of everything."""
         await self.sync()
+        for table in self.tables:
+            table.closed = table.busy = True
         self._remains += [table.start_again() for table in self.tables]
         await self._free_remains()
 
