@@ -24,9 +24,12 @@ _BLIND_TURNS: Final = 50
 class FakeClock:
     """A `aiocache_kit.clock.Clock` for tests: hand it to a provider, or to a storage, and turn it.
 
-    `monotonic` begins at 1000 seconds and `time` at 1,700,000,000, whole numbers, so that sums of halves and quarters of
-    seconds are exact.
+    `monotonic` begins at 1000 seconds and `time` at 1,700,000,000: whole numbers, so that sums of halves and quarters
+    of seconds are exact.
     """
+
+    monotonic: Callable[[], float]
+    time: Callable[[], float]
 
     def __init__(self, *, monotonic: float = 1000.0, time: float = 1_700_000_000.0) -> None:
         """Start at these readings, in seconds."""
@@ -34,8 +37,8 @@ class FakeClock:
         self._wall = time
         self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
         self._order = count()
-        self.monotonic: Callable[[], float] = lambda: self._now
-        self.time: Callable[[], float] = lambda: self._wall
+        self.monotonic = lambda: self._now
+        self.time = lambda: self._wall
 
     def __repr__(self) -> str:
         return f"<FakeClock at {self._now}, {self.sleepers} sleepers>"
@@ -46,7 +49,7 @@ class FakeClock:
         return sum(not waiter.done() for _, _, waiter in self._sleepers)
 
     async def sleep(self, seconds: float) -> None:
-        """Return when the clock was turned `seconds` forward; after one turn of the loop if they are zero or negative."""
+        """Return when the clock was turned `seconds` forward; after a turn of the loop if they are zero or negative."""
         if seconds <= 0.0:
             await asyncio.sleep(0)
             return
