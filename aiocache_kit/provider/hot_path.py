@@ -34,6 +34,7 @@ from aiocache_kit.storage.tables import TableStorage
 REPLACED: Final = ("get", "get_multi", "get_or_set", "set")
 """The methods of a provider that the closures stand in for."""
 _COLLECTIONS: Final = frozenset((list, tuple, set, frozenset, dict))
+_NO_TAGS: Final = ()
 _NEVER: Final = math.inf
 _MANY: Final = 2000
 """Keys of one call that are looked up without a turn of the event loop: about a millisecond."""
@@ -150,7 +151,7 @@ def _plain_get(table: Table, recorder: Recorder, monotonic: Callable[[], float])
                     hits[slot] += 1
                 recorder.hits += 1
                 return table.values[slot] if type is None else convert(table.values[slot], type)
-        if key.__class__ is not str or not key:
+        if not (key and isinstance(key, str)):
             check_key(key)
         if table.closed:
             raise ProviderClosedError
@@ -225,28 +226,31 @@ def _plain_set(setting: Setting) -> Callable[..., Awaitable[None]]:
         value: object,
         ttl: Any = DEFAULT,  # noqa: ANN401  - whatever it is, it is checked
         *,
-        tags: Any = (),  # noqa: ANN401  - as above
+        tags: Any = _NO_TAGS,  # noqa: ANN401  - as above
         cost: Any = None,  # noqa: ANN401  - as above
     ) -> None:
         # An int is not compared with a float, nor with infinity: that alone would cost a tenth of the call.
         if ttl is DEFAULT:
             life = default_life
-        elif (ttl.__class__ is int and ttl > 0) or (ttl.__class__ is float and 0.0 < ttl < _NEVER):
+        elif (type(ttl) is int and ttl > 0) or (type(ttl) is float and 0.0 < ttl < _NEVER):
             life = ttl
         else:
             return await set_slowly(key, value, ttl, tags=tags, cost=cost)
-        if key.__class__ is not str or not key or tags != () or cost is not None or flights or table.busy:
+        if tags is not _NO_TAGS or cost is not None or flights or table.busy:
             return await set_slowly(key, value, ttl, tags=tags, cost=cost)
+        try:
+            slot = table.index.get(key)
+        except TypeError:
+            check_key(key)
+            raise
         recorder.sets += 1
         now = monotonic()
-        slot = table.index.get(key)
-        if slot is None or slot in table.extras:
-            table.put(key, value, life, now)
+        if slot is None or (table.extras and slot in table.extras):
+            table.put(check_key(key), value, life, now)
             return None
         # From here on what `Table.put` does to an entry that has neither tags nor cost, and gets none.
         table.last = table.stamps[slot] = now if now > table.last else table.stamp(now)
         table.values[slot] = value
-        table.lives[slot] = life
         fresh, hits = table.fresh, table.hits
         until = now + life
         if until < fresh[slot]:
@@ -265,7 +269,7 @@ def _find(setting: Setting) -> Callable[[str], tuple[str, Table]]:
     tables, mask, hash_func = storage.tables, storage.mask, storage.hash_func
 
     def find(key: str) -> tuple[str, Table]:
-        if key.__class__ is not str or not key:
+        if not (key and isinstance(key, str)):
             check_key(key)
         full = MARK + key if mind_marks and key[0] == MARK else key
         if prefix:
@@ -329,12 +333,12 @@ def _set(setting: Setting) -> Callable[..., Awaitable[None]]:
         value: object,
         ttl: Any = DEFAULT,  # noqa: ANN401  - whatever it is, it is checked
         *,
-        tags: Any = (),  # noqa: ANN401  - as above
+        tags: Any = _NO_TAGS,  # noqa: ANN401  - as above
         cost: Any = None,  # noqa: ANN401  - as above
     ) -> None:
         life = default_life if ttl is DEFAULT else life_of(ttl)
         full, table = find(key)
-        if tags != () or cost is not None or not by_reference or flights or table.busy:
+        if tags is not _NO_TAGS or cost is not None or not by_reference or flights or table.busy:
             return await set_slowly(key, value, ttl, tags=tags, cost=cost)
         table.put(full, value, life, monotonic())
         recorder.sets += 1
