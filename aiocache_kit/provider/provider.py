@@ -41,7 +41,7 @@ from aiocache_kit.provider.names import Names
 from aiocache_kit.sentinels import DEFAULT, MISSING, DefaultType
 from aiocache_kit.serializers.typed import convert
 from aiocache_kit.stats import Stats
-from aiocache_kit.storage.base import IF_ABSENT, IF_PRESENT, Condition, Storage, if_version
+from aiocache_kit.storage.base import IF_ABSENT, IF_PRESENT, Capabilities, Condition, Storage, if_version
 
 T = TypeVar("T")
 D = TypeVar("D")
@@ -86,8 +86,13 @@ class Provider:
 
     def __repr__(self) -> str:
         core = self._core
-        state = "closed" if core.closed else "open" if core.opened else "not opened yet"
+        state = "closed" if core.closed else "open" if core.ready else "not opened yet"
         return f"<Provider over {core.storage.name}, {state}{', a namespace' if self._root else ''}>"
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the storage can do beyond keeping items: whether others share it, whether it outlives the process."""
+        return self._core.storage.capabilities
 
     # --- life --------------------------------------------------------------------------------------------------------
 
@@ -119,7 +124,8 @@ class Provider:
 
     async def ping(self) -> float:
         """Ask the storage for a sign of life and give the seconds it took; `StorageUnavailableError` if none comes."""
-        await self._open()
+        if not self._core.ready:
+            await self._open()
         start = stopwatch()
         await self._core.storage.ping()
         return stopwatch() - start
@@ -130,7 +136,8 @@ class Provider:
         Those of a namespace are its own, but for size, items, evictions and expired, which are the storage's. Reads
         from memory are too short to be timed each: one is timed whenever this is called.
         """
-        await self._open()
+        if not self._core.ready:
+            await self._open()
         if self._hot is not None:
             self._time_a_read()
         size = await self._core.storage.size()
@@ -167,6 +174,7 @@ class Provider:
         return view
 
     async def _open(self) -> None:
+        """Open at the first use. Callers look at `Core.ready` first, to save the frame."""
         await self._core.open()
         if self._hot is None and self._core.tables is not None:
             self._warm()
@@ -239,8 +247,9 @@ class Provider:
     async def exists(self, key: str) -> bool:
         """Whether a value is live under `key`. Counts neither as a hit nor as a miss."""
         full = self._names.key(key)
-        await self._open()
-        return await self._core.read(full) is not None
+        if not self._core.ready:
+            await self._open()
+        return await self._core.holds(full)
 
     @overload
     async def get_multi(self, keys: Iterable[str]) -> dict[str, Any]: ...
@@ -252,7 +261,8 @@ class Provider:
 
     async def _get_multi_slowly(self, keys: Iterable[str], *, type: Any = None) -> dict[str, Any]:  # noqa: ANN401  - a type
         wanted = self._names.keys(keys)
-        await self._open()
+        if not self._core.ready:
+            await self._open()
         items = await self._core.storage.read_multi(wanted)
         found: dict[str, Any] = {}
         for full, key in wanted.items():
@@ -272,7 +282,8 @@ class Provider:
     async def _read_timed(self, key: str) -> Item[object] | None:
         """Read a user's key, counting a hit; a miss is for the caller to count."""
         full = self._names.key(key)
-        await self._open()
+        if not self._core.ready:
+            await self._open()
         start = stopwatch()
         item = await self._core.read(full)
         self._recorder.get_time += stopwatch() - start
@@ -300,7 +311,8 @@ class Provider:
         Each key comes once, in no order; nothing is promised of keys that come or go meanwhile.
         """
         start = self._names.start(prefix, may_be_empty=True)
-        await self._open()
+        if not self._core.ready:
+            await self._open()
         async for full in self._core.storage.scan(start):
             key = self._names.own_key(full)
             if key is None or (self._core.tagging.must_ask and await self._core.read(full) is None):
@@ -327,9 +339,10 @@ class Provider:
 
     async def _set_slowly(self, key: str, value: object, ttl: Any, *, tags: Any, cost: Any) -> None:  # noqa: ANN401  - checked in `_checked`
         checked = self._checked(key, ttl, tags, cost)
-        await self._open()
+        if not self._core.ready:
+            await self._open()
         core, full = self._core, checked[0]
-        await core.change(full, lambda: core.storage.write(core.item(full, value, *checked[1:])))
+        await core.change(full, lambda: core.write(full, value, *checked[1:]))
         self._recorder.sets += 1
 
     async def add(
@@ -376,10 +389,11 @@ class Provider:
     async def _set_if(
         self, condition: Condition, value: object, checked: tuple[str, float, tuple[str, ...], int | None]
     ) -> bool:
-        await self._open()
+        if not self._core.ready:
+            await self._open()
         core, full = self._core, checked[0]
         done = await core.change_if(
-            full, condition, lambda condition: core.storage.write(core.item(full, value, *checked[1:]), condition)
+            full, condition, lambda condition: core.write(full, value, *checked[1:], condition=condition)
         )
         self._recorder.sets += done
         return done
@@ -401,7 +415,8 @@ class Provider:
         """
         check_callable(fn, "fn")
         full, life = self._names.key(key), self._life(ttl)
-        await self._open()
+        if not self._core.ready:
+            await self._open()
         async with self._core.turns.of(full):
             while True:
                 current = await self._core.read(full)
@@ -426,7 +441,8 @@ class Provider:
             raise InvalidArgumentError(f"mapping must map keys to values, not be {type(mapping).__name__}")
         life, own_tags = self._life(ttl), self._names.tags(tags)
         full = self._names.keys(mapping)
-        await self._open()
+        if not self._core.ready:
+            await self._open()
         core = self._core
         await core.change_many(
             full,
@@ -439,7 +455,8 @@ class Provider:
     async def touch(self, key: str, ttl: TTL | DefaultType = DEFAULT) -> bool:
         """Let the live item under `key` live for `ttl` from now; say whether there was one."""
         full, life = self._names.key(key), self._life(ttl)
-        await self._open()
+        if not self._core.ready:
+            await self._open()
         await self._core.bury(full)
         return await self._core.storage.touch(cast("Item[None]", self._core.item(full, None, life)))
 
@@ -449,7 +466,8 @@ class Provider:
         It is a miss from now on, and is kept, until it would have died, for a source that fails.
         """
         full = self._names.key(key)
-        await self._open()
+        if not self._core.ready:
+            await self._open()
         await self._core.bury(full)
         return await self._core.change(full, partial(self._core.storage.expire, full))
 
@@ -462,11 +480,11 @@ class Provider:
         _check_int("delta", delta)
         _check_int("initial", initial)
         full, life = self._names.key(key), self._life(ttl)
-        await self._open()
+        if not self._core.ready:
+            await self._open()
         core = self._core
         await core.bury(full)
-        born = cast("Item[int]", core.item(full, initial, life))
-        total = await core.change(full, lambda: core.storage.increment(born, delta))
+        total = await core.change(full, lambda: core.increment(full, delta, initial, life))
         self._recorder.sets += 1
         return total
 
@@ -480,7 +498,8 @@ class Provider:
     async def delete(self, key: str) -> bool:
         """Remove the item under `key`; say whether one was live."""
         full = self._names.key(key)
-        await self._open()
+        if not self._core.ready:
+            await self._open()
         await self._core.bury(full)
         gone = await self._core.change(full, partial(self._core.storage.remove, full))
         self._recorder.deletes += gone
@@ -489,7 +508,8 @@ class Provider:
     async def delete_multi(self, keys: Iterable[str]) -> int:
         """Remove the items under `keys`, in one round trip a node, and count those that were live."""
         full = self._names.keys(keys)
-        await self._open()
+        if not self._core.ready:
+            await self._open()
         for each in full if self._core.tagging.must_ask else ():
             await self._core.bury(each)
         gone = await self._core.change_many(full, partial(self._core.storage.remove_multi, full))
@@ -503,7 +523,8 @@ class Provider:
     async def pop(self, key: str, default: object = None) -> object:
         """Remove the item under `key` and give its value, atomically; `default` where none was live."""
         full = self._names.key(key)
-        await self._open()
+        if not self._core.ready:
+            await self._open()
         core = self._core
         while True:
             item = await core.read(full)
@@ -518,7 +539,8 @@ class Provider:
     async def invalidate_tags(self, *tags: str) -> None:
         """Make every item that has one of `tags` a miss from now on. O(1) a tag, whatever number of items it kills."""
         full = self._names.tags(tags)
-        await self._open()
+        if not self._core.ready:
+            await self._open()
         flights = self._core.flights
         flights.supersede_tags(full)
         if flights.is_storing():
@@ -538,7 +560,8 @@ class Provider:
         await self._clear(self._names.prefix)
 
     async def _clear(self, start: str) -> None:
-        await self._open()
+        if not self._core.ready:
+            await self._open()
         flights = self._core.flights
         flights.supersede_prefix(start)
         if flights.is_storing():
@@ -585,7 +608,8 @@ class Provider:
         full, life = self._names.key(key), self._life(ttl)
         told = wants_context(loader)
         context = LoadContext(key, life, *check_options(options))
-        await self._open()
+        if not self._core.ready:
+            await self._open()
         self._recorder.misses += 1
         value = await self._loads.one(full, loader, context, told=told)
         return value if kind is None else convert(value, kind)
@@ -607,7 +631,8 @@ class Provider:
         wanted, life = self._names.keys(keys), self._life(ttl)
         tags, cost = check_options(cast("dict[str, object]", options))
         found = await self.get_multi(list(wanted.values()))
-        await self._open()
+        if not self._core.ready:
+            await self._open()
         missing = {full: key for full, key in wanted.items() if key not in found}
         if missing:
             loaded = await self._loads.many(missing, load_missing, life, self._names.tags(tags), cost)
