@@ -6,7 +6,7 @@ its way, and once more after, because a load may have begun meanwhile that still
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from aiocache_kit.clock import Clock
 from aiocache_kit.errors import ProviderClosedError
@@ -17,7 +17,7 @@ from aiocache_kit.provider.locks import Locks
 from aiocache_kit.provider.maintenance import Maintenance
 from aiocache_kit.provider.tagging import Tagging
 from aiocache_kit.provider.turns import Turns
-from aiocache_kit.storage.base import Condition, Storage, if_version
+from aiocache_kit.storage.base import ALWAYS, Condition, Storage, if_version
 from aiocache_kit.storage.tables import TableStorage
 
 T = TypeVar("T")
@@ -34,7 +34,7 @@ class Core:
         "flights",
         "locks",
         "maintenance",
-        "opened",
+        "ready",
         "storage",
         "tables",
         "tagging",
@@ -53,7 +53,8 @@ class Core:
         self.turns = Turns()
         self.tagging = Tagging(storage, clock)
         self.maintenance = Maintenance(storage, self.tagging, clock, cleanup, sync)
-        self.opened = False
+        self.ready = False
+        """Whether the storage is open; calls look at this first, and `open` only if it is not."""
         self.closed = False
         self._opening: asyncio.Lock | None = None
 
@@ -64,15 +65,15 @@ class Core:
         """
         if self.closed:
             raise ProviderClosedError
-        if not self.opened:
+        if not self.ready:
             if self._opening is None:
                 self._opening = asyncio.Lock()
             async with self._opening:
                 if self.closed:
                     raise ProviderClosedError
-                if not self.opened:
+                if not self.ready:
                     await self.storage.open()
-                    self.opened = True
+                    self.ready = True
             self._opening = None
         self.maintenance.start()
 
@@ -81,13 +82,14 @@ class Core:
         if self.closed:
             return
         self.closed = True
+        opened, self.ready = self.ready, False
         try:
             await self.flights.close()
         finally:
             try:
                 await self.maintenance.stop()
             finally:
-                if self.opened:
+                if opened:
                     await self.storage.close()
 
     def check_open(self) -> None:
@@ -119,6 +121,33 @@ class Core:
     async def read(self, key: str) -> Item[object] | None:
         """Give the live item under a stored key."""
         return self.live(await self.storage.read(key))
+
+    async def write(
+        self,
+        key: str,
+        value: object,
+        life: float,
+        tags: tuple[str, ...] = (),
+        cost: int | None = None,
+        *,
+        condition: Condition = ALWAYS,
+    ) -> bool:
+        """Store a value under a stored key if `condition` holds; a table of this process needs no item for that."""
+        if self.tables is None:
+            return await self.storage.write(self.item(key, value, life, tags, cost), condition)
+        await self.tables.turn(key)
+        return self.tables.put(key, value, life, tags=tags, cost=cost, condition=condition)
+
+    async def increment(self, key: str, delta: int, initial: int, life: float) -> int:
+        """Add to the integer under a stored key, or begin with `initial`."""
+        if self.tables is None:
+            return await self.storage.increment(cast("Item[int]", self.item(key, initial, life)), delta)
+        await self.tables.turn(key)
+        return self.tables.add(key, delta, initial, life)
+
+    async def holds(self, key: str) -> bool:
+        """Whether a value is live under a stored key."""
+        return await self.read(key) is not None if self.tables is None else self.tables.holds(key)
 
     async def change(self, key: str, act: Callable[[], Awaitable[T]]) -> T:
         """Do what changes the item under a stored key for certain, as the rule says."""

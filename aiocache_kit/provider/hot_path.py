@@ -1,8 +1,8 @@
 """The ways that must cost next to nothing: reading from, and writing to, tables of this process.
 
 A method call costs a look-up of the method, of each attribute it uses and a frame for each call it makes; a read from
-memory is so short that these are most of it. So for a storage of tables, `Provider.get`, `get_or_set`, `set` and
-`get_multi` are replaced, object by object, by the closures made here: the same calls with the same meaning, in one
+memory is so short that these are most of it. So for a storage of tables, the commonest methods of a provider
+(`REPLACED`) are replaced, object by object, by the closures made here: the same calls with the same meaning, in one
 frame, with what they need in closure cells. What is rare (a miss that must load, tags to be written, a load under way,
 a writer that must wait) is handed to the provider.
 
@@ -23,6 +23,7 @@ from typing import Any, Final, Protocol, TypeAlias, cast
 
 from aiocache_kit.errors import ProviderClosedError
 from aiocache_kit.keys import MARK, check_key
+from aiocache_kit.management.eviction.policy import NIL
 from aiocache_kit.management.expiration import life_of
 from aiocache_kit.management.statistics import Recorder
 from aiocache_kit.sentinels import DEFAULT, MISSING
@@ -31,9 +32,9 @@ from aiocache_kit.storage.isolation import own_copy
 from aiocache_kit.storage.table import Table
 from aiocache_kit.storage.tables import TableStorage
 
-REPLACED: Final = ("get", "get_multi", "get_or_set", "set")
+REPLACED: Final = ("delete", "exists", "get", "get_multi", "get_or_set", "increment", "set")
 """The methods of a provider that the closures stand in for."""
-_COLLECTIONS: Final = frozenset((list, tuple, set, frozenset, dict))
+_COLLECTIONS: Final[frozenset[type]] = frozenset((list, tuple, set, frozenset, dict))
 _NO_TAGS: Final = ()
 _NEVER: Final = math.inf
 _MANY: Final = 2000
@@ -82,6 +83,8 @@ class Setting:
     get_or_set: SlowGetOrSet
     set: SlowSet
     get_multi: SlowGetMulti
+    increment: Callable[..., Awaitable[int]]
+    delete: Callable[[str], Awaitable[bool]]
 
     @property
     def is_plain(self) -> bool:
@@ -99,7 +102,7 @@ class Setting:
 class HotPath:
     """The closures for one provider, or one namespace of it; to be taken away when it closes."""
 
-    __slots__ = ("get", "get_multi", "get_or_set", "lookup", "mind_marks", "set")
+    __slots__ = (*REPLACED, "lookup", "mind_marks")
 
     def __init__(self, setting: Setting) -> None:
         """Build them."""
@@ -115,6 +118,9 @@ class HotPath:
             self.get = _get(setting, self.lookup)
             self.get_or_set = _get_or_set(self.lookup, setting.get_or_set)
             self.get_multi = _get_multi(setting, self.lookup)
+        self.increment = _increment(setting)
+        self.delete = _delete(setting)
+        self.exists = _exists(setting)
         self.set = _plain_set(setting) if setting.is_plain and not setting.is_weighed else _set(setting)
 
 
@@ -151,7 +157,7 @@ def _plain_get(table: Table, recorder: Recorder, monotonic: Callable[[], float])
                     hits[slot] += 1
                 recorder.hits += 1
                 return table.values[slot] if type is None else convert(table.values[slot], type)
-        if not (key and isinstance(key, str)):
+        if not (key and isinstance(key, str)):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers may be untyped
             check_key(key)
         if table.closed:
             raise ProviderClosedError
@@ -191,7 +197,8 @@ def _plain_get_multi(
         if type is not None or table.closed or not _are_few(keys):
             return await get_slowly(keys, type=type)
         now, index, fresh, values = monotonic(), table.index, table.fresh, table.values
-        hits, ceiling, found, missed = table.hits, table.ceiling, {}, 0
+        hits, ceiling, missed = table.hits, table.ceiling, 0
+        found: dict[str, Any] = {}
         for key in keys:
             try:
                 slot = index.get(key)
@@ -269,7 +276,7 @@ def _find(setting: Setting) -> Callable[[str], tuple[str, Table]]:
     tables, mask, hash_func = storage.tables, storage.mask, storage.hash_func
 
     def find(key: str) -> tuple[str, Table]:
-        if not (key and isinstance(key, str)):
+        if not (key and isinstance(key, str)):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers may be untyped
             check_key(key)
         full = MARK + key if mind_marks and key[0] == MARK else key
         if prefix:
@@ -366,3 +373,49 @@ def _get_multi(setting: Setting, lookup: Lookup) -> Callable[..., Awaitable[dict
         return found
 
     return get_multi
+
+
+def _increment(setting: Setting) -> Callable[..., Awaitable[int]]:
+    find, recorder, monotonic = _find(setting), setting.recorder, setting.storage.clock.monotonic
+    default_life, flights, increment_slowly = setting.default_life, setting.flights, setting.increment
+
+    async def increment(key: str, delta: int = 1, *, initial: int = 0, ttl: Any = DEFAULT) -> int:  # noqa: ANN401  - checked
+        full, table = find(key)
+        if type(delta) is not int or type(initial) is not int or flights or table.busy:
+            return await increment_slowly(key, delta, initial=initial, ttl=ttl)
+        life = default_life if ttl is DEFAULT else life_of(ttl)
+        now = monotonic()
+        total = table.increment(full, delta, now)
+        if total is None:
+            total = initial + delta
+            table.put(full, total, life, now)
+        recorder.sets += 1
+        return total
+
+    return increment
+
+
+def _delete(setting: Setting) -> Callable[[str], Awaitable[bool]]:
+    find, recorder, monotonic = _find(setting), setting.recorder, setting.storage.clock.monotonic
+    flights, delete_slowly = setting.flights, setting.delete
+
+    async def delete(key: str) -> bool:
+        full, table = find(key)
+        if flights or table.busy:
+            return await delete_slowly(key)
+        gone = table.drop(full, monotonic())
+        recorder.deletes += gone
+        return gone
+
+    return delete
+
+
+def _exists(setting: Setting) -> Callable[[str], Awaitable[bool]]:
+    find, monotonic, check_open = _find(setting), setting.storage.clock.monotonic, setting.check_open
+
+    async def exists(key: str) -> bool:
+        full, table = find(key)
+        check_open()
+        return table.live_slot(full, monotonic()) != NIL
+
+    return exists

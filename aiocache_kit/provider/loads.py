@@ -132,7 +132,7 @@ class Loads:
         try:
             if core.tables is not None and core.tables.may_put(keys):
                 for key in keys:
-                    core.tables.put(key, found[key], life, tags, cost)
+                    core.tables.put(key, found[key], life, tags=tags, cost=cost)
             elif keys:
                 items = [core.item(key, found[key], life, tags, cost) for key in keys]
                 async with core.flights.storing(keys):

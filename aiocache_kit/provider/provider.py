@@ -122,6 +122,11 @@ class Provider:
         """Do the same as `close`."""
         await self.close()
 
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called: every other call raises `ProviderClosedError` then."""
+        return self._core.closed
+
     async def ping(self) -> float:
         """Ask the storage for a sign of life and give the seconds it took; `StorageUnavailableError` if none comes."""
         if not self._core.ready:
@@ -168,21 +173,26 @@ class Provider:
             view._become(Names(prefix), recorder, self._root or self)
             weakref.finalize(view, self._recorder.absorb, recorder)
             self._views[prefix] = view
+            view._warm()
             if self._hot is not None and not self._hot.mind_marks:
-                self._hot = None
                 self._warm()
         return view
 
     async def _open(self) -> None:
         """Open at the first use. Callers look at `Core.ready` first, to save the frame."""
         await self._core.open()
-        if self._hot is None and self._core.tables is not None:
+        (self._root or self)._warm_all()  # noqa: SLF001  - of the same class
+
+    def _warm_all(self) -> None:
+        if self._hot is None:
             self._warm()
+        for view in self._views.values():
+            view._warm_all()  # noqa: SLF001  - of the same class
 
     def _warm(self) -> None:
-        """Put the closures in the place of the methods; only on tables of this process."""
+        """Put the closures in the place of the methods; only on tables of this process, and only while it is open."""
         core = self._core
-        if core.tables is None:
+        if core.tables is None or not core.ready:
             return
         self._hot = HotPath(
             Setting(
@@ -196,6 +206,8 @@ class Provider:
                 get_or_set=self._load_one,
                 set=self._set_slowly,
                 get_multi=self._get_multi_slowly,
+                increment=self._increment_slowly,
+                delete=self._delete_slowly,
             )
         )
         for name in REPLACED:
@@ -297,13 +309,8 @@ class Provider:
         For what is built on a provider, such as decorators: `MISSING` means "ask with await", not that nothing is
         there.
         """
-        if self._hot is None:
-            return MISSING
-        try:
-            return self._hot.lookup(key)
-        except TypeError:
-            check_key(key)
-            raise
+        check_key(key)
+        return MISSING
 
     async def keys(self, prefix: str = "") -> AsyncIterator[str]:
         """Go over the live keys of this namespace that begin with `prefix`, without ever holding the event loop.
@@ -477,6 +484,9 @@ class Provider:
         Where none is live a counter is born with `initial`, and `ttl` counts from then on; later calls do not move it.
         Raises `WrongTypeError` where the value is not an `int`.
         """
+        return await self._increment_slowly(key, delta, initial=initial, ttl=ttl)
+
+    async def _increment_slowly(self, key: str, delta: int, *, initial: int, ttl: TTL | DefaultType) -> int:
         _check_int("delta", delta)
         _check_int("initial", initial)
         full, life = self._names.key(key), self._life(ttl)
@@ -497,6 +507,9 @@ class Provider:
 
     async def delete(self, key: str) -> bool:
         """Remove the item under `key`; say whether one was live."""
+        return await self._delete_slowly(key)
+
+    async def _delete_slowly(self, key: str) -> bool:
         full = self._names.key(key)
         if not self._core.ready:
             await self._open()
@@ -602,7 +615,7 @@ class Provider:
             return item.value if options.get("type") is None else convert(item.value, options["type"])
         return await self._load_one(key, loader, ttl, options)
 
-    async def _load_one(self, key: str, loader: Any, ttl: Any, options: dict[str, Any]) -> Any:  # noqa: ANN401  - checked here
+    async def _load_one(self, key: str, loader: Any, ttl: Any, options: dict[str, Any], misses: int = 1) -> Any:  # noqa: ANN401  - checked here
         kind = options.pop("type", None)
         check_callable(loader, "loader")
         full, life = self._names.key(key), self._life(ttl)
@@ -610,9 +623,32 @@ class Provider:
         context = LoadContext(key, life, *check_options(options))
         if not self._core.ready:
             await self._open()
-        self._recorder.misses += 1
+        self._recorder.misses += misses
         value = await self._loads.one(full, loader, context, told=told)
         return value if kind is None else convert(value, kind)
+
+    @overload
+    async def refresh(
+        self, key: str, loader: Loader[T], ttl: TTL | DefaultType = DEFAULT, **options: Unpack[LoadOptions]
+    ) -> T: ...
+    @overload
+    async def refresh(
+        self,
+        key: str,
+        loader: Loader[object],
+        ttl: TTL | DefaultType = DEFAULT,
+        *,
+        type: type[T],
+        **options: Unpack[LoadOptions],
+    ) -> T: ...
+    async def refresh(self, key: str, loader: Loader[Any], ttl: TTL | DefaultType = DEFAULT, **options: Any) -> Any:
+        """Load the value under `key`, whether or not one is live, store it and give it.
+
+        Readers get the old value until the new one is there. A load of the key that is under way already is joined:
+        whoever knows that the source has changed since it began uses `delete`. Counts neither a hit nor a miss. Otherwise
+        as `get_or_set`.
+        """
+        return await self._load_one(key, loader, ttl, options, misses=0)
 
     async def get_or_set_multi(
         self,
@@ -638,6 +674,22 @@ class Provider:
             loaded = await self._loads.many(missing, load_missing, life, self._names.tags(tags), cost)
             found |= {wanted[full]: value for full, value in loaded.items()}
         return {key: found[key] for key in wanted.values() if key in found}
+
+    async def refresh_multi(
+        self,
+        keys: Iterable[str],
+        load_missing: MultiLoader[T],
+        ttl: TTL | DefaultType = DEFAULT,
+        **options: Unpack[LoadOptions],
+    ) -> dict[str, T]:
+        """Load the values under all `keys` by one call of `load_missing`, as `refresh` does; give what it found by key."""
+        check_callable(load_missing, "load_missing")
+        wanted, life = self._names.keys(keys), self._life(ttl)
+        tags, cost = check_options(cast("dict[str, object]", options))
+        if not self._core.ready:
+            await self._open()
+        loaded = await self._loads.many(wanted, load_missing, life, self._names.tags(tags), cost)
+        return {key: loaded[full] for full, key in wanted.items() if full in loaded}  # type: ignore[misc]  # as in Loads
 
     # --- locks -------------------------------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from aiocache_kit.clock import Clock
 from aiocache_kit.errors import UnsupportedError
 from aiocache_kit.item import Item
+from aiocache_kit.management.eviction.policy import NIL
 from aiocache_kit.management.invalidation import TagMarks
 from aiocache_kit.sentinels import MISSING
 from aiocache_kit.storage.base import ALWAYS, Capabilities, Condition, Size, Storage
@@ -79,14 +80,36 @@ class TableStorage(Storage):
         value = self.table_of(key).lookup(key, now)
         return own_copy(value) if self.copies and value is not MISSING else value
 
+    def holds(self, key: str) -> bool:
+        """Whether a value is live under `key`; no hit for the policy."""
+        return self.table_of(key).live_slot(key, self.clock.monotonic()) != NIL
+
     def may_put(self, keys: Iterable[str]) -> bool:
         """Whether `put` may be called for `keys` now: nobody holds their tables over awaits."""
         return not any(self.table_of(key).busy for key in keys)
 
-    def put(self, key: str, value: object, life: float, tags: tuple[str, ...], cost: int | None) -> None:
-        """Store the value for `life` seconds, without waiting; see `may_put`."""
-        own = own_copy(value) if self.copies else value
-        self.table_of(key).put(key, own, life, self.clock.monotonic(), tags=tags, cost=cost)
+    def put(
+        self,
+        key: str,
+        value: object,
+        life: float,
+        *,
+        tags: tuple[str, ...] = (),
+        cost: int | None = None,
+        condition: Condition = ALWAYS,
+    ) -> bool:
+        """Store the value for `life` seconds if `condition` holds, without waiting; see `may_put`."""
+        table, now = self.table_of(key), self.clock.monotonic()
+        if condition is not ALWAYS and not table.allows(condition, key, now):
+            return False
+        table.put(key, own_copy(value) if self.copies else value, life, now, tags=tags, cost=cost)
+        return True
+
+    async def turn(self, key: str) -> None:
+        """Wait until `put` may be called for `key`."""
+        table = self.table_of(key)
+        if table.busy:
+            await table.turn()
 
     def mark(self) -> float:
         """Give an instant after every write so far and before every write to come, in all tables."""
@@ -211,17 +234,16 @@ class TableStorage(Storage):
 
     async def increment(self, item: Item[int], delta: int) -> int:
         """Add `delta` in one step."""
-        table = self.table_of(item.key)
-        if table.busy:
-            await table.turn()
-        return self._increment(table, item, delta)
+        await self.turn(item.key)
+        return self.add(item.key, delta, item.value, math.inf if item.ttl is None else item.ttl, item.tags)
 
-    def _increment(self, table: Table, item: Item[int], delta: int) -> int:
-        now = self.clock.monotonic()
-        total = table.increment(item.key, delta, now)
+    def add(self, key: str, delta: int, initial: int, life: float, tags: tuple[str, ...] = ()) -> int:
+        """Do what `increment` does, without waiting; see `may_put`."""
+        table, now = self.table_of(key), self.clock.monotonic()
+        total = table.increment(key, delta, now)
         if total is None:
-            total = item.value + delta
-            table.put(item.key, total, math.inf if item.ttl is None else item.ttl, now, tags=item.tags, cost=item.cost)
+            total = initial + delta
+            table.put(key, total, life, now, tags=tags)
         return total
 
     async def touch(self, item: Item[None]) -> bool:
