@@ -30,7 +30,10 @@ from typing import ClassVar, Final, final
 
 from aiocache_kit.management.eviction.ghost import WRAP, Ghost
 from aiocache_kit.management.eviction.policy import NIL, Columns, EvictionPolicy
-from aiocache_kit.management.eviction.two_queues import MAIN, SMALL, TwoQueues
+from aiocache_kit.management.eviction.queues import Queues
+
+SMALL: Final = 1
+MAIN: Final = 2
 
 SHARE: Final = 20
 """S starts with one part in so many; a ghost is recent if it left within as many evictions."""
@@ -57,7 +60,7 @@ class Adaptive(EvictionPolicy):
     def __init__(self, capacity: int, columns: Columns, random: Random | None = None) -> None:
         """Start empty, with S at 5 %."""
         super().__init__(capacity, columns, random)
-        self.queues = TwoQueues(columns)
+        self.queues = Queues(columns, MAIN)
         self.stamps = array("I")
         """The miss at which the entry was inserted, or last turned round."""
         self.misses = 0
@@ -80,51 +83,32 @@ class Adaptive(EvictionPolicy):
     def insert(self, slot: int) -> None:
         """Choose the queue by what the ghost knows of the key."""
         queues, ghost = self.queues, self.ghost
-        if self.newest != NIL:
-            queues.link(self.newest)
-        self.newest = slot
+        queues.enter(slot, SMALL)
         self.misses = misses = self.misses + 1 & WRAP
         self.stamps[slot] = misses
         self.reuse = 0
         if ghost is None:
-            queues.where[slot] = SMALL if queues.small_weight < self.target else MAIN
+            if queues.weights[SMALL] >= self.target:
+                queues.where[slot] = MAIN
             return
-        queues.where[slot] = SMALL
         place = ghost.take(self.columns.keys[slot])
         if place != NIL:
             weight = 1 if self.columns.weights is None else self.columns.weights[slot]
             self._adapt(ghost.numbers[place], weight)
-            if queues.small_weight >= self.target + weight:
+            if queues.weights[SMALL] >= self.target + weight:
                 queues.where[slot] = MAIN
             else:
                 self.reuse = misses - ghost.stamps[place] & WRAP
 
     def remove(self, slot: int) -> None:
         """Leave the queue; the ghost is not told, for room was not the reason."""
-        weights = self.columns.weights
-        if slot == self.newest:
-            self.newest = NIL
-        else:
-            self.queues.unlink(slot, 1 if weights is None else weights[slot])
-        self.queues.where[slot] = 0
+        self.queues.remove(slot)
 
     def rewrite(self, slot: int, old_weight: int) -> None:
         """Count a hit and keep the place, unless the entry has grown and so may have to be spared."""
-        hits = self.columns.hits
-        if hits[slot] < self.ceiling:
-            hits[slot] += 1
+        super().rewrite(slot, old_weight)
+        self.queues.rewrite(slot, old_weight)
         self.reuse = 0
-        weights = self.columns.weights
-        if weights is None or slot == self.newest:
-            return
-        growth = weights[slot] - old_weight
-        if growth > 0:
-            self.queues.unlink(slot, old_weight)
-            if self.newest != NIL:
-                self.queues.link(self.newest)
-            self.newest = slot
-        else:
-            self.queues.add_weight(slot, growth)
 
     def evict(self, now: float) -> int:
         """Take the entry that the rules name."""
@@ -136,9 +120,7 @@ class Adaptive(EvictionPolicy):
         if victim == NIL:
             victim = self._from_main(now)
         if victim == NIL:
-            victim = self.newest
-            self.newest = NIL
-            self.queues.where[victim] = 0
+            victim = self.queues.give_up_newest()
         return victim
 
     def _adapt(self, number: int, step: int) -> None:
@@ -153,7 +135,7 @@ class Adaptive(EvictionPolicy):
     def _take_measure(self) -> None:
         """Find out how much there is room for, and set up a ghost for as many entries as there are."""
         queues = self.queues
-        self.limit = limit = min(queues.small_weight + queues.main_weight, self.capacity)
+        self.limit = limit = min(sum(queues.weights), self.capacity)
         entries = len(self.stamps)
         if self.ghost is None:
             self.target = max(1, limit // SHARE)
@@ -168,15 +150,15 @@ class Adaptive(EvictionPolicy):
         queues, stamps, hits, fresh = self.queues, self.stamps, self.columns.hits, self.columns.fresh
         reuse, self.reuse = self.reuse, 0
         for _ in range(LOOKS):
-            slot = queues.main.back
+            slot = queues.lists[MAIN].back
             if slot == NIL:
                 break
             if not hits[slot] or -inf < fresh[slot] <= now:
                 if self.misses - stamps[slot] & WRAP <= reuse:
                     break
-                queues.where[self.newest] = MAIN
+                queues.where[queues.newest] = MAIN
                 return self._leave_main()
-            queues.turn_main()
+            queues.turn(MAIN)
             stamps[slot] = self.misses
         return NIL
 
@@ -184,32 +166,33 @@ class Adaptive(EvictionPolicy):
         """Give the entry of S that goes, `NIL` where it is M's turn."""
         queues, hits, fresh = self.queues, self.columns.hits, self.columns.fresh
         for _ in range(TURNS):
-            if queues.small_weight < self.target and queues.main.back != NIL:
+            if queues.weights[SMALL] < self.target and queues.lists[MAIN].back != NIL:
                 break
-            slot = queues.pop_small()
+            slot = queues.pop(SMALL)
             if slot == NIL:
                 break
             if hits[slot] < WORTHY or -inf < fresh[slot] <= now:
                 self.left_small = number = self.left_small + 2 & WRAP
                 self._note(slot, number)
                 return slot
-            queues.promote(slot)
+            hits[slot] = 0
+            queues.put(slot, MAIN)
         return NIL
 
     def _from_main(self, now: float) -> int:
         """Give the entry of M that goes, `NIL` where M is empty."""
         queues, stamps, hits, fresh = self.queues, self.stamps, self.columns.hits, self.columns.fresh
         for _ in range(TURNS):
-            slot = queues.main.back
+            slot = queues.lists[MAIN].back
             if slot == NIL or not hits[slot] or -inf < fresh[slot] <= now:
                 break
-            queues.turn_main()
+            queues.turn(MAIN)
             stamps[slot] = self.misses
         return self._leave_main()
 
     def _leave_main(self) -> int:
         """Let the back of M go; `NIL` where M is empty."""
-        slot = self.queues.pop_main()
+        slot = self.queues.pop(MAIN)
         if slot != NIL:
             self.left_main = number = self.left_main + 2 & WRAP
             self._note(slot, number)

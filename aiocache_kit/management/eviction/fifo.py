@@ -20,11 +20,12 @@ class Fifo(EvictionPolicy):
     name: ClassVar[str] = "fifo"
     ceiling: ClassVar[int] = 0
 
-    __slots__ = ("queue",)
+    __slots__ = ("newest", "queue")
 
     def __init__(self, capacity: int, columns: Columns, random: Random | None = None) -> None:
         """Start with an empty queue."""
         super().__init__(capacity, columns, random)
+        self.newest = NIL
         self.queue = SlotList([], [])
 
     def add_slot(self) -> None:
@@ -39,6 +40,11 @@ class Fifo(EvictionPolicy):
     def remove(self, slot: int) -> None:
         """Leave the queue from wherever it is."""
         self.queue.remove(slot)
+
+    def rewrite(self, slot: int, old_weight: int) -> None:
+        """Keep the place, and be the newest."""
+        super().rewrite(slot, old_weight)
+        self.newest = slot
 
     def evict(self, now: float) -> int:
         """Take the back of the queue, or the one before it where the back was rewritten just now."""

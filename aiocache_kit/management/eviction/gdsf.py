@@ -28,11 +28,12 @@ class Gdsf(EvictionPolicy):
     name: ClassVar[str] = "gdsf"
     ceiling: ClassVar[int] = sys.maxsize
 
-    __slots__ = ("counted", "heap", "serial", "threshold")
+    __slots__ = ("counted", "heap", "newest", "serial", "threshold")
 
     def __init__(self, capacity: int, columns: Columns, random: Random | None = None) -> None:
         """Start empty, with L = 0."""
         super().__init__(capacity, columns, random)
+        self.newest = NIL
         self.heap = LazyHeap()
         self.serial = 0
         self.threshold = 0.0

@@ -25,11 +25,12 @@ class Lfu(EvictionPolicy):
     ceiling: ClassVar[int] = 0
     touches: ClassVar[bool] = True
 
-    __slots__ = ("clock", "heap", "last")
+    __slots__ = ("clock", "heap", "last", "newest")
 
     def __init__(self, capacity: int, columns: Columns, random: Random | None = None) -> None:
         """Start empty."""
         super().__init__(capacity, columns, random)
+        self.newest = NIL
         self.heap = LazyHeap()
         self.clock = 0
         self.last = array("Q")

@@ -39,7 +39,6 @@ class Lru(EvictionPolicy):
 
     def insert(self, slot: int) -> None:
         """Become the most recently used."""
-        self.newest = slot
         self.order[slot] = None
 
     def remove(self, slot: int) -> None:

@@ -51,8 +51,8 @@ class EvictionPolicy(ABC):
     - hit: `hits` is raised below `ceiling`, and `touch` is called where `touches` says so;
     - an entry leaves for any other reason: `remove`, while its columns are still filled; `evict` needs no `remove`.
 
-    A policy holds exactly the slots that were inserted and neither removed nor evicted since. `newest`, the slot that
-    was inserted last, or rewritten last with a greater weight, is never the victim while another is held: what was just
+    A policy holds exactly the slots that were inserted and neither removed nor evicted since. The *newest*, the slot
+    that was inserted last, or rewritten last with a greater weight, is no victim while another is held: what was just
     stored can be read. An entry that weighs more than the whole bound is refused by the table before it comes here.
 
     Where the table keeps two bounds (entries and bytes), `capacity` is the one in bytes and `evict` may be called for
@@ -66,13 +66,12 @@ class EvictionPolicy(ABC):
     touches: ClassVar[bool] = False
     """Whether `touch` must be called at each hit."""
 
-    __slots__ = ("capacity", "columns", "newest", "random")
+    __slots__ = ("capacity", "columns", "random")
 
     def __init__(self, capacity: int, columns: Columns, random: Random | None = None) -> None:
         """Start empty, for `capacity` entries, or bytes where `columns.weights` is there; it is at least 1."""
         self.capacity = capacity
         self.columns = columns
-        self.newest = NIL
         self.random = Random(0) if random is None else random  # noqa: S311  - chooses victims, guards nothing
 
     @abstractmethod
@@ -81,7 +80,7 @@ class EvictionPolicy(ABC):
 
     @abstractmethod
     def insert(self, slot: int) -> None:
-        """Take in the entry now at `slot` as the `newest`: its key was not in the table a moment ago."""
+        """Take in the entry now at `slot`, which is the newest: its key was not in the table a moment ago."""
 
     @abstractmethod
     def remove(self, slot: int) -> None:
@@ -91,7 +90,7 @@ class EvictionPolicy(ABC):
     def evict(self, now: float) -> int:
         """Choose the victim, forget it and return its slot; never called while nothing is held.
 
-        It is `newest` only where nothing else is held. `now` is the instant on the clock of `Columns.fresh`; an entry
+        It is the newest only where nothing else is held. `now` is the instant on the clock of `Columns.fresh`; an entry
         past its instant has no hits to its credit. The victim's columns are still filled.
         """
 
@@ -100,12 +99,11 @@ class EvictionPolicy(ABC):
         del slot
 
     def rewrite(self, slot: int, old_weight: int) -> None:
-        """Learn that the entry at `slot` was given a new value: a hit, perhaps another weight, and now the `newest`.
+        """Learn that the entry at `slot` was given a new value: a hit, perhaps another weight, and now the newest.
 
         `old_weight` is what `Columns.weights` said before (1 where there are no weights). The key stays in its place.
         """
         del old_weight
-        self.newest = slot
         hits = self.columns.hits
         if self.touches:
             self.touch(slot)

@@ -20,11 +20,12 @@ class RandomChoice(EvictionPolicy):
     name: ClassVar[str] = "random"
     ceiling: ClassVar[int] = 0
 
-    __slots__ = ("position", "slots")
+    __slots__ = ("newest", "position", "slots")
 
     def __init__(self, capacity: int, columns: Columns, random: Random | None = None) -> None:
         """Start empty."""
         super().__init__(capacity, columns, random)
+        self.newest = NIL
         self.slots: list[int] = []
         self.position: list[int] = []
 
@@ -46,6 +47,11 @@ class RandomChoice(EvictionPolicy):
         if last != slot:
             slots[place] = last
             self.position[last] = place
+
+    def rewrite(self, slot: int, old_weight: int) -> None:
+        """Keep the place, and be the newest."""
+        super().rewrite(slot, old_weight)
+        self.newest = slot
 
     def evict(self, now: float) -> int:
         """Draw among all but the newest: the last of the list stands in where the newest was drawn."""

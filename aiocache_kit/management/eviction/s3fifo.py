@@ -21,7 +21,10 @@ from typing import ClassVar, Final, final
 
 from aiocache_kit.management.eviction.ghost import WRAP, Ghost
 from aiocache_kit.management.eviction.policy import NIL, Columns, EvictionPolicy
-from aiocache_kit.management.eviction.two_queues import MAIN, SMALL, TwoQueues
+from aiocache_kit.management.eviction.queues import Queues
+
+SMALL: Final = 1
+MAIN: Final = 2
 
 SHARE: Final = 10
 """S has one part in so many."""
@@ -45,7 +48,7 @@ class S3Fifo(EvictionPolicy):
     def __init__(self, capacity: int, columns: Columns, random: Random | None = None) -> None:
         """Start empty, with a tenth of the capacity for S."""
         super().__init__(capacity, columns, random)
-        self.queues = TwoQueues(columns)
+        self.queues = Queues(columns, MAIN)
         self.target = max(1, capacity // SHARE)
         self.left = 0
         self.ghost: Ghost | None = None
@@ -57,44 +60,23 @@ class S3Fifo(EvictionPolicy):
     def insert(self, slot: int) -> None:
         """Choose the queue by whether the key left lately."""
         queues, ghost = self.queues, self.ghost
-        if self.newest != NIL:
-            queues.link(self.newest)
-        self.newest = slot
-        queue = SMALL
+        queues.enter(slot, SMALL)
         if ghost is None:
-            if queues.small_weight >= self.target:
-                queue = MAIN
-        else:
-            place = ghost.take(self.columns.keys[slot])
-            if place != NIL and self.left - ghost.numbers[place] & WRAP < len(queues.where):
-                queue = MAIN
-        queues.where[slot] = queue
+            if queues.weights[SMALL] >= self.target:
+                queues.where[slot] = MAIN
+            return
+        place = ghost.take(self.columns.keys[slot])
+        if place != NIL and self.left - ghost.numbers[place] & WRAP < len(queues.where):
+            queues.where[slot] = MAIN
 
     def remove(self, slot: int) -> None:
         """Leave the queue; the ghost is not told, for room was not the reason."""
-        weights = self.columns.weights
-        if slot == self.newest:
-            self.newest = NIL
-        else:
-            self.queues.unlink(slot, 1 if weights is None else weights[slot])
-        self.queues.where[slot] = 0
+        self.queues.remove(slot)
 
     def rewrite(self, slot: int, old_weight: int) -> None:
         """Count a hit and keep the place, unless the entry has grown and so may have to be spared."""
-        hits = self.columns.hits
-        if hits[slot] < self.ceiling:
-            hits[slot] += 1
-        weights = self.columns.weights
-        if weights is None or slot == self.newest:
-            return
-        growth = weights[slot] - old_weight
-        if growth > 0:
-            self.queues.unlink(slot, old_weight)
-            if self.newest != NIL:
-                self.queues.link(self.newest)
-            self.newest = slot
-        else:
-            self.queues.add_weight(slot, growth)
+        super().rewrite(slot, old_weight)
+        self.queues.rewrite(slot, old_weight)
 
     def evict(self, now: float) -> int:
         """Take the entry that the rules name."""
@@ -104,15 +86,13 @@ class S3Fifo(EvictionPolicy):
         if victim == NIL:
             victim = self._from_main(now)
         if victim == NIL:
-            victim = self.newest
-            self.newest = NIL
-            self.queues.where[victim] = 0
+            victim = self.queues.give_up_newest()
         return victim
 
     def _take_measure(self) -> None:
         """Find out how much there is room for, and set up a ghost for as many entries as there are."""
         queues = self.queues
-        self.target = max(1, min(self.capacity, queues.small_weight + queues.main_weight) // SHARE)
+        self.target = max(1, min(self.capacity, sum(queues.weights)) // SHARE)
         entries = len(queues.where)
         if self.ghost is None or entries > 2 * self.ghost.pairs:
             self.ghost = Ghost(entries)
@@ -121,9 +101,9 @@ class S3Fifo(EvictionPolicy):
         """Give the entry of S that goes, `NIL` where it is M's turn."""
         queues, hits, fresh = self.queues, self.columns.hits, self.columns.fresh
         for _ in range(TURNS):
-            if queues.small_weight < self.target and queues.main.back != NIL:
+            if queues.weights[SMALL] < self.target and queues.lists[MAIN].back != NIL:
                 break
-            slot = queues.pop_small()
+            slot = queues.pop(SMALL)
             if slot == NIL:
                 break
             if hits[slot] < WORTHY or -inf < fresh[slot] <= now:
@@ -131,15 +111,16 @@ class S3Fifo(EvictionPolicy):
                 if self.ghost is not None:
                     self.ghost.note(self.columns.keys[slot], left, left)
                 return slot
-            queues.promote(slot)
+            hits[slot] = 0
+            queues.put(slot, MAIN)
         return NIL
 
     def _from_main(self, now: float) -> int:
         """Give the entry of M that goes, `NIL` where M is empty."""
         queues, hits, fresh = self.queues, self.columns.hits, self.columns.fresh
         for _ in range(TURNS):
-            slot = queues.main.back
+            slot = queues.lists[MAIN].back
             if slot == NIL or not hits[slot] or -inf < fresh[slot] <= now:
                 break
-            queues.turn_main()
-        return queues.pop_main()
+            queues.turn(MAIN)
+        return queues.pop(MAIN)

@@ -26,11 +26,12 @@ class Sieve(EvictionPolicy):
     name: ClassVar[str] = "sieve"
     ceiling: ClassVar[int] = 1
 
-    __slots__ = ("hand", "queue")
+    __slots__ = ("hand", "newest", "queue")
 
     def __init__(self, capacity: int, columns: Columns, random: Random | None = None) -> None:
         """Start with an empty queue and the hand at its back."""
         super().__init__(capacity, columns, random)
+        self.newest = NIL
         self.queue = SlotList([], [])
         self.hand = NIL
 
@@ -48,6 +49,11 @@ class Sieve(EvictionPolicy):
         if slot == self.hand:
             self.hand = self.queue.before[slot]
         self.queue.remove(slot)
+
+    def rewrite(self, slot: int, old_weight: int) -> None:
+        """Keep the place, and be the newest."""
+        super().rewrite(slot, old_weight)
+        self.newest = slot
 
     def evict(self, now: float) -> int:
         """Walk the hand to the first entry without a mark, or out of time, and take it."""
