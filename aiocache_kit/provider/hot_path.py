@@ -28,11 +28,10 @@ from aiocache_kit.management.expiration import life_of
 from aiocache_kit.management.statistics import Recorder
 from aiocache_kit.sentinels import DEFAULT, MISSING
 from aiocache_kit.serializers.typed import convert
-from aiocache_kit.storage.isolation import own_copy
 from aiocache_kit.storage.table import Table
 from aiocache_kit.storage.tables import TableStorage
 
-REPLACED: Final = ("delete", "exists", "get", "get_multi", "get_or_set", "increment", "set")
+REPLACED: Final = ("delete", "exists", "get", "get_multi", "get_or_set", "increment", "lookup", "set")
 """The methods of a provider that the closures stand in for."""
 _COLLECTIONS: Final[frozenset[type]] = frozenset((list, tuple, set, frozenset, dict))
 _NO_TAGS: Final = ()
@@ -91,7 +90,7 @@ class Setting:
         """Whether a user's key is the stored key, and there is one table that holds it, counting hits, by reference."""
         tables = self.storage.tables
         namespaces = self.prefix or self.mind_marks
-        return not namespaces and len(tables) == 1 and tables[0].touch is None and not self.storage.copies
+        return not namespaces and len(tables) == 1 and tables[0].touch is None and self.storage.own is None
 
     @property
     def is_weighed(self) -> bool:
@@ -128,7 +127,11 @@ def _plain_lookup(table: Table, recorder: Recorder, monotonic: Callable[[], floa
     """Make the plain function that gives a live value and counts a hit, or gives `MISSING` and counts nothing."""
 
     def lookup(key: str) -> object:
-        slot = table.index.get(key)
+        try:
+            slot = table.index.get(key)
+        except TypeError:
+            check_key(key)
+            raise
         if slot is not None:
             now = monotonic()
             if now < table.fresh[slot] or table.is_live(slot, now):
@@ -289,7 +292,7 @@ def _find(setting: Setting) -> Callable[[str], tuple[str, Table]]:
 def _lookup(setting: Setting) -> Lookup:
     """Make the same as `_plain_lookup` for every other case; it raises `InvalidKeyError`, too."""
     find, recorder, monotonic = _find(setting), setting.recorder, setting.storage.clock.monotonic
-    copies = setting.storage.copies
+    own = setting.storage.own
 
     def lookup(key: str) -> object:
         full, table = find(key)
@@ -301,7 +304,7 @@ def _lookup(setting: Setting) -> Lookup:
             return MISSING
         table.record_hit(slot)
         recorder.hits += 1
-        return own_copy(table.values[slot]) if copies else table.values[slot]
+        return table.values[slot] if own is None else own(table.values[slot])
 
     return lookup
 
@@ -333,7 +336,7 @@ def _get_or_set(lookup: Lookup, load: SlowGetOrSet) -> Callable[..., Awaitable[A
 def _set(setting: Setting) -> Callable[..., Awaitable[None]]:
     find, recorder, monotonic = _find(setting), setting.recorder, setting.storage.clock.monotonic
     default_life, flights, set_slowly = setting.default_life, setting.flights, setting.set
-    by_reference = not setting.storage.copies
+    by_reference = setting.storage.own is None
 
     async def set(  # noqa: A001  - the name it is called by
         key: str,

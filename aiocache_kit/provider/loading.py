@@ -64,13 +64,18 @@ class LoadContext:
         return f"<LoadContext ttl={self.ttl}, {len(self._tags)} tags, cacheable={self.cacheable}>"
 
 
-class LoadOptions(TypedDict, total=False):
-    """What `Provider.get_or_set` and the decorators take besides key, loader and ttl."""
+class LoadPolicy(TypedDict, total=False):
+    """What `Provider.get_or_set` and the decorators take alike, besides ttl, tags and type."""
+
+    cost: int | None
+    """What the value counts against a bound in bytes; None: the storage estimates."""
+
+
+class LoadOptions(LoadPolicy, total=False):
+    """What `Provider.get_or_set` takes besides key, loader, ttl and type."""
 
     tags: Iterable[str]
     """What the value is tagged with, for `invalidate_tags`."""
-    cost: int | None
-    """What the value counts against a bound in bytes; None: the storage estimates."""
 
 
 Loader: TypeAlias = (

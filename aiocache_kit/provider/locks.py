@@ -10,7 +10,7 @@ something outside passes it on, so that a late holder can be refused there (Klep
 
 import asyncio
 import math
-import secrets
+import os
 from collections import deque
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
@@ -27,7 +27,7 @@ class Lease:
 
     def __init__(self, fencing: int, expires_at: float) -> None:
         """Hold the lock until `expires_at` on the monotonic clock."""
-        self.token: Final = secrets.token_hex(16)
+        self.token: Final = os.urandom(16).hex()
         """Proves who holds the lock; nobody can guess it."""
         self.fencing: Final = fencing
         """Grows with every lease."""

@@ -645,8 +645,8 @@ class Provider:
         """Load the value under `key`, whether or not one is live, store it and give it.
 
         Readers get the old value until the new one is there. A load of the key that is under way already is joined:
-        whoever knows that the source has changed since it began uses `delete`. Counts neither a hit nor a miss. Otherwise
-        as `get_or_set`.
+        whoever knows that the source has changed since it began uses `delete`. Counts neither a hit nor a miss.
+        Otherwise as `get_or_set`.
         """
         return await self._load_one(key, loader, ttl, options, misses=0)
 
@@ -682,7 +682,7 @@ class Provider:
         ttl: TTL | DefaultType = DEFAULT,
         **options: Unpack[LoadOptions],
     ) -> dict[str, T]:
-        """Load the values under all `keys` by one call of `load_missing`, as `refresh` does; give what it found by key."""
+        """Load the values under all `keys` by one call of `load_missing`, as `refresh` does; give those it found."""
         check_callable(load_missing, "load_missing")
         wanted, life = self._names.keys(keys), self._life(ttl)
         tags, cost = check_options(cast("dict[str, object]", options))

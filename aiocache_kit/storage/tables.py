@@ -18,7 +18,6 @@ from aiocache_kit.management.eviction.policy import NIL
 from aiocache_kit.management.invalidation import TagMarks
 from aiocache_kit.sentinels import MISSING
 from aiocache_kit.storage.base import ALWAYS, Capabilities, Condition, Size, Storage
-from aiocache_kit.storage.isolation import own_copy
 from aiocache_kit.storage.pace import Pace
 from aiocache_kit.storage.table import Table
 
@@ -54,11 +53,16 @@ class TableStorage(Storage):
         self.hash_func = hash_func
         self.name = name
         self.clock = clock
-        self.copies = copies
+        self.own: Callable[[object], object] | None = None
+        """What makes values one's own on their way in and out; None: they are kept by reference."""
         self._snapshot = snapshot
         self._remains: list[Iterator[None]] = []
         self._marks: TagMarks = TagMarks()
         if copies:
+            # Only here, because knowing many immutable types means importing where they come from.
+            from aiocache_kit.storage.isolation import own_copy  # noqa: PLC0415
+
+            self.own = own_copy
             self.capabilities = Capabilities(by_reference=False)
 
     @property
@@ -78,7 +82,7 @@ class TableStorage(Storage):
     def lookup(self, key: str, now: float) -> object:
         """Give the live value under `key` at the instant `now` of the clock, or `MISSING`; never waits."""
         value = self.table_of(key).lookup(key, now)
-        return own_copy(value) if self.copies and value is not MISSING else value
+        return value if self.own is None or value is MISSING else self.own(value)
 
     def holds(self, key: str) -> bool:
         """Whether a value is live under `key`; no hit for the policy."""
@@ -102,7 +106,7 @@ class TableStorage(Storage):
         table, now = self.table_of(key), self.clock.monotonic()
         if condition is not ALWAYS and not table.allows(condition, key, now):
             return False
-        table.put(key, own_copy(value) if self.copies else value, life, now, tags=tags, cost=cost)
+        table.put(key, value if self.own is None else self.own(value), life, now, tags=tags, cost=cost)
         return True
 
     async def turn(self, key: str) -> None:
@@ -133,7 +137,7 @@ class TableStorage(Storage):
         if item is None:
             return None
         table.record_hit(table.index[key])
-        return _with_copy(item) if self.copies else item
+        return self._with_own_value(item)
 
     async def write(self, item: Item[object], condition: Condition = ALWAYS) -> bool:
         """Store `item` if `condition` holds."""
@@ -151,7 +155,7 @@ class TableStorage(Storage):
             return False
         table.put(
             item.key,
-            own_copy(item.value) if self.copies else item.value,
+            item.value if self.own is None else self.own(item.value),
             math.inf if item.ttl is None else item.ttl,
             now,
             stale_for=_stale_for(item),
@@ -212,7 +216,7 @@ class TableStorage(Storage):
             item = table.item(key, now)
             if item is not None:
                 table.record_hit(table.index[key])
-                found[key] = _with_copy(item) if self.copies else item
+                found[key] = self._with_own_value(item)
         return found
 
     async def write_multi(self, items: Iterable[Item[object]]) -> None:
@@ -327,6 +331,9 @@ class TableStorage(Storage):
                 self._remains.append(remains)
                 raise
 
+    def _with_own_value(self, item: Item[object]) -> Item[object]:
+        return item if self.own is None else replace(item, value=self.own(item.value))
+
     async def _live_items(self) -> AsyncIterator[Item[object]]:
         pace = Pace()
         for table in self.tables:
@@ -338,11 +345,6 @@ class TableStorage(Storage):
                     item = table.item(key, self.clock.monotonic()) if key else None
                     if item is not None and not item.is_stale:
                         yield item
-
-
-def _with_copy(item: Item[object]) -> Item[object]:
-    value = own_copy(item.value)
-    return item if value is item.value else replace(item, value=value)
 
 
 def _stale_for(item: Item[object] | Item[None]) -> float:
