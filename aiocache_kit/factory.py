@@ -1,0 +1,85 @@
+"""`new_provider`: from a configuration to a provider. The only place that knows every storage.
+
+Rule 1: a storage is imported where it is chosen, so that nobody pays for what is not used.
+Rule 2: a `Config` was checked when it was built, and its fields have their one form: durations are floats, sizes ints.
+"""
+
+from typing import cast
+
+from aiocache_kit.clock import Clock
+from aiocache_kit.config import Config, MemoryConfig
+from aiocache_kit.errors import ConfigError, InvalidArgumentError
+from aiocache_kit.provider import Provider
+from aiocache_kit.storage.base import Storage
+from aiocache_kit.storage.snapshot import Snapshot
+
+
+def new_provider(config: Config | str | None = None, *, clock: Clock | None = None) -> Provider:
+    """Build what `config` describes: a `Config`, a URL for `Config.from_url`, or None for the defaults.
+
+    Nothing is opened, read or started yet: the first call does that, or ``async with``. `clock` is what time is read
+    from; None: the clock of this machine. Raises `ConfigError` where the configuration is wrong, or is one that this
+    version has no storage for.
+    """
+    if config is None:
+        config = Config()
+    elif isinstance(config, str):
+        config = Config.from_url(config)
+    elif not isinstance(config, Config):  # pyright: ignore[reportUnnecessaryIsInstance]  - callers without types
+        raise InvalidArgumentError(f"config must be a Config, a URL or None, not {type(config).__name__}")
+    return Provider(
+        _storage(config, clock),
+        default_ttl=config.default_ttl,
+        cleanup_interval=cast("float", config.cleanup_interval),
+        sync_interval=cast("float", config.sync_interval),
+        clock=clock,
+    )
+
+
+def _storage(config: Config, clock: Clock | None) -> Storage:
+    match config.provider:
+        case "memory":
+            return _memory(config, clock)
+        case "lru":
+            return _lru(config, clock)
+        case "null":
+            from aiocache_kit.storage.null import NullStorage  # noqa: PLC0415  - rule 1
+
+            return NullStorage()
+        case name:
+            raise ConfigError("provider", f"is {name!r}, which this version does not have: it has memory, lru and null")
+
+
+def _memory(config: Config, clock: Clock | None) -> Storage:
+    from aiocache_kit.storage.memory import memory_storage  # noqa: PLC0415  - rule 1
+
+    part = config.memory_config
+    return memory_storage(
+        max_entries=config.max_entries,
+        max_size=cast("int | None", config.max_size),
+        eviction_policy=config.eviction_policy,
+        shard_count=part.shard_count,
+        hash_func=part.hash_func,
+        copies=part.isolation == "copy",
+        sizer=part.sizer,
+        snapshot=_snapshot(part),
+        clock=clock,
+    )
+
+
+def _lru(config: Config, clock: Clock | None) -> Storage:
+    from aiocache_kit.storage.lru import lru_storage  # noqa: PLC0415  - rule 1
+
+    part = config.memory_config
+    return lru_storage(
+        max_entries=config.max_entries,
+        max_size=cast("int | None", config.max_size),
+        copies=part.isolation == "copy",
+        sizer=part.sizer,
+        snapshot=_snapshot(part),
+        clock=clock,
+    )
+
+
+def _snapshot(part: MemoryConfig) -> Snapshot | None:
+    return None if part.snapshot_path is None else Snapshot(part.snapshot_path)
