@@ -1,0 +1,69 @@
+"""theine: W-TinyLFU with a core in Rust and a maintenance thread."""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import ClassVar, Final
+
+from theine import Cache, Memoize
+
+from bench.compare.subject import TTL, VALUE, Subject, load_user
+from bench.measure import Loop
+
+LIFE: Final = timedelta(seconds=TTL)
+
+
+class Theine(Subject):
+    """Its cache for one thread."""
+
+    name: ClassVar = "theine"
+    package: ClassVar = "theine"
+    settings: ClassVar = "nolock=True, which is for programs of one thread; the ttl made beforehand"
+    plain: ClassVar = True
+
+    async def open(self, entries: int) -> None:
+        """Make it."""
+        self.entries = entries
+        self.cache: Cache[str, bytes] = Cache(entries, nolock=True)
+
+    async def close(self) -> None:
+        """Stop its thread."""
+        self.cache.close()
+
+    async def holds(self, key: str) -> bool:
+        """Read."""
+        return bool(self.cache.get(key) == (VALUE, True))
+
+    async def get(self, keys: Sequence[str]) -> None:
+        """Read."""
+        get = self.cache.get
+        for key in keys:
+            get(key)
+
+    async def set(self, keys: Sequence[str]) -> None:
+        """Store."""
+        set_ = self.cache.set
+        for key in keys:
+            set_(key, VALUE, LIFE)
+
+    async def replay(self, keys: Sequence[str]) -> None:
+        """Read; store what is missing."""
+        get, set_ = self.cache.get, self.cache.set
+        for key in keys:
+            if not get(key)[1]:
+                set_(key, VALUE, LIFE)
+
+    def decorated(self) -> Mapping[str, Loop]:
+        """Decorate with a function that makes the key, and with a key of the arguments."""
+        by_template = Memoize(self.entries, LIFE, nolock=True)(load_user)
+        by_template.key(lambda user_id: f"user:{user_id}")
+        by_default = Memoize(self.entries, LIFE, nolock=True)(load_user)
+
+        async def template(keys: Sequence[str]) -> None:
+            for key in keys:
+                await by_template(key)
+
+        async def default(keys: Sequence[str]) -> None:
+            for key in keys:
+                await by_default(key)
+
+        return {"template": template, "default": default}

@@ -1,0 +1,79 @@
+"""Runs the cases: all subjects that can do a case are opened, filled, measured in turns and closed."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from bench import compare
+from bench.compare.floor import Floor
+from bench.compare.ours import Ours, OursLru, OursNamespace, OursOneByOne, OursSharded, OursSpelled, OursTagged
+from bench.compare.subject import Subject
+from bench.measure import Effort, Loop, Timing, Turns, interleave
+from bench.micro.cases import Case
+
+VARIATIONS: Sequence[type[Subject]] = (OursSpelled, OursNamespace, OursTagged, OursSharded, OursLru)
+"""What a hit costs in other settings. Measured apart from the rivals: the interpreter specialises code for the objects
+that it meets, so that providers of several kinds in one program slow each other down."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entrant:
+    """A subject in a case: open, filled, with the loop that is timed."""
+
+    subject: Subject
+    loop: Loop
+
+
+async def run_case(case: Case, effort: Effort, note: Callable[[], None]) -> dict[str, Timing]:
+    """Measure the subjects of a case; the ratios are to `Case.base`, the first of them."""
+    entrants = await _enter(case)
+    try:
+        turns = [_turns(case, entrant) for entrant in entrants]
+        timings = await interleave(turns, effort, note)
+    finally:
+        for entrant in entrants:
+            await entrant.subject.close()
+    return {entrant.subject.name: timing for entrant, timing in zip(entrants, timings, strict=True)}
+
+
+def subjects(case: Case) -> list[type[Subject]]:
+    """Give the subjects that may take part, the base first."""
+    if case.variations:
+        return [Floor, Ours, *VARIATIONS]
+    found = [Floor, Ours, *([OursOneByOne] if case.name == "get_multi" else []), *compare.load()]
+    return sorted(found, key=lambda subject: subject.name != case.base)
+
+
+async def _enter(case: Case) -> list[Entrant]:
+    entrants: list[Entrant] = []
+    filled = case.filled()
+    for kind in subjects(case):
+        subject = kind()
+        await subject.open(case.entries)
+        loop = _loop(case, subject)
+        if loop is None:
+            await subject.close()
+            continue
+        await _fill(case, subject, filled)
+        entrants.append(Entrant(subject, loop))
+    return entrants
+
+
+async def _fill(case: Case, subject: Subject, keys: Sequence[str]) -> None:
+    await subject.fill(keys)
+    if len(keys) == 1:
+        assert await subject.holds(keys[0]), f"{subject.name} does not hold what was stored, in {case.name}"
+
+
+def _loop(case: Case, subject: Subject) -> Loop | None:
+    kind, _, key = case.loop.partition(":")
+    if kind == "decorated":
+        return subject.decorated().get(key)
+    return subject.loop(case.floor if case.floor and isinstance(subject, Floor) else case.loop)
+
+
+def _turns(case: Case, entrant: Entrant) -> Turns:
+    async def start_again() -> None:
+        await entrant.subject.close()
+        await entrant.subject.open(case.entries)
+
+    return Turns(entrant.loop, case.keys(), step=case.step, again=start_again if case.again else None)
