@@ -15,9 +15,10 @@ from aiocache_kit.management.eviction.policy import Columns, EvictionPolicy
 from aiocache_kit.management.eviction.random_choice import RandomChoice
 from aiocache_kit.management.eviction.s3fifo import S3Fifo
 from aiocache_kit.management.eviction.sieve import Sieve
+from aiocache_kit.management.eviction.tinylfu import TinyLfu
 
 POLICIES: dict[str, type[EvictionPolicy]] = {
-    policy.name: policy for policy in (Lru, Lfu, Fifo, RandomChoice, Sieve, S3Fifo, Gdsf, Adaptive)
+    policy.name: policy for policy in (Lru, Lfu, Fifo, RandomChoice, Sieve, S3Fifo, TinyLfu, Gdsf, Adaptive)
 }
 """Each policy under its word in a configuration."""
 
