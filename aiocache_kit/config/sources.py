@@ -8,7 +8,6 @@ Rule: nothing is passed over in silence: an unknown name is an error that names 
 
 import os
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import TypeAlias, cast
 
 from aiocache_kit.config.rules import Part, Rule, shown, unknown
@@ -82,6 +81,7 @@ def read_env(kind: type[Part], prefix: str, environ: Mapping[str, str]) -> Tree:
 def read_toml(kind: type[Part], path: str | os.PathLike[str], table: str) -> Tree:
     """Give the tree of ``[table]`` or ``[tool.table]`` in the file at `path`."""
     import tomllib  # noqa: PLC0415  - needed by those alone who have such a file
+    from pathlib import Path  # noqa: PLC0415  - as above
 
     try:
         document: Tree = tomllib.loads(Path(path).read_text("utf-8"))

@@ -18,9 +18,11 @@ import struct
 import sys
 import threading
 from collections.abc import Iterable, Iterator
-from pathlib import Path
-from typing import BinaryIO, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 from zlib import crc32
+
+if TYPE_CHECKING:
+    from pathlib import Path  # which the package does without until somebody has a file to name
 
 MAGIC: Final = b"AIOCKIT"
 VERSION: Final = 1
@@ -60,7 +62,7 @@ class Source:
 
     __slots__ = ("_file", "_lock", "_path")
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: "Path") -> None:
         """Read from `path`, which is opened by the first call of `next`."""
         self._path = path
         self._file: BinaryIO | None = None
@@ -122,7 +124,7 @@ class Target:
 
     __slots__ = ("_aside", "_file", "_fsync", "_lock", "_path")
 
-    def __init__(self, path: Path, *, fsync: bool) -> None:
+    def __init__(self, path: "Path", *, fsync: bool) -> None:
         """Write towards `path`; `fsync` waits until the disk has it all before the old file is replaced."""
         self._path = path
         self._fsync = fsync
@@ -219,13 +221,13 @@ def _cut(data: bytes) -> Iterator[memoryview]:
         yield view[start : start + FRAME]
 
 
-def _check_regular(path: Path) -> None:
+def _check_regular(path: "Path") -> None:
     """Refuse what is no regular file: a pipe would let us wait for ever, a device would be replaced by a file."""
     if not stat.S_ISREG(path.stat().st_mode):
         raise OSError("it is not a regular file")
 
 
-def _make_private(directory: Path) -> None:
+def _make_private(directory: "Path") -> None:
     """Make `directory` and those above it that are missing, for the owner alone."""
     missing = [path for path in (directory, *directory.parents) if not path.exists()]
     for path in reversed(missing):

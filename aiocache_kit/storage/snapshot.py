@@ -15,7 +15,6 @@ import logging
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Final, ParamSpec, TypeVar
 
 from aiocache_kit.clock import Clock
@@ -45,7 +44,9 @@ class Snapshot:
         `fsync`, a save has reached the disk before the old file is replaced, so that even a loss of power leaves one.
         """
         # Finding a module on disk takes longer than the event loop may be held: better now than in the first save.
-        import aiofiles.os  # noqa: PLC0415  - loaded for those alone who want a snapshot
+        from pathlib import Path  # noqa: PLC0415  - loaded for those alone who want a snapshot
+
+        import aiofiles.os  # noqa: PLC0415  - as above
 
         load_msgpack()
         self._in_thread = aiofiles.os.wrap
