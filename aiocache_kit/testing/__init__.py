@@ -1,6 +1,12 @@
 """For tests of programs that use the package, and of storages written for it."""
 
+import sys
+
+if "pytest" in sys.modules:  # its asserts show the values of both sides only in modules that it is told of before
+    sys.modules["pytest"].register_assert_rewrite(f"{__name__}.storage_contract", f"{__name__}.provider_contract")
+
 from aiocache_kit.testing.clock import FakeClock
 from aiocache_kit.testing.faults import FaultyStorage, Gate
+from aiocache_kit.testing.storage_contract import StorageContract
 
-__all__ = ["FakeClock", "FaultyStorage", "Gate"]
+__all__ = ["FakeClock", "FaultyStorage", "Gate", "StorageContract"]

@@ -11,9 +11,11 @@ import heapq
 import math
 from collections.abc import Callable
 from itertools import count
-from typing import Final
+from typing import Final, TypeAlias
 
 from aiocache_kit.errors import InvalidArgumentError
+
+Reading: TypeAlias = Callable[[], float]
 
 _MOST_TURNS: Final = 100_000
 """Turns of the event loop after which whatever is still running will not come to rest by itself."""
@@ -28,17 +30,14 @@ class FakeClock:
     of seconds are exact.
     """
 
-    monotonic: Callable[[], float]
-    time: Callable[[], float]
-
     def __init__(self, *, monotonic: float = 1000.0, time: float = 1_700_000_000.0) -> None:
         """Start at these readings, in seconds."""
         self._now = monotonic
         self._wall = time
         self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
         self._order = count()
-        self.monotonic = lambda: self._now
-        self.time = lambda: self._wall
+        self.monotonic: Reading = lambda: self._now
+        self.time: Reading = lambda: self._wall
 
     def __repr__(self) -> str:
         return f"<FakeClock at {self._now}, {self.sleepers} sleepers>"

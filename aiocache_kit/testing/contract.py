@@ -1,0 +1,125 @@
+"""How a contract runs: each check on a storage of its own, on a clock that is turned by hand.
+
+Rule 1: a contract is a class whose checks are its methods ``test_...``. Whoever derives from it and overrides the
+factory has a class that pytest collects, whatever its name; importing a contract collects nothing.
+Rule 2: checks are written as coroutines and each runs on an event loop of its own, so no plugin is needed. Only asserts
+of Python's own are used.
+Rule 3: a check also fails where it takes longer than `Contract.limit`, leaves a task behind, or lets an exception get
+lost in the event loop.
+"""
+
+import asyncio
+import functools
+import inspect
+from collections.abc import Awaitable, Callable, Generator, Iterable
+from contextlib import contextmanager
+from typing import Any, Generic, TypeVar, cast
+
+from aiocache_kit.testing.clock import FakeClock
+
+T = TypeVar("T")
+E = TypeVar("E", bound=BaseException)
+
+NASTY: tuple[str, ...] = (
+    *("@", "@@", "@@@", "@a", "@@a", "@a:", "@a:b", "@@a:b", "@a:@b:c", "@%40:x", "a@b", "a:b", ":", "::"),
+    *("*", "**", "a*", "a?", "?", "[", "]", "[x]", "[a-z]", "{x}", "a\\*", "\\", "^$", "(.*)", "%", "%s", "%25", "%40"),
+    *("\0", "a\0", "a\0b", "\n", "a\r\nb", "\t", " ", "  ", " a", "a ", "\x7f", "\u200b", "\u202e", "\ufeff"),
+    *(".", "..", "../../etc/passwd", "/", "//", "/a", "a/", "C:\\x", "CON", "a.tmp", "-", "--flag", "~", "$HOME"),
+    *("a", "A", "\u00e9", "e\u0301", "\u00df", "ss", "\U0001f984", "\U0001f984" * 100, "\u4e2d\u6587", "\U0010ffff"),
+    *("None", "True", "0", "00", "1", "1.0", "'", '"', "';--", "<b>", "a,b", "a;b", "a|b", "a&b=c", "__class__"),
+    *("x" * 255, "x" * 256, "x" * 100_000, "x" * 99_999 + "y", "\u00e9" * 300),
+)
+"""Texts that are different from one another, each in its own way hard to keep apart from something else."""
+
+
+class Contract:
+    """The base of contracts: runs the checks of the class that derives from it."""
+
+    __test__ = False
+    limit = 30.0
+    """Seconds of real time after which a check counts as hanging."""
+    clock: FakeClock
+    """The clock of this check."""
+
+    def __init_subclass__(cls) -> None:
+        """Make plain functions of the checks, and let runners of tests see the classes that others derive."""
+        super().__init_subclass__()
+        for name, check in list(vars(cls).items()):
+            if name.startswith("test_") and inspect.iscoroutinefunction(check):
+                setattr(cls, name, _plain(check))
+        if "__test__" not in vars(cls):
+            cls.__test__ = not cls.__module__.startswith(__package__ or "")
+
+    async def pass_time(self, seconds: float) -> None:
+        """Let `seconds` pass for the storage; to be overridden for one that has a clock of its own."""
+        await self.clock.advance(seconds)
+
+    async def set_up(self) -> None:
+        """Make what the checks work on."""
+
+    async def tear_down(self) -> None:
+        """Let go of it."""
+
+    async def run(self, check: Callable[[Any], Awaitable[None]]) -> None:
+        """Run one check, from beginning to end, on the running event loop."""
+        lost: list[dict[str, Any]] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: lost.append(context))
+        self.clock = FakeClock()
+        async with asyncio.timeout(self.limit):
+            await self.set_up()
+            try:
+                await check(self)
+            finally:
+                await self.tear_down()
+            await self.clock.settle()
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        assert not left, f"tasks are left: {left}"
+        assert not lost, f"errors were lost: {lost}"
+
+
+def _plain(check: Callable[[Any], Awaitable[None]]) -> Callable[[Contract], None]:
+    @functools.wraps(check)
+    def run(contract: Contract) -> None:
+        with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+            runner.run(contract.run(check))
+
+    return run
+
+
+async def made(thing: T | Awaitable[T]) -> T:
+    """Give what a factory gave, which may be a coroutine function."""
+    return cast("T", await thing) if inspect.isawaitable(thing) else thing
+
+
+class Caught(Generic[E]):
+    """What `raises` caught; `error` is there after the block."""
+
+    error: E
+
+
+@contextmanager
+def raises(kind: type[E]) -> Generator[Caught[E], None, None]:
+    """Assert that the block raises a `kind`."""
+    caught: Caught[E] = Caught()
+    try:
+        yield caught
+    except kind as error:
+        caught.error = error
+    else:
+        raise AssertionError(f"no {kind.__name__} was raised")
+
+
+async def together(*calls: Awaitable[T]) -> list[T]:
+    """Run calls at the same time, as a task each, and give their results in order; the first error ends all."""
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(_awaited(call)) for call in calls]
+    return [task.result() for task in tasks]
+
+
+async def _awaited(call: Awaitable[T]) -> T:
+    return await call
+
+
+async def outcomes(tasks: Iterable["asyncio.Task[T]"]) -> list[T | BaseException]:
+    """Wait for tasks and give what each returned or raised, in order."""
+    return await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,88 @@
+"""What the checks of a storage share."""
+
+from collections.abc import Awaitable
+from typing import TypeVar
+
+from aiocache_kit.item import Item
+from aiocache_kit.storage.base import Storage
+from aiocache_kit.testing.clock import FakeClock
+from aiocache_kit.testing.contract import Contract, made
+
+T = TypeVar("T")
+
+
+class StorageCase(Contract):
+    """A storage, open and empty, for each check."""
+
+    store: Storage
+    """The storage of this check."""
+
+    def storage(self, clock: FakeClock) -> Storage | Awaitable[Storage]:
+        """Give a new, empty storage that is not open yet; `clock` will be its clock. To be overridden."""
+        raise NotImplementedError("override storage(clock), so that it gives the storage to check")
+
+    async def set_up(self) -> None:
+        """Open a storage."""
+        self.store = await made(self.storage(self.clock))
+        self.store.clock = self.clock
+        await self.store.open()
+
+    async def tear_down(self) -> None:
+        """Close it."""
+        await self.store.close()
+
+    @property
+    def stores(self) -> bool:
+        """Whether anything is kept at all."""
+        return self.store.capabilities.stores
+
+    @property
+    def counts_alone(self) -> bool:
+        """Whether nobody but this process counts the time, so that wall clocks mean nothing."""
+        return not (self.store.capabilities.shared or self.store.capabilities.persistent)
+
+    def kept(self, value: T, otherwise: T) -> T:
+        """Give `value` where the storage keeps anything, `otherwise` where it forgets all."""
+        return value if self.stores else otherwise
+
+    def item(
+        self,
+        key: str = "k",
+        value: object = "v",
+        ttl: float | None = None,
+        *,
+        stale_for: float = 0.0,
+        tags: tuple[str, ...] = (),
+        cost: int | None = None,
+    ) -> Item[object]:
+        """Make an item to write now, fresh for `ttl` seconds and stale for `stale_for` more."""
+        now = self.clock.time()
+        expiration = None if ttl is None else now + ttl
+        return Item(
+            key=key,
+            value=value,
+            ttl=ttl,
+            expiration=expiration,
+            tags=tags,
+            cost=cost,
+            created_at=now,
+            stale_until=expiration + stale_for if expiration is not None and stale_for else None,
+        )
+
+    async def write(self, key: str = "k", value: object = "v", ttl: float | None = None) -> None:
+        """Write a plain item."""
+        await self.store.write(self.item(key, value, ttl))
+
+    async def value(self, key: str = "k") -> object:
+        """Read a value, a stale one included; None where there is none."""
+        item = await self.store.read(key)
+        return None if item is None else item.value
+
+    async def version(self, key: str = "k") -> int:
+        """Read a version; 0 where there is no item."""
+        item = await self.store.read(key)
+        return 0 if item is None else item.version
+
+    async def found(self, prefix: str = "") -> list[str]:
+        """Scan, and sort."""
+        return sorted([key async for key in self.store.scan(prefix)])
