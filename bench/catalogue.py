@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias
 
+from bench.hit_ratio import report as hit_ratio
 from bench.micro import report as micro
 from bench.record import Outcome
 
@@ -26,4 +27,8 @@ async def _micro(run: Run) -> Outcome:
     return await micro.measure(quick=run.quick, track=run.track)
 
 
-BENCHMARKS: Final[dict[str, Benchmark]] = {"micro": _micro}
+async def _hit_ratio(run: Run) -> Outcome:
+    return await hit_ratio.measure(quick=run.quick, traces_in=run.traces, track=run.track)
+
+
+BENCHMARKS: Final[dict[str, Benchmark]] = {"micro": _micro, "hit_ratio": _hit_ratio}
