@@ -7,7 +7,7 @@ an entry stays in its slot as long as it is held.
 Rule 1: everything here is plain `def` and done when it returns. Who needs several steps with awaits between them that
 no other writer may come between holds `Table.exclusive`; writers look at `busy` first and wait then.
 Rule 2: `fresh` decides a plain hit by one comparison. An entry that needs a second look (it has tags, or was told to
-expire) has minus infinity there, and the truth in its `Extra`.
+expire) has minus infinity there, and the truth in `extras`.
 Rule 3: stamps are instants of writing on the monotonic clock, made strictly increasing within the table; they serve as
 versions, and tell what was written before an invalidation.
 Rule 4: a bound holds when a call returns. The newest entry is not the one that makes room for itself.
@@ -18,7 +18,7 @@ import math
 import struct
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Any, Final, TypeAlias
 
 from aiocache_kit.clock import Clock
 from aiocache_kit.errors import ValueTooLargeError
@@ -44,16 +44,12 @@ def _slot(number: int) -> int:
     return _slots[number]
 
 
-class Extra:
-    """What only some entries have."""
+Extra: TypeAlias = tuple[tuple[str, ...], int | None, float, float]
+"""What only some entries have: tags, cost, and the instants until which the entry is fresh and is kept.
 
-    __slots__ = ("cost", "dead_at", "fresh_until", "tags")
-
-    def __init__(self, tags: tuple[str, ...], cost: int | None, fresh_until: float, dead_at: float) -> None:
-        self.tags = tags
-        self.cost = cost
-        self.fresh_until = fresh_until
-        self.dead_at = dead_at
+A plain tuple, because those that hold nothing but atoms are of no interest to the garbage collector; a million objects
+of a class of ours would make it stop everything for 400 ms.
+"""
 
 
 def version_of(stamp: float) -> int:
@@ -69,9 +65,9 @@ class Table:
         "_clock",
         "_expiry",
         "_free",
-        "_killed",
         "_lock",
         "_make_policy",
+        "_marks",
         "_max_bytes",
         "_max_entries",
         "_policy",
@@ -108,7 +104,7 @@ class Table:
         self._sizer = sizer
         self._max_entries = math.inf if max_entries is None else max_entries
         self._max_bytes = max_bytes
-        self._killed = TagMarks().killed
+        self._marks = TagMarks()
         self._lock = asyncio.Lock()
         self.closed = False
         """Whether the storage was closed; then it is `busy` for ever, too."""
@@ -140,7 +136,7 @@ class Table:
 
     def heed(self, marks: TagMarks) -> None:
         """Ask `marks` from now on whether an entry with tags is still true."""
-        self._killed = marks.killed
+        self._marks = marks
 
     def __len__(self) -> int:
         return len(self.index)
@@ -167,8 +163,8 @@ class Table:
         until = self.fresh[slot]
         if until != ASK:
             return now < until
-        extra = self.extras[slot]
-        return now < extra.fresh_until and not (extra.tags and self._killed(extra.tags, self.stamps[slot]))
+        tags, _, fresh_until, _ = self.extras[slot]
+        return now < fresh_until and not (tags and self._marks and self._marks.killed(tags, self.stamps[slot]))
 
     def live_slot(self, key: str, now: float) -> int:
         """Give the slot of the live entry under `key`, `NIL` where there is none."""
@@ -180,10 +176,10 @@ class Table:
         slot = self.index.get(key, NIL)
         if slot == NIL:
             return None
-        extra = self.extras.get(slot)
-        if extra is not None and extra.tags and self._killed(extra.tags, self.stamps[slot]):
+        plain: Extra = ((), None, self.fresh[slot], self.fresh[slot])
+        tags, cost, fresh_until, dead_at = self.extras.get(slot, plain)
+        if tags and self._marks.killed(tags, self.stamps[slot]):
             return None
-        fresh_until, dead_at = self._ends(slot)
         if now >= dead_at:
             return None
         to_date = self._clock.time() - now
@@ -192,8 +188,8 @@ class Table:
             value=self.values[slot],
             ttl=None if fresh_until == math.inf else round(fresh_until - self.stamps[slot], _TTL_DIGITS),
             expiration=None if fresh_until == math.inf else fresh_until + to_date,
-            tags=() if extra is None else extra.tags,
-            cost=None if extra is None else extra.cost,
+            tags=tags,
+            cost=cost,
             version=version_of(self.stamps[slot]),
             created_at=self.stamps[slot] + to_date,
             stale_until=None if dead_at <= fresh_until else dead_at + to_date,
@@ -202,9 +198,7 @@ class Table:
 
     def _ends(self, slot: int) -> tuple[float, float]:
         extra = self.extras.get(slot)
-        if extra is None:
-            return self.fresh[slot], self.fresh[slot]
-        return extra.fresh_until, extra.dead_at
+        return (self.fresh[slot], self.fresh[slot]) if extra is None else extra[2:]
 
     # --- writing -----------------------------------------------------------------------------------------------------
 
@@ -300,7 +294,7 @@ class Table:
         self.stamps[slot] = self.stamp(now)
         until = now + life
         if tags or cost is not None or stale_for > 0.0:
-            self.extras[slot] = Extra(tags, cost, until, until + stale_for)
+            self.extras[slot] = (tags, cost, until, until + stale_for)
         elif self.extras:
             self.extras.pop(slot, None)
         self.fresh[slot] = ASK if tags or life <= 0.0 else until
@@ -370,13 +364,10 @@ class Table:
     def set_end(self, slot: int, life: float, now: float, stale_for: float = 0.0) -> None:
         """Give the entry another end; what it holds, and its version, stay."""
         until = now + life
-        extra = self.extras.get(slot)
-        if extra is None and stale_for > 0.0:
-            extra = self.extras[slot] = Extra((), None, until, until)
-        if extra is not None:
-            extra.fresh_until = until
-            extra.dead_at = until + stale_for
-        self.fresh[slot] = ASK if extra is not None and extra.tags else until
+        tags, cost, _, _ = self.extras.get(slot, ((), None, until, until))
+        if stale_for > 0.0 or slot in self.extras:
+            self.extras[slot] = (tags, cost, until, until + stale_for)
+        self.fresh[slot] = ASK if tags else until
         self._expiry.schedule(slot, until + stale_for)
 
     def expire_entry(self, key: str, now: float) -> bool:
@@ -385,11 +376,8 @@ class Table:
         if slot == NIL:
             return False
         _, dead_at = self._ends(slot)
-        extra = self.extras.get(slot)
-        if extra is None:
-            self.extras[slot] = Extra((), None, now, dead_at)
-        else:
-            extra.fresh_until = now
+        tags, cost, _, _ = self.extras.get(slot, ((), None, now, now))
+        self.extras[slot] = (tags, cost, now, dead_at)
         self.fresh[slot] = ASK
         return True
 
@@ -432,20 +420,40 @@ class Table:
     def reap(self, slot: int, now: float) -> None:
         """Free the entry at `slot` if an invalidation of its tags has made it untrue."""
         extra = self.extras.get(slot)
-        if extra is not None and extra.tags and self._killed(extra.tags, self.stamps[slot]):
+        if extra is not None and extra[0] and self._marks.killed(extra[0], self.stamps[slot]):
             self.drop(self.columns.keys[slot], now)
+
+    def rest(self) -> list[object]:
+        """Give what is freed last, at once: numbers in a few lists."""
+        return [self._policy, self._expiry, self._free]
 
     def start_again(self) -> Iterator[None]:
         """Be empty at once; the iterator frees what was held, a little at each step, at whatever time it is run."""
-        remains = _free_slowly(self.index, self.values)
+        remains = _free_slowly(self)
         self._start()
         return remains
 
 
-def _free_slowly(index: dict[str, int], values: list[object]) -> Iterator[None]:
-    """Let go of columns in steps of some ten microseconds: a dict of a million entries takes 40 ms at once."""
-    while values:
-        del values[-_FREED_AT_ONCE:]
-        for _ in range(min(_FREED_AT_ONCE, len(index))):
-            index.popitem()
-        yield
+def _free_slowly(table: Table) -> Iterator[None]:
+    """Let go of a table in steps of some ten microseconds: a dict of a million entries takes 40 ms at once."""
+    index = table.index
+    columns: list[list[Any]] = [table.values, table.columns.keys, table.fresh, table.stamps, table.hits]
+    extras = table.extras
+    kept = table.rest()
+
+    def steps() -> Iterator[None]:
+        while index:
+            for _ in range(min(_FREED_AT_ONCE, len(index))):
+                index.popitem()
+            yield
+        while extras:
+            for _ in range(min(_FREED_AT_ONCE, len(extras))):
+                extras.popitem()
+            yield
+        for column in columns:
+            while column:
+                del column[-_FREED_AT_ONCE:]
+                yield
+        kept.clear()
+
+    return steps()

@@ -178,8 +178,7 @@ class TableStorage(Storage):
     async def clear(self, prefix: str = "") -> None:
         """Remove the items that are there now and begin with `prefix`."""
         if not prefix:
-            self._remains += [table.start_again() for table in self.tables]
-            await self._free_remains()
+            await self._start_again()
             return
         mark, pace = self.mark(), Pace()
         for table in self.tables:
@@ -283,8 +282,7 @@ class TableStorage(Storage):
         await self.sync()
         for table in self.tables:
             table.closed = table.busy = True
-        self._remains += [table.start_again() for table in self.tables]
-        await self._free_remains()
+        await self._start_again()
 
     async def size(self) -> Size:
         """Count what is held."""
@@ -318,6 +316,14 @@ class TableStorage(Storage):
                 table.reap(slot, self.clock.monotonic())
                 slot += 1
         self._marks.forget(mark)
+
+    async def _start_again(self) -> None:
+        pace = Pace()
+        for table in self.tables:
+            self._remains.append(table.start_again())
+            if pace.is_over():
+                await pace.rest()
+        await self._free_remains()
 
     async def _free_remains(self) -> None:
         pace = Pace()
