@@ -78,12 +78,14 @@ class LoadOptions(LoadPolicy, total=False):
     """What the value is tagged with, for `invalidate_tags`."""
 
 
-Loader: TypeAlias = (
-    Callable[[], Awaitable[T]] | Callable[[LoadContext], Awaitable[T]] | Callable[[], T] | Callable[[LoadContext], T]
-)
-"""A loader of one value."""
-MultiLoader: TypeAlias = Callable[[list[str]], Awaitable[Mapping[str, T]]] | Callable[[list[str]], Mapping[str, T]]
+AsyncLoader: TypeAlias = Callable[[], Awaitable[T]] | Callable[[LoadContext], Awaitable[T]]
+"""A loader of one value that is awaited."""
+SyncLoader: TypeAlias = Callable[[], T] | Callable[[LoadContext], T]
+"""A loader of one value that runs in a thread. Apart from the other one, or type checkers cannot tell them apart."""
+AsyncMultiLoader: TypeAlias = Callable[[list[str]], Awaitable[Mapping[str, T]]]
 """A loader of the values of the keys that it is given; it may leave some out."""
+SyncMultiLoader: TypeAlias = Callable[[list[str]], Mapping[str, T]]
+"""The same, to run in a thread."""
 
 OPTION_NAMES: Final = frozenset(LoadOptions.__annotations__)
 _gives_awaitable: Final["weakref.WeakSet[CodeType]"] = weakref.WeakSet()

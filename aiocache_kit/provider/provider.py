@@ -26,10 +26,12 @@ from aiocache_kit.management.statistics import Recorder
 from aiocache_kit.provider.core import Core
 from aiocache_kit.provider.hot_path import REPLACED, HotPath, Setting
 from aiocache_kit.provider.loading import (
+    AsyncLoader,
+    AsyncMultiLoader,
     LoadContext,
-    Loader,
     LoadOptions,
-    MultiLoader,
+    SyncLoader,
+    SyncMultiLoader,
     check_callable,
     check_cost,
     check_options,
@@ -586,19 +588,23 @@ class Provider:
 
     @overload
     async def get_or_set(
-        self, key: str, loader: Loader[T], ttl: TTL | DefaultType = DEFAULT, **options: Unpack[LoadOptions]
+        self, key: str, loader: AsyncLoader[T], ttl: TTL | DefaultType = DEFAULT, **options: Unpack[LoadOptions]
+    ) -> T: ...
+    @overload
+    async def get_or_set(
+        self, key: str, loader: SyncLoader[T], ttl: TTL | DefaultType = DEFAULT, **options: Unpack[LoadOptions]
     ) -> T: ...
     @overload
     async def get_or_set(
         self,
         key: str,
-        loader: Loader[object],
+        loader: AsyncLoader[object] | SyncLoader[object],
         ttl: TTL | DefaultType = DEFAULT,
         *,
         type: type[T],
         **options: Unpack[LoadOptions],
     ) -> T: ...
-    async def get_or_set(self, key: str, loader: Loader[Any], ttl: TTL | DefaultType = DEFAULT, **options: Any) -> Any:
+    async def get_or_set(self, key: str, loader: Any, ttl: TTL | DefaultType = DEFAULT, **options: Any) -> Any:
         """Give the value under `key`; where none is live, load it, store it and give it.
 
         `loader` is a coroutine function, or any other callable, which then runs in a thread; it takes nothing or one
@@ -629,19 +635,23 @@ class Provider:
 
     @overload
     async def refresh(
-        self, key: str, loader: Loader[T], ttl: TTL | DefaultType = DEFAULT, **options: Unpack[LoadOptions]
+        self, key: str, loader: AsyncLoader[T], ttl: TTL | DefaultType = DEFAULT, **options: Unpack[LoadOptions]
+    ) -> T: ...
+    @overload
+    async def refresh(
+        self, key: str, loader: SyncLoader[T], ttl: TTL | DefaultType = DEFAULT, **options: Unpack[LoadOptions]
     ) -> T: ...
     @overload
     async def refresh(
         self,
         key: str,
-        loader: Loader[object],
+        loader: AsyncLoader[object] | SyncLoader[object],
         ttl: TTL | DefaultType = DEFAULT,
         *,
         type: type[T],
         **options: Unpack[LoadOptions],
     ) -> T: ...
-    async def refresh(self, key: str, loader: Loader[Any], ttl: TTL | DefaultType = DEFAULT, **options: Any) -> Any:
+    async def refresh(self, key: str, loader: Any, ttl: TTL | DefaultType = DEFAULT, **options: Any) -> Any:
         """Load the value under `key`, whether or not one is live, store it and give it.
 
         Readers get the old value until the new one is there. A load of the key that is under way already is joined:
@@ -650,13 +660,29 @@ class Provider:
         """
         return await self._load_one(key, loader, ttl, options, misses=0)
 
+    @overload
     async def get_or_set_multi(
         self,
         keys: Iterable[str],
-        load_missing: MultiLoader[T],
+        load_missing: AsyncMultiLoader[T],
         ttl: TTL | DefaultType = DEFAULT,
         **options: Unpack[LoadOptions],
-    ) -> dict[str, T]:
+    ) -> dict[str, T]: ...
+    @overload
+    async def get_or_set_multi(
+        self,
+        keys: Iterable[str],
+        load_missing: SyncMultiLoader[T],
+        ttl: TTL | DefaultType = DEFAULT,
+        **options: Unpack[LoadOptions],
+    ) -> dict[str, T]: ...
+    async def get_or_set_multi(
+        self,
+        keys: Iterable[str],
+        load_missing: Any,
+        ttl: TTL | DefaultType = DEFAULT,
+        **options: Unpack[LoadOptions],
+    ) -> dict[str, Any]:
         """Give the values under `keys` by key; those that are missing are loaded by one call of `load_missing`.
 
         `load_missing` takes the list of the missing keys and gives a mapping of what it found; keys that it leaves out
@@ -675,13 +701,29 @@ class Provider:
             found |= {wanted[full]: value for full, value in loaded.items()}
         return {key: found[key] for key in wanted.values() if key in found}
 
+    @overload
     async def refresh_multi(
         self,
         keys: Iterable[str],
-        load_missing: MultiLoader[T],
+        load_missing: AsyncMultiLoader[T],
         ttl: TTL | DefaultType = DEFAULT,
         **options: Unpack[LoadOptions],
-    ) -> dict[str, T]:
+    ) -> dict[str, T]: ...
+    @overload
+    async def refresh_multi(
+        self,
+        keys: Iterable[str],
+        load_missing: SyncMultiLoader[T],
+        ttl: TTL | DefaultType = DEFAULT,
+        **options: Unpack[LoadOptions],
+    ) -> dict[str, T]: ...
+    async def refresh_multi(
+        self,
+        keys: Iterable[str],
+        load_missing: Any,
+        ttl: TTL | DefaultType = DEFAULT,
+        **options: Unpack[LoadOptions],
+    ) -> dict[str, Any]:
         """Load the values under all `keys` by one call of `load_missing`, as `refresh` does; give those it found."""
         check_callable(load_missing, "load_missing")
         wanted, life = self._names.keys(keys), self._life(ttl)
@@ -689,7 +731,7 @@ class Provider:
         if not self._core.ready:
             await self._open()
         loaded = await self._loads.many(wanted, load_missing, life, self._names.tags(tags), cost)
-        return {key: loaded[full] for full, key in wanted.items() if full in loaded}  # type: ignore[misc]  # as in Loads
+        return {key: loaded[full] for full, key in wanted.items() if full in loaded}
 
     # --- locks -------------------------------------------------------------------------------------------------------
 
