@@ -2,13 +2,13 @@
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
-IGNORED = {"__pycache__", "build", "dist", "results"}
+LEFT_BEHIND = {".git", "__pycache__", "build", "dist"}
 
 
 @pytest.fixture(scope="session")
@@ -19,15 +19,19 @@ def root() -> Path:
 
 @pytest.fixture(scope="session")
 def files() -> list[Path]:
-    """Every file of the repository, sorted: hidden folders hold caches and are left out, except ``.ci``."""
-    found = (path for path in ROOT.rglob("*") if path.is_file())
-    return sorted(path for path in found if belongs(path.relative_to(ROOT)))
+    """Every file of the repository, sorted; what tools leave behind is not among them."""
+    return sorted(walk(ROOT))
 
 
-def belongs(path: Path) -> bool:
-    """Tell whether a path, relative to the root, is part of the project rather than left there by a tool."""
-    hidden = any(part.startswith(".") for part in path.parts) and path.parts[0] not in {".ci", ".gitignore"}
-    return not hidden and not IGNORED.intersection(path.parts)
+def walk(folder: Path) -> Iterator[Path]:
+    """Give the files below a folder without entering hidden folders, where environments and caches are."""
+    for path in folder.iterdir():
+        if path.name in LEFT_BEHIND or (path.is_dir() and path.name.startswith(".") and path.name != ".ci"):
+            continue
+        if path.is_dir():
+            yield from walk(path)
+        else:
+            yield path
 
 
 @pytest.fixture(scope="session")
