@@ -4,14 +4,16 @@ Rule 1: a storage is imported where it is chosen, so that nobody pays for what i
 Rule 2: a `Config` was checked when it was built, and its fields have their one form: durations are floats, sizes ints.
 """
 
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from aiocache_kit.clock import Clock
 from aiocache_kit.config import Config, MemoryConfig
 from aiocache_kit.errors import ConfigError, InvalidArgumentError
 from aiocache_kit.provider import Provider
 from aiocache_kit.storage.base import Storage
-from aiocache_kit.storage.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from aiocache_kit.storage.snapshot import Snapshot
 
 
 def new_provider(config: Config | str | None = None, *, clock: Clock | None = None) -> Provider:
@@ -81,5 +83,9 @@ def _lru(config: Config, clock: Clock | None) -> Storage:
     )
 
 
-def _snapshot(part: MemoryConfig) -> Snapshot | None:
-    return None if part.snapshot_path is None else Snapshot(part.snapshot_path)
+def _snapshot(part: MemoryConfig) -> "Snapshot | None":
+    if part.snapshot_path is None:
+        return None
+    from aiocache_kit.storage.snapshot import Snapshot  # noqa: PLC0415  - rule 1
+
+    return Snapshot(part.snapshot_path)

@@ -169,7 +169,7 @@ def size(*, none: str) -> Rule:
         return amount
 
     return Rule(
-        allowed=f'a number of bytes of at least 1, as an int or as text such as "64MB" or "64MiB"{_or(none)}',
+        allowed=f'a number of bytes, at least 1, as an int or text such as "64MB" or "64MiB"{_or(none)}',
         check=check,
         optional=bool(none),
     )

@@ -19,24 +19,9 @@ from aiocache_kit.item import Item
 from aiocache_kit.storage.frames import END, FRAME, Target
 from aiocache_kit.storage.records import MOST_DEPTH, Packer
 from aiocache_kit.storage.snapshot import Snapshot
+from aiocache_kit.testing import FakeClock
 
 NOON = 1_800_000_000.0
-
-
-class Wall:
-    """A clock that stands still until it is turned."""
-
-    def __init__(self, time: float = NOON) -> None:
-        self.now = time
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def time(self) -> float:
-        return self.now
-
-    async def sleep(self, seconds: float) -> None:
-        del seconds
 
 
 def item(key: str, value: object = "value", *, ttl: float | None = 60.0) -> Item[object]:
@@ -49,8 +34,8 @@ async def stream(items: Iterable[Item[object]]) -> AsyncIterator[Item[object]]:
         yield each
 
 
-async def load(snapshot: Snapshot, clock: Wall | None = None) -> list[Item[object]]:
-    return [each async for each in snapshot.items(Wall() if clock is None else clock)]
+async def load(snapshot: Snapshot, clock: FakeClock | None = None) -> list[Item[object]]:
+    return [each async for each in snapshot.items(FakeClock(time=NOON) if clock is None else clock)]
 
 
 def values(items: Iterable[Item[object]]) -> dict[str, object]:
@@ -173,7 +158,7 @@ async def test_ttl_is_what_is_left(tmp_path: Path) -> None:
     snapshot = Snapshot(tmp_path / "items")
     await snapshot.save(stream([item("short", ttl=10.0), item("long", ttl=60.0), item("forever", ttl=None)]))
 
-    found = await load(snapshot, Wall(NOON + 10.0))
+    found = await load(snapshot, FakeClock(time=NOON + 10.0))
 
     assert [(each.key, each.ttl) for each in found] == [("long", 50.0), ("forever", None)]
 
@@ -183,7 +168,7 @@ async def test_no_item_lives_longer_when_the_clock_is_set_back(tmp_path: Path) -
     snapshot = Snapshot(tmp_path / "items")
     await snapshot.save(stream([item("key", ttl=60.0)]))
 
-    (found,) = await load(snapshot, Wall(NOON - 86_400))
+    (found,) = await load(snapshot, FakeClock(time=NOON - 86_400))
 
     assert found.ttl == 60.0
 
@@ -299,7 +284,7 @@ async def test_many_items_leave_the_loop_to_others(tmp_path: Path) -> None:
         await snapshot.save(stream(item(str(number), number) for number in range(many)))
     found = 0
     async with turns() as while_loading:
-        async for each in snapshot.items(Wall()):
+        async for each in snapshot.items(FakeClock(time=NOON)):
             found += each.value == int(each.key)
 
     assert found == many

@@ -1,0 +1,204 @@
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from aiocache_kit.config import Config, FileConfig, MemoryConfig
+from aiocache_kit.errors import ConfigError, InvalidArgumentError
+from aiocache_kit.factory import new_provider
+from aiocache_kit.management.eviction import POLICIES
+from aiocache_kit.provider import Provider
+from aiocache_kit.storage.null import NullStorage
+from aiocache_kit.storage.tables import TableStorage
+from aiocache_kit.testing import FakeClock
+
+
+def tables(provider: Provider) -> TableStorage:
+    storage = provider._core.storage
+    assert isinstance(storage, TableStorage)
+    return storage
+
+
+async def test_nothing_given_is_a_bounded_memory() -> None:
+    """Without a word there is a memory storage with the defaults of `Config`, ready for its first call."""
+    async with new_provider() as cache:
+        await cache.set("key", "value")
+
+        assert await cache.get("key") == "value"
+        assert tables(cache).name == "memory"
+        assert tables(cache).tables[0]._max_entries == 10_000
+
+
+@pytest.mark.parametrize("provider", ["memory", "lru"])
+async def test_bounds_are_kept(provider: str) -> None:
+    """`max_entries` and `max_size` bound what is held, the latter by what `sizer` says."""
+    config = Config(provider=provider, max_entries=3)
+    sized = Config(
+        provider=provider,
+        max_size=100,
+        memory_config=MemoryConfig(sizer=lambda key, value: len(key) + 50 + (value == 0)),
+    )
+
+    async with new_provider(config) as cache, new_provider(sized) as small:
+        for number in range(10):
+            await cache.set(str(number), number)
+            await small.set(str(number), number)
+
+        assert (await cache.stats()).items == 3
+        assert (await small.stats()).items == 1
+        assert await small.get("9") == 9
+
+
+@pytest.mark.parametrize("policy", sorted(POLICIES))
+async def test_the_policy_is_the_one_that_was_named(policy: str) -> None:
+    """Each name of an eviction policy gives that policy."""
+    async with new_provider(Config(eviction_policy=policy)) as cache:
+        assert tables(cache).tables[0]._policy.name == policy
+
+
+async def test_the_provider_lru_forgets_the_least_recently_used() -> None:
+    """The lru storage evicts exactly what was not used for the longest time."""
+    async with new_provider("lru://?max_entries=2") as cache:
+        await cache.set("a", 1)
+        await cache.set("b", 2)
+        await cache.get("a")
+        await cache.set("c", 3)
+
+        assert await cache.get_multi(["a", "b", "c"]) == {"a": 1, "c": 3}
+
+
+async def test_shards_and_hash_are_as_configured() -> None:
+    """`shard_count` and `hash_func` decide where a key lies, and nothing that a user sees."""
+    part = MemoryConfig(shard_count=4, hash_func=lambda key: int(key) if key.isdigit() else 0)
+    async with new_provider(Config(memory_config=part)) as cache:
+        await cache.set_multi({str(number): number for number in range(8)})
+
+        assert [sorted(table.index) for table in tables(cache).tables] == [
+            ["0", "4"],
+            ["1", "5"],
+            ["2", "6"],
+            ["3", "7"],
+        ]
+        assert await cache.get_multi(map(str, range(8))) == {str(number): number for number in range(8)}
+
+
+@pytest.mark.parametrize("provider", ["memory", "lru"])
+async def test_isolation_decides_whose_object_is_read(provider: str) -> None:
+    """By reference what is read is what was stored; as a copy it is equal to it and nobody else's."""
+    value = [1]
+    async with (
+        new_provider(f"{provider}://") as shared,
+        new_provider(f"{provider}://?isolation=copy") as own,
+    ):
+        await shared.set("key", value)
+        await own.set("key", value)
+        value.append(2)
+
+        assert await shared.get("key") is value
+        assert await own.get("key") == [1]
+        assert await own.get("key") is not await own.get("key")
+
+
+async def test_time_is_read_from_the_clock_that_is_given() -> None:
+    """The clock decides when items end, and `default_ttl` counts where a call says nothing."""
+    clock = FakeClock()
+    async with new_provider(Config(default_ttl="1m"), clock=clock) as cache:
+        await cache.set("key", "value")
+        await clock.advance(59.5)
+        assert await cache.get("key") == "value"
+        await clock.advance(0.5)
+        assert await cache.get("key") is None
+
+
+@pytest.mark.parametrize("provider", ["memory", "lru"])
+async def test_a_snapshot_outlives_the_process(tmp_path: Path, provider: str) -> None:
+    """What is held when a provider is closed is there when the next one is opened, with what is left of its ttl."""
+    config = Config(provider=provider, memory_config=MemoryConfig(snapshot_path=tmp_path / "items"))
+    clock = FakeClock()
+    async with new_provider(config, clock=clock) as before:
+        await before.set("short", 1, ttl=10)
+        await before.set("long", [2], ttl=100, tags=["tag"])
+        await before.set("forever", {"a": None}, ttl=None)
+    clock = FakeClock(time=clock.time() + 50)
+
+    async with new_provider(config, clock=clock) as after:
+        assert await after.get_multi(["short", "long", "forever"]) == {"long": [2], "forever": {"a": None}}
+        assert (await after.get_item("long")).tags == ("tag",)
+        await clock.advance(50)
+        assert await after.get("long") is None
+
+
+async def test_a_snapshot_is_written_every_interval(tmp_path: Path) -> None:
+    """With a `sync_interval`, what is held is on disk long before the provider is closed."""
+    config = Config(sync_interval=5, memory_config=MemoryConfig(snapshot_path=tmp_path / "items"))
+    clock = FakeClock()
+    async with new_provider(config, clock=clock) as cache:
+        await cache.set("key", "value")
+        await clock.advance(5)
+        while not await asyncio.to_thread((tmp_path / "items").exists):
+            pass
+
+        async with new_provider(config, clock=FakeClock()) as other:
+            assert await other.get("key") == "value"
+
+
+async def test_null_stores_nothing_and_shares_loads() -> None:
+    """The provider null forgets everything, and still loads a key once for all who ask at the same time."""
+    loads = 0
+
+    async def load() -> int:
+        nonlocal loads
+        loads += 1
+        await asyncio.sleep(0)
+        return loads
+
+    async with new_provider("null://") as cache:
+        assert isinstance(cache._core.storage, NullStorage)
+        await cache.set("key", 5)
+        assert await cache.get("key") is None
+        assert await asyncio.gather(*(cache.get_or_set("key", load) for _ in range(5))) == [1] * 5
+
+
+@pytest.mark.parametrize(
+    "config", [Config(provider="redis"), Config(provider="file", file_config=FileConfig(dir="x")), "redis://host"]
+)
+def test_what_is_not_there_yet_is_said_plainly(config: Config | str) -> None:
+    """A storage that this version does not have is one sentence, which names those that it has."""
+    with pytest.raises(
+        ConfigError,
+        match=r"^provider is '(redis|file)', which this version does not have: it has memory, lru and null$",
+    ):
+        new_provider(config)
+
+
+@pytest.mark.parametrize("wrong", [5, b"memory://", {}, Config])
+def test_what_is_no_configuration_is_refused(wrong: object) -> None:
+    """Only a `Config`, a URL and None are taken."""
+    with pytest.raises(InvalidArgumentError, match=r"^config must be a Config, a URL or None, not \w+$"):
+        new_provider(wrong)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  - what is tested
+
+
+def test_a_wrong_url_is_a_configuration_error() -> None:
+    """A URL goes the way of `Config.from_url`."""
+    with pytest.raises(ConfigError, match=r"^max_entries is 0, but"):
+        new_provider("memory://?max_entries=0")
+
+
+@pytest.mark.parametrize(
+    ("url", "loaded"),
+    [("null://", "[]"), ("lru://", "['aiocache_kit.storage.lru']"), ("memory://", "['aiocache_kit.storage.memory']")],
+)
+def test_nobody_loads_what_is_not_used(url: str, loaded: str) -> None:
+    """Building one storage loads neither the others nor what snapshots need."""
+    program = f"""
+import sys
+from aiocache_kit.factory import new_provider
+new_provider({url!r})
+candidates = ["aiofiles", "aiocache_kit.storage.lru", "aiocache_kit.storage.memory", "msgpack"]
+print([name for name in candidates if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == loaded
