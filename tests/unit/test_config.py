@@ -452,3 +452,24 @@ def test_repr_shows_no_password() -> None:
     assert SECRET not in repr(config)
     assert "username='guard'" in repr(config)
     assert "addrs=('a:26379',)" in repr(config)
+
+
+# --- the reference --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", PARTS)
+def test_the_reference_has_every_field(kind: type[Part]) -> None:
+    """The page on configuration lists the fields of each class in their order, with their defaults."""
+    page = (Path(__file__).parents[2] / "docs/reference/configuration.md").read_text("utf-8")
+    section = re.split(rf"^#+ {kind.__name__}$", page, flags=re.MULTILINE)[1].split("\n#", 1)[0]
+    listed = re.findall(r"^\| `(\w+)` \| [^|]+ \| `([^|]+)` \|", section, re.MULTILINE)
+    defaults: dict[str, object] = {"RedisConfig()": RedisConfig(), "FileConfig()": FileConfig()}
+    defaults |= {"MemoryConfig()": MemoryConfig(), "0o600": 0o600, "0o700": 0o700}
+
+    fields = dataclasses.fields(cast("type[Config]", kind))
+    made = {each.name: each.default for each in fields}
+    made |= {each.name: each.default_factory() for each in fields if callable(each.default_factory)}
+    assert [name for name, _ in listed] == list(made)
+    assert [defaults.get(text, text) for _, text in listed] == [
+        value if value in defaults.values() else repr(value) for value in made.values()
+    ]
