@@ -1,0 +1,139 @@
+"""What the demo shows: a bar while it works, and then the passes side by side.
+
+Rule: colours and moving bars are for terminals; where the output goes to a file or a pipe, it is plain text.
+"""
+
+import os
+import platform
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+
+from rich import box
+from rich.console import Console
+from rich.padding import Padding
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from traffic import Pass
+
+_STATS = (
+    ("hits", "reads that found a value"),
+    ("misses", "reads that did not"),
+    ("loads", "analyses that the cache asked for"),
+    ("load_failures", "of these, how many raised an error"),
+    ("coalesced", "callers that shared an analysis under way"),
+    ("sets", "values that were set by hand"),
+    ("items", "reports held at the end"),
+    ("evictions", "reports that had to make room"),
+    ("expired", "reports whose time was over"),
+    ("errors", "values that could not be stored or read"),
+)
+
+
+class View:
+    """Writes to one console."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        """Write to `console`, None: to standard output."""
+        self.console = Console(highlight=False) if console is None else console
+
+    def begin(self, requests: int, clients: int) -> None:
+        """Say what is about to happen."""
+        self.console.print("[bold]aiocache_kit[/]: a web service without and with a cache\n")
+        self._say(
+            "The service (FastAPI, uvicorn, a process of its own) reads, tokenizes and parses modules of Python's "
+            f"standard library and reports what is in them. {clients} clients send {requests} requests over HTTP, the "
+            "same ones in each pass. Some modules are asked for far more often than others, as in real traffic."
+        )
+        self._say(
+            f"[dim]Python {platform.python_version()}, {platform.system()} {platform.machine()}, "
+            f"{os.cpu_count()} processors[/]"
+        )
+
+    @contextmanager
+    def progress(self, title: str, total: int) -> Generator[Callable[[], None]]:
+        """Show a bar with that title; call what this gives at each step."""
+        columns = (
+            TextColumn("  {task.description:<14}"),
+            BarColumn(bar_width=36),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+        )
+        with Progress(*columns, console=self.console) as bar:
+            task = bar.add_task(title, total=total)
+            yield lambda: bar.advance(task)
+
+    def compare(self, passes: dict[str, Pass]) -> None:
+        """Show the passes side by side, and the last one against the first."""
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        table.add_column("")
+        for title in passes:
+            table.add_column(title, justify="right", min_width=10)
+        table.add_column("", style="green")
+        for name, figure, change in _rows(list(passes.values())):
+            table.add_row(name, *figure, change)
+        self.console.print(Padding(table, (1, 2, 0, 1), expand=False))
+
+    def stats(self, stats: dict[str, float]) -> None:
+        """Show the provider's own counters."""
+        table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+        table.add_column(style="cyan")
+        table.add_column(justify="right")
+        table.add_column(style="dim")
+        for name, meaning in _STATS:
+            table.add_row(name, f"{stats[name]:,.0f}", meaning)
+        table.add_row("hit_rate", f"{stats['hit_rate']:.1%}", "hits out of all reads")
+        table.add_row(
+            "average_load_time",
+            f"{stats['average_load_time'] * 1e3:,.1f} ms",
+            "of an analysis, its turn at the processor included",
+        )
+        table.add_row("average_get_time", f"{stats['average_get_time'] * 1e6:,.1f} µs", "of a read, by a sample")
+        self._say("[bold]Stats of the provider[/], as `await cache.stats()` gives them")
+        self.console.print(Padding(table, (0, 4), expand=False))
+        self.console.print()
+
+    def explain(self, before: Pass, after: Pass) -> None:
+        """Say in words what the figures mean."""
+        stats = after.stats or {}
+        self._say("[bold]What you see[/]")
+        self._say(
+            f"The {len(after.latencies):,} requests asked for {len(after.answers)} different modules. Without the "
+            f"cache each request did the work again: {before.analyses:,} analyses. With it, {after.analyses} were "
+            f"enough. {stats['hits']:,.0f} requests found the report in memory; {stats['coalesced']:,.0f} came while "
+            "it was being made, and waited for that one instead of making their own."
+        )
+        self._say(
+            "The slowest requests (p99) are those that had to analyse: the first to ask for a module still pays. "
+            "Nothing slept in either pass. An analysis is work for the processor, so the cache ran it in a thread, "
+            "which keeps the event loop free to answer the others."
+        )
+
+    def verdict(self, *, same: bool, answers: int) -> None:
+        """Say whether the passes gave the same answers."""
+        if same:
+            self._say(f"[green]All {answers:,} answers were compared: with the cache they are the same as without.[/]")
+        else:
+            self._say("[bold red]With the cache, some answers differ from those without it. This is a bug.[/]")
+
+    def _say(self, text: str) -> None:
+        self.console.print(Padding(text, (0, 2, 1, 2), expand=False), width=min(self.console.width, 100))
+
+
+def _rows(passes: list[Pass]) -> Iterator[tuple[str, list[str], str]]:
+    """Give the name of each figure, the figure of each pass, and what to say of the first and the last."""
+    first, last = passes[0], passes[-1]
+    yield "seconds", [f"{each.seconds:,.1f}" for each in passes], ""
+    yield "requests/s", [f"{each.rate:,.1f}" for each in passes], f"{last.rate / first.rate:,.1f} times as many"
+    for percent in (50, 99):
+        figures = [each.percentile(percent) for each in passes]
+        change = f"{figures[0] / figures[-1]:,.1f} times as fast"
+        yield f"p{percent}", [f"{figure * 1e3:,.0f} ms" for figure in figures], change
+    saved = f"{1 - last.analyses / first.analyses:.0%} saved"
+    yield "analyses", [f"{each.analyses:,}" for each in passes], saved
+    yield "coalesced", [_of(each, "coalesced", ",.0f") for each in passes], ""
+    yield "hit rate", [_of(each, "hit_rate", ".1%") for each in passes], ""
+
+
+def _of(each: Pass, name: str, form: str) -> str:
+    return "-" if each.stats is None else format(each.stats[name], form)
