@@ -12,7 +12,7 @@ Rule 2: bytes that are not what `Packer` writes are a `DamageError`. Nothing in 
 import struct
 from collections.abc import Callable, Iterator
 from itertools import chain
-from typing import Final, Protocol, cast
+from typing import Any, Final, Protocol, cast
 
 from aiocache_kit.item import Item
 from aiocache_kit.sentinels import MISSING
@@ -99,7 +99,8 @@ class Packer:
         Raises `UnfitError` where the value would not come back the same, or has changed its size during a rest; nothing
         of it is kept then.
         """
-        packer, record = self._packer, list[bytes]()
+        packer = self._packer
+        record: list[bytes] = []
         packer.reset()
         try:
             packer.pack(_head(item))
@@ -113,27 +114,30 @@ class Packer:
             raise UnfitError("int") from error  # of more than 64 bits
         except RuntimeError as error:
             raise UnfitError("dict") from error  # its size has changed
-        record.append(packer.bytes())
-        self._parts += record
-        self.size += sum(map(len, record))
+        data = packer.bytes()
+        self._parts += (*record, data)
+        self.size += len(data) + sum(map(len, record))
         self.count += 1
 
     def _walk(self, value: object) -> Iterator[None]:
         """Pack `value` part by part, without recursion."""
         pack = self._packer.pack
-        levels: list[tuple[Iterator[object], int]] = [(iter((value,)), 1)]
+        levels: list[tuple[Iterator[Any], int]] = [(iter((value,)), 1)]
         budget = STEP
         while levels:
             parts, left = levels.pop()
             for part in parts:
                 left -= 1
                 budget -= 1
-                kind = type(part)
+                kind: type[object] = type(part)
                 if kind not in _ATOMS:
                     levels += [(parts, left), self._start(part, len(levels))]
                     break
                 if kind is str or kind is bytes:
-                    budget -= _length(cast("str | bytes", part)) >> 10
+                    length = len(part)
+                    if length > MOST_LENGTH:
+                        raise UnfitError(kind.__name__)
+                    budget -= length >> 10
                 pack(part)
                 if budget < 0:
                     budget = STEP
@@ -162,15 +166,9 @@ class Packer:
         return parts, 2 * size
 
 
-def _length(text: str | bytes) -> int:
-    length = len(text)
-    if length > MOST_LENGTH:
-        raise UnfitError(type(text).__name__)
-    return length
-
-
 def _head(item: Item[object]) -> list[object]:
-    ttl, expiration = (None if seconds is None else float(seconds) for seconds in (item.ttl, item.expiration))
+    ttl = None if item.ttl is None else float(item.ttl)
+    expiration = None if item.expiration is None else float(item.expiration)
     return [item.key, ttl, expiration, float(item.created_at), item.cost, list(item.tags)]
 
 
