@@ -33,6 +33,8 @@ _DRAIN: Final = 64 * 1024
 _MOST_BUFFER: Final = 4 * MOST_LENGTH + 1024
 """UTF-8 takes four bytes a character at most."""
 _ATOMS: Final = frozenset({type(None), bool, int, float, str, bytes})
+_type_of: Final[Callable[[object], type[object]]] = type
+"""`type` as a function alone, so that what it says of something unknown is known."""
 _COUNT: Final = struct.Struct(">Q")
 
 
@@ -129,7 +131,7 @@ class Packer:
             for part in parts:
                 left -= 1
                 budget -= 1
-                kind: type[object] = type(part)
+                kind = _type_of(part)
                 if kind not in _ATOMS:
                     levels += [(parts, left), self._start(part, len(levels))]
                     break
