@@ -259,10 +259,12 @@ def _plain_set(setting: Setting) -> Callable[..., Awaitable[None]]:
             table.put(check_key(key), value, life, now)
             return None
         # From here on what `Table.put` does to an entry that has neither tags nor cost, and gets none.
-        table.last = table.stamps[slot] = now if now > table.last else table.stamp(now)
+        if table.versions:
+            table.versions.pop(slot, None)
         table.values[slot] = value
         fresh, hits = table.fresh, table.hits
         until = now + life
+        table.lives[slot] = life if until < _NEVER else -now
         if until < fresh[slot]:
             table.schedule(slot, until)
         fresh[slot] = until

@@ -8,14 +8,13 @@ Rule 1: everything here is plain `def` and done when it returns. Who needs sever
 no other writer may come between holds `Table.exclusive`; writers look at `busy` first and wait then.
 Rule 2: `fresh` decides a plain hit by one comparison. An entry that needs a second look (it has tags, or was told to
 expire) has minus infinity there, and the truth in `extras`.
-Rule 3: stamps are instants of writing on the monotonic clock, made strictly increasing within the table; they serve as
-versions, and tell what was written before an invalidation.
+Rule 3: a version is given to an entry when somebody asks for it, and taken away by the next write; an entry that nobody
+asked for has none, and costs nothing. Stamps, instants of writing that strictly increase, are kept with tags only.
 Rule 4: a bound holds when a call returns. The newest entry is not the one that makes room for itself.
 """
 
 import asyncio
 import math
-import struct
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any, Final, TypeAlias
@@ -32,8 +31,6 @@ from aiocache_kit.storage.base import Condition, whole_number
 ASK: Final = -math.inf
 """In `fresh`: this entry needs a second look."""
 _FREED_AT_ONCE: Final = 200
-_TTL_DIGITS: Final = 6
-"""A ttl is found again as the time from writing to expiry, in microseconds: an instant's double is as fine as that."""
 _slots: Final[list[int]] = []
 
 
@@ -44,18 +41,12 @@ def _slot(number: int) -> int:
     return _slots[number]
 
 
-Extra: TypeAlias = tuple[tuple[str, ...], int | None, float, float]
-"""What only some entries have: tags, cost, and the instants until which the entry is fresh and is kept.
+Extra: TypeAlias = tuple[tuple[str, ...], int | None, float, float, float]
+"""What only some entries have: tags, cost, the instants until which the entry is fresh and is kept, and its stamp.
 
 A plain tuple, because those that hold nothing but atoms are of no interest to the garbage collector; a million objects
 of a class of ours would make it stop everything for 400 ms.
 """
-
-
-def version_of(stamp: float) -> int:
-    """Give a stamp as a whole number: its 64 bits, which for positive doubles grow as the doubles do (IEEE 754)."""
-    (bits,) = struct.unpack("<q", struct.pack("<d", stamp))
-    return int(bits)
 
 
 class Table:
@@ -72,6 +63,7 @@ class Table:
         "_max_entries",
         "_policy",
         "_sizer",
+        "_versions_given",
         "busy",
         "bytes",
         "ceiling",
@@ -84,9 +76,10 @@ class Table:
         "hits",
         "index",
         "last",
-        "stamps",
+        "lives",
         "touch",
         "values",
+        "versions",
         "weights",
     )
 
@@ -114,6 +107,7 @@ class Table:
         self.expired = 0
         self.last = 0.0
         """The newest stamp given."""
+        self._versions_given = 0
         self._make_policy = make
         self._start()
 
@@ -130,7 +124,10 @@ class Table:
         self.touch = self._policy.touch if self._policy.touches else None
         self.index: dict[str, int] = {}
         self.values: list[object] = []
-        self.stamps: list[float] = []
+        self.lives: list[float] = []
+        """The ttl of each entry in seconds; of one that never ends, minus the instant at which it was written."""
+        self.versions: dict[int, int] = {}
+        """The versions that somebody asked for, by slot, and that still hold."""
         self.extras: dict[int, Extra] = {}
         self.bytes = 0
 
@@ -163,42 +160,47 @@ class Table:
         until = self.fresh[slot]
         if until != ASK:
             return now < until
-        tags, _, fresh_until, _ = self.extras[slot]
-        return now < fresh_until and not (tags and self._marks and self._marks.killed(tags, self.stamps[slot]))
+        tags, _, fresh_until, _, stamp = self.extras[slot]
+        return now < fresh_until and not (tags and self._marks and self._marks.killed(tags, stamp))
 
     def live_slot(self, key: str, now: float) -> int:
         """Give the slot of the live entry under `key`, `NIL` where there is none."""
         slot = self.index.get(key, NIL)
         return slot if slot != NIL and self.is_live(slot, now) else NIL
 
-    def item(self, key: str, now: float) -> Item[object] | None:
+    def item(self, key: str, now: float, *, with_version: bool = True) -> Item[object] | None:
         """Give the entry under `key` as an item, a stale one included; None once it is dead, killed or not there."""
         slot = self.index.get(key, NIL)
         if slot == NIL:
             return None
-        plain: Extra = ((), None, self.fresh[slot], self.fresh[slot])
-        tags, cost, fresh_until, dead_at = self.extras.get(slot, plain)
-        if tags and self._marks.killed(tags, self.stamps[slot]):
+        plain: Extra = ((), None, self.fresh[slot], self.fresh[slot], 0.0)
+        tags, cost, fresh_until, dead_at, stamp = self.extras.get(slot, plain)
+        if now >= dead_at or (tags and self._marks.killed(tags, stamp)):
             return None
-        if now >= dead_at:
-            return None
-        to_date = self._clock.time() - now
+        life, to_date = self.lives[slot], self._clock.time() - now
         return Item(
             key=key,
             value=self.values[slot],
-            ttl=None if fresh_until == math.inf else round(fresh_until - self.stamps[slot], _TTL_DIGITS),
+            ttl=None if life < 0.0 else life,
             expiration=None if fresh_until == math.inf else fresh_until + to_date,
             tags=tags,
             cost=cost,
-            version=version_of(self.stamps[slot]),
-            created_at=self.stamps[slot] + to_date,
+            version=self.version(slot) if with_version else 0,
+            created_at=(-life if life < 0.0 else fresh_until - life) + to_date,
             stale_until=None if dead_at <= fresh_until else dead_at + to_date,
             is_stale=now >= fresh_until,
         )
 
+    def version(self, slot: int) -> int:
+        """Give the entry's version: the same until the next write, and larger than all that were given before."""
+        if slot not in self.versions:
+            self._versions_given += 1
+            self.versions[slot] = self._versions_given
+        return self.versions[slot]
+
     def _ends(self, slot: int) -> tuple[float, float]:
         extra = self.extras.get(slot)
-        return (self.fresh[slot], self.fresh[slot]) if extra is None else extra[2:]
+        return (self.fresh[slot], self.fresh[slot]) if extra is None else extra[2:4]
 
     # --- writing -----------------------------------------------------------------------------------------------------
 
@@ -213,7 +215,7 @@ class Table:
             case Condition.Kind.PRESENT:
                 return slot != NIL
             case _:
-                return slot != NIL and version_of(self.stamps[slot]) == condition.version
+                return slot != NIL and self.versions.get(slot) == condition.version
 
     def put(
         self,
@@ -270,7 +272,7 @@ class Table:
             if self.weights is not None:
                 self.weights.append(weight)
             self.values.append(None)
-            self.stamps.append(0.0)
+            self.lives.append(0.0)
             self._policy.add_slot()
             self._expiry.add_slot()
         self.index[key] = slot
@@ -289,12 +291,14 @@ class Table:
         tags: tuple[str, ...],
         cost: int | None,
     ) -> None:
-        """Fill the entry's columns; the stamp is new, so whoever remembers the old version will notice."""
+        """Fill the entry's columns, and take its version away, so that whoever remembers it will notice."""
         self.values[slot] = value
-        self.stamps[slot] = self.stamp(now)
+        self.lives[slot] = -now if life == math.inf else life
+        if self.versions:
+            self.versions.pop(slot, None)
         until = now + life
         if tags or cost is not None or stale_for > 0.0:
-            self.extras[slot] = (tags, cost, until, until + stale_for)
+            self.extras[slot] = (tags, cost, until, until + stale_for, self.stamp(now) if tags else 0.0)
         elif self.extras:
             self.extras.pop(slot, None)
         self.fresh[slot] = ASK if tags or life <= 0.0 else until
@@ -305,7 +309,7 @@ class Table:
         self._expiry.schedule(slot, deadline)
 
     def stamp(self, now: float) -> float:
-        """Give the instant of a write at `now`, later than that of every write before."""
+        """Give the instant of a write at `now`, later than every one given before."""
         if now <= self.last:
             now = math.nextafter(self.last, math.inf)
         self.last = now
@@ -328,6 +332,8 @@ class Table:
             self.bytes -= self.weights[slot]
         if self.extras:
             self.extras.pop(slot, None)
+        if self.versions:
+            self.versions.pop(slot, None)
         self.values[slot] = None
         self.columns.keys[slot] = ""
         self._free.append(_slot(slot))
@@ -349,7 +355,8 @@ class Table:
             return None
         total = whole_number(self.values[slot]) + delta
         self.values[slot] = total
-        self.stamps[slot] = self.stamp(now)
+        if self.versions:
+            self.versions.pop(slot, None)
         self.record_hit(slot)
         return total
 
@@ -364,9 +371,9 @@ class Table:
     def set_end(self, slot: int, life: float, now: float, stale_for: float = 0.0) -> None:
         """Give the entry another end; what it holds, and its version, stay."""
         until = now + life
-        tags, cost, _, _ = self.extras.get(slot, ((), None, until, until))
+        tags, cost, _, _, stamp = self.extras.get(slot, ((), None, until, until, 0.0))
         if stale_for > 0.0 or slot in self.extras:
-            self.extras[slot] = (tags, cost, until, until + stale_for)
+            self.extras[slot] = (tags, cost, until, until + stale_for, stamp)
         self.fresh[slot] = ASK if tags else until
         self._expiry.schedule(slot, until + stale_for)
 
@@ -376,8 +383,8 @@ class Table:
         if slot == NIL:
             return False
         _, dead_at = self._ends(slot)
-        tags, cost, _, _ = self.extras.get(slot, ((), None, now, now))
-        self.extras[slot] = (tags, cost, now, dead_at)
+        tags, cost, _, _, stamp = self.extras.get(slot, ((), None, now, now, 0.0))
+        self.extras[slot] = (tags, cost, now, dead_at, stamp)
         self.fresh[slot] = ASK
         return True
 
@@ -420,7 +427,7 @@ class Table:
     def reap(self, slot: int, now: float) -> None:
         """Free the entry at `slot` if an invalidation of its tags has made it untrue."""
         extra = self.extras.get(slot)
-        if extra is not None and extra[0] and self._marks.killed(extra[0], self.stamps[slot]):
+        if extra is not None and extra[0] and self._marks.killed(extra[0], extra[4]):
             self.drop(self.columns.keys[slot], now)
 
     def rest(self) -> list[object]:
@@ -437,7 +444,7 @@ class Table:
 def _free_slowly(table: Table) -> Iterator[None]:
     """Let go of a table in steps of some ten microseconds: a dict of a million entries takes 40 ms at once."""
     index = table.index
-    columns: list[list[Any]] = [table.values, table.columns.keys, table.fresh, table.stamps, table.hits]
+    columns: list[list[Any]] = [table.values, table.columns.keys, table.fresh, table.lives, table.hits]
     extras = table.extras
     kept = table.rest()
 

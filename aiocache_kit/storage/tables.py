@@ -180,14 +180,14 @@ class TableStorage(Storage):
         if not prefix:
             await self._start_again()
             return
-        mark, pace = self.mark(), Pace()
+        pace = Pace()
         for table in self.tables:
             async with table.exclusive():
                 for slot in range(table.slots()):
                     if slot % _STEP == 0 and pace.is_over():
                         await pace.rest()
                     key = table.columns.keys[slot]
-                    if key.startswith(prefix) and table.stamps[slot] <= mark:
+                    if key and key.startswith(prefix):
                         table.drop(key, self.clock.monotonic())
 
     async def scan(self, prefix: str = "") -> AsyncIterator[str]:
@@ -348,7 +348,7 @@ class TableStorage(Storage):
                     if slot % _STEP == 0 and pace.is_over():
                         await pace.rest()
                     key = table.columns.keys[slot]
-                    item = table.item(key, self.clock.monotonic()) if key else None
+                    item = table.item(key, self.clock.monotonic(), with_version=False) if key else None
                     if item is not None and not item.is_stale:
                         yield item
 

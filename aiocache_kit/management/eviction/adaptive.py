@@ -50,7 +50,7 @@ TURNS: Final = 16
 
 @final
 class Adaptive(EvictionPolicy):
-    """Evicts from the small queue or the main one, as the last misses advise. 41 bytes an entry, its ghost included."""
+    """Evicts from the small queue or the main one, as the last misses advise. 33 bytes an entry, its ghost included."""
 
     name: ClassVar[str] = "adaptive"
     ceiling: ClassVar[int] = 3

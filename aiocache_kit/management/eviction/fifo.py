@@ -7,6 +7,7 @@ Rule 1: an entry keeps its place when it is given a new value.
 Rule 2: every call is O(1).
 """
 
+from array import array
 from random import Random
 from typing import ClassVar, final
 
@@ -15,7 +16,7 @@ from aiocache_kit.management.eviction.policy import NIL, Columns, EvictionPolicy
 
 @final
 class Fifo(EvictionPolicy):
-    """Evicts the entry that was inserted longest ago. 16 bytes an entry."""
+    """Evicts the entry that was inserted longest ago. 8 bytes an entry."""
 
     name: ClassVar[str] = "fifo"
     ceiling: ClassVar[int] = 0
@@ -26,7 +27,7 @@ class Fifo(EvictionPolicy):
         """Start with an empty queue."""
         super().__init__(capacity, columns, random)
         self.newest = NIL
-        self.queue = SlotList([], [])
+        self.queue = SlotList(array("i"), array("i"))
 
     def add_slot(self) -> None:
         """Make room in the queue's two columns."""

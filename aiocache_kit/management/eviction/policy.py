@@ -8,12 +8,15 @@ and the garbage collector's pauses short, at a million entries.
 Rule 1: a policy decides, the table acts. No policy touches values, reads a clock or draws an unseeded random number.
 Rule 2: no call costs more with a larger capacity; `evict` looks at a bounded number of entries, amortised.
 Rule 3: a hit costs the caller a counter at most (`ceiling`), unless the policy must reorder at once (`touches`).
-Rule 4: links hold the slot objects they were given and never computed ones, so that no number is stored twice.
+Rule 4: links are arrays of numbers: half the size of lists, and nothing that the garbage collector walks.
 """
 
 from abc import ABC, abstractmethod
 from random import Random
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
+
+if TYPE_CHECKING:
+    from array import array
 
 NIL: Final = -1
 """The slot that is none: the end of a list."""
@@ -119,7 +122,7 @@ class SlotList:
 
     __slots__ = ("after", "back", "before", "front")
 
-    def __init__(self, before: list[int], after: list[int]) -> None:
+    def __init__(self, before: "array[int]", after: "array[int]") -> None:
         """Start empty over the columns `before` (towards the front) and `after` (towards the back)."""
         self.before = before
         self.after = after

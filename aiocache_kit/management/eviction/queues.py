@@ -6,6 +6,7 @@ nothing can meet it at a back.
 Rule 3: the weights are sums over what is in a queue, whole numbers, so they never drift.
 """
 
+from array import array
 from typing import final
 
 from aiocache_kit.management.eviction.policy import NIL, Columns, SlotList
@@ -13,14 +14,14 @@ from aiocache_kit.management.eviction.policy import NIL, Columns, SlotList
 
 @final
 class Queues:
-    """Queues with their weights: bytes where the columns have weights, else entries. 17 bytes an entry."""
+    """Queues with their weights: bytes where the columns have weights, else entries. 9 bytes an entry."""
 
     __slots__ = ("columns", "lists", "newest", "weights", "where")
 
     def __init__(self, columns: Columns, count: int) -> None:
         """Start with `count` empty queues, numbered from one."""
-        before: list[int] = []
-        after: list[int] = []
+        before = array("i")
+        after = array("i")
         self.columns = columns
         self.lists = tuple(SlotList(before, after) for _ in range(count + 1))
         self.weights = [0] * (count + 1)

@@ -38,7 +38,7 @@ TURNS: Final = 16
 
 @final
 class S3Fifo(EvictionPolicy):
-    """Evicts the oldest without enough hits, from S or M. 37 bytes an entry, its ghost included."""
+    """Evicts the oldest without enough hits, from S or M. 29 bytes an entry, its ghost included."""
 
     name: ClassVar[str] = "s3fifo"
     ceiling: ClassVar[int] = 3

@@ -9,6 +9,7 @@ Rule 3: each mark costs the hand one step, so a miss costs as many steps as ther
 amortised. No single call takes more than `LONGEST_WALK` steps: after that the entry under the hand goes, marked or not.
 """
 
+from array import array
 from math import inf
 from random import Random
 from typing import ClassVar, Final, final
@@ -21,7 +22,7 @@ LONGEST_WALK: Final = 10_000
 
 @final
 class Sieve(EvictionPolicy):
-    """Evicts the first entry without a hit since the hand last passed it. 16 bytes an entry."""
+    """Evicts the first entry without a hit since the hand last passed it. 8 bytes an entry."""
 
     name: ClassVar[str] = "sieve"
     ceiling: ClassVar[int] = 1
@@ -32,7 +33,7 @@ class Sieve(EvictionPolicy):
         """Start with an empty queue and the hand at its back."""
         super().__init__(capacity, columns, random)
         self.newest = NIL
-        self.queue = SlotList([], [])
+        self.queue = SlotList(array("i"), array("i"))
         self.hand = NIL
 
     def add_slot(self) -> None:

@@ -60,7 +60,7 @@ ONE_TIME_IN: Final = 128
 
 @final
 class TinyLfu(EvictionPolicy):
-    """Evicts who was asked for less often, of the oldest newcomer and the oldest on probation. 26 bytes an entry."""
+    """Evicts who was asked for less often, of the oldest newcomer and the oldest on probation. 18 bytes an entry."""
 
     name: ClassVar[str] = "tinylfu"
     ceiling: ClassVar[int] = 0
