@@ -12,7 +12,7 @@ Rule 2: bytes that are not what `Packer` writes are a `DamageError`. Nothing in 
 import struct
 from collections.abc import Callable, Iterator
 from itertools import chain
-from typing import Any, Final, Protocol, cast
+from typing import Final, Protocol, cast
 
 from aiocache_kit.item import Item
 from aiocache_kit.sentinels import MISSING
@@ -33,8 +33,6 @@ _DRAIN: Final = 64 * 1024
 _MOST_BUFFER: Final = 4 * MOST_LENGTH + 1024
 """UTF-8 takes four bytes a character at most."""
 _ATOMS: Final = frozenset({type(None), bool, int, float, str, bytes})
-_type_of: Final[Callable[[object], type[object]]] = type
-"""`type` as a function alone, so that what it says of something unknown is known."""
 _COUNT: Final = struct.Struct(">Q")
 
 
@@ -124,19 +122,19 @@ class Packer:
     def _walk(self, value: object) -> Iterator[None]:
         """Pack `value` part by part, without recursion."""
         pack = self._packer.pack
-        levels: list[tuple[Iterator[Any], int]] = [(iter((value,)), 1)]
+        levels: list[tuple[Iterator[object], int]] = [(iter((value,)), 1)]
         budget = STEP
         while levels:
             parts, left = levels.pop()
             for part in parts:
                 left -= 1
                 budget -= 1
-                kind = _type_of(part)
+                kind = type(part)
                 if kind not in _ATOMS:
                     levels += [(parts, left), self._start(part, len(levels))]
                     break
                 if kind is str or kind is bytes:
-                    length = len(part)
+                    length = len(cast("str | bytes", part))
                     if length > MOST_LENGTH:
                         raise UnfitError(kind.__name__)
                     budget -= length >> 10
