@@ -18,6 +18,7 @@ import struct
 import sys
 import threading
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, BinaryIO, Final
 from zlib import crc32
 
@@ -186,20 +187,22 @@ class Target:
             self._close()
 
     def discard(self) -> None:
-        """Remove the file that is not finished, and leave the old one; nothing happens after `finish`."""
+        """Remove the file that is not finished, and leave the old one; nothing happens after `finish`.
+
+        Never fails, because there is a reason already for being here: what cannot be removed now the next save removes.
+        """
         with self._lock:
             if self._aside is not None:
-                self._aside.unlink(missing_ok=True)
+                with suppress(OSError):
+                    self._aside.unlink(missing_ok=True)
                 self._aside = None
-            self._close()
+            with suppress(OSError):  # what is still in the buffer does not fit on the disk, and is not wanted any more
+                self._close()
 
     def _close(self) -> None:
         file, self._file = self._file, None
         if file is not None:
-            try:
-                file.close()
-            except OSError:
-                return  # what is still in the buffer does not fit on the disk, and is not wanted any more
+            file.close()
 
 
 def _payloads(parts: Iterable[bytes]) -> Iterator[memoryview]:
