@@ -50,7 +50,7 @@ class Found:
 
 async def measure(*, quick: bool, traces_in: Path | None, track: Track) -> Outcome:
     """Simulate all workloads; `track` takes a title and a number of steps and gives what is called after each."""
-    reference = _reference(traces_in)
+    reference = reference_in(traces_in)
     found = Found()
     for workload in _workloads(quick=quick, traces_in=traces_in, reference=reference):
         _by_entries(workload, found, track)
@@ -121,7 +121,8 @@ def _tables(found: Found) -> Iterator[Table]:
 # --- against a reference --------------------------------------------------------------------------------------------
 
 
-def _reference(folder: Path | None) -> Reference:
+def reference_in(folder: Path | None) -> Reference:
+    """Read what is asked, by trace and capacity; empty where no folder or no such file is given."""
     path = None if folder is None else folder / "targets.json"
     if path is None or not path.exists():
         return {}

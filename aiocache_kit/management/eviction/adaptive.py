@@ -55,7 +55,7 @@ class Adaptive(EvictionPolicy):
     name: ClassVar[str] = "adaptive"
     ceiling: ClassVar[int] = 3
 
-    __slots__ = ("ghost", "left_main", "left_small", "limit", "misses", "queues", "reuse", "stamps", "target")
+    __slots__ = ("full", "ghost", "left_main", "left_small", "limit", "misses", "queues", "reuse", "stamps", "target")
 
     def __init__(self, capacity: int, columns: Columns, random: Random | None = None) -> None:
         """Start empty, with S at 5 %."""
@@ -73,7 +73,9 @@ class Adaptive(EvictionPolicy):
         """The weight of S from which on room is made there."""
         self.reuse = 0
         """The misses that the newest's reuse took, while it has yet to pass the test; else 0."""
-        self.ghost: Ghost | None = None
+        self.ghost = Ghost(0)
+        self.full = False
+        """Whether something had to leave already; the ghost is made for so many entries then."""
 
     def add_slot(self) -> None:
         """Make room in the columns."""
@@ -87,7 +89,7 @@ class Adaptive(EvictionPolicy):
         self.misses = misses = self.misses + 1 & WRAP
         self.stamps[slot] = misses
         self.reuse = 0
-        if ghost is None:
+        if not self.full:
             if queues.weights[SMALL] >= self.target:
                 queues.where[slot] = MAIN
             return
@@ -103,6 +105,7 @@ class Adaptive(EvictionPolicy):
     def remove(self, slot: int) -> None:
         """Leave the queue; the ghost is not told, for room was not the reason."""
         self.queues.remove(slot)
+        self.reuse = 0
 
     def rewrite(self, slot: int, old_weight: int) -> None:
         """Count a hit and keep the place, unless the entry has grown and so may have to be spared."""
@@ -112,7 +115,7 @@ class Adaptive(EvictionPolicy):
 
     def evict(self, now: float) -> int:
         """Take the entry that the rules name."""
-        if self.ghost is None or self.columns.weights is not None:
+        if not self.full or self.columns.weights is not None:
             self._take_measure()
         victim = self._idlest(now) if self.reuse else NIL
         if victim == NIL:
@@ -137,12 +140,9 @@ class Adaptive(EvictionPolicy):
         queues = self.queues
         self.limit = limit = min(sum(queues.weights), self.capacity)
         entries = len(self.stamps)
-        if self.ghost is None:
-            self.target = max(1, limit // SHARE)
-            self.ghost = Ghost(entries)
-            return
-        self.target = max(1, min(self.target, limit * 9 // 10))
-        if entries > 2 * self.ghost.pairs:
+        self.target = max(1, min(self.target, limit * 9 // 10) if self.full else limit // SHARE)
+        if not self.full or entries > 2 * self.ghost.pairs:
+            self.full = True
             self.ghost = Ghost(entries)
 
     def _idlest(self, now: float) -> int:
@@ -173,7 +173,7 @@ class Adaptive(EvictionPolicy):
                 break
             if hits[slot] < WORTHY or -inf < fresh[slot] <= now:
                 self.left_small = number = self.left_small + 2 & WRAP
-                self._note(slot, number)
+                self.ghost.note(self.columns.keys[slot], number, self.stamps[slot])
                 return slot
             hits[slot] = 0
             queues.put(slot, MAIN)
@@ -195,9 +195,5 @@ class Adaptive(EvictionPolicy):
         slot = self.queues.pop(MAIN)
         if slot != NIL:
             self.left_main = number = self.left_main + 2 & WRAP
-            self._note(slot, number)
-        return slot
-
-    def _note(self, slot: int, number: int) -> None:
-        if self.ghost is not None:
             self.ghost.note(self.columns.keys[slot], number, self.stamps[slot])
+        return slot

@@ -43,7 +43,7 @@ class S3Fifo(EvictionPolicy):
     name: ClassVar[str] = "s3fifo"
     ceiling: ClassVar[int] = 3
 
-    __slots__ = ("ghost", "left", "queues", "target")
+    __slots__ = ("full", "ghost", "left", "queues", "target")
 
     def __init__(self, capacity: int, columns: Columns, random: Random | None = None) -> None:
         """Start empty, with a tenth of the capacity for S."""
@@ -51,7 +51,9 @@ class S3Fifo(EvictionPolicy):
         self.queues = Queues(columns, MAIN)
         self.target = max(1, capacity // SHARE)
         self.left = 0
-        self.ghost: Ghost | None = None
+        self.ghost = Ghost(0)
+        self.full = False
+        """Whether something had to leave already; the ghost is made for so many entries then."""
 
     def add_slot(self) -> None:
         """Make room in the columns."""
@@ -61,7 +63,7 @@ class S3Fifo(EvictionPolicy):
         """Choose the queue by whether the key left lately."""
         queues, ghost = self.queues, self.ghost
         queues.enter(slot, SMALL)
-        if ghost is None:
+        if not self.full:
             if queues.weights[SMALL] >= self.target:
                 queues.where[slot] = MAIN
             return
@@ -80,7 +82,7 @@ class S3Fifo(EvictionPolicy):
 
     def evict(self, now: float) -> int:
         """Take the entry that the rules name."""
-        if self.ghost is None or self.columns.weights is not None:
+        if not self.full or self.columns.weights is not None:
             self._take_measure()
         victim = self._from_small(now)
         if victim == NIL:
@@ -94,7 +96,8 @@ class S3Fifo(EvictionPolicy):
         queues = self.queues
         self.target = max(1, min(self.capacity, sum(queues.weights)) // SHARE)
         entries = len(queues.where)
-        if self.ghost is None or entries > 2 * self.ghost.pairs:
+        if not self.full or entries > 2 * self.ghost.pairs:
+            self.full = True
             self.ghost = Ghost(entries)
 
     def _from_small(self, now: float) -> int:
@@ -108,8 +111,7 @@ class S3Fifo(EvictionPolicy):
                 break
             if hits[slot] < WORTHY or -inf < fresh[slot] <= now:
                 self.left = left = self.left + 1 & WRAP
-                if self.ghost is not None:
-                    self.ghost.note(self.columns.keys[slot], left, left)
+                self.ghost.note(self.columns.keys[slot], left, left)
                 return slot
             hits[slot] = 0
             queues.put(slot, MAIN)

@@ -108,12 +108,13 @@ class TinyLfu(EvictionPolicy):
     def insert(self, slot: int) -> None:
         """Work off the hits since the last insertion, and enter the window."""
         self._work_off()
-        self.candidate = NIL
         self.queues.enter(slot, WINDOW)
         self.sketch.count(self.columns.keys[slot])
         self.requests += 1
         if self.requests > PERIOD * len(self.queues.where):
             self._climb()
+        self.candidate = NIL
+        self._leave_window()
 
     def remove(self, slot: int) -> None:
         """Leave the queue; hits of it that are still in the ring are passed over."""
@@ -126,10 +127,10 @@ class TinyLfu(EvictionPolicy):
 
     def evict(self, now: float) -> int:
         """Take the candidate or the victim."""
-        self._work_off()
         if self.columns.weights is not None:
+            self._work_off()
             self._divide(min(self.capacity, sum(self.queues.weights)))
-        self._leave_window()
+            self._leave_window()
         queues, fresh = self.queues, self.columns.fresh
         candidate = self.candidate
         if candidate != NIL and queues.where[candidate] != PROBATION:
