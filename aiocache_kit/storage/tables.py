@@ -8,11 +8,12 @@ Rule 2: whatever touches many entries works in slices, by slot number, so that i
 import asyncio
 import math
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from aiocache_kit.clock import Clock
-from aiocache_kit.errors import UnsupportedError
+from aiocache_kit.errors import UnsupportedError, ValueTooLargeError
 from aiocache_kit.item import Item
 from aiocache_kit.management.eviction.policy import NIL
 from aiocache_kit.management.invalidation import TagMarks
@@ -270,7 +271,9 @@ class TableStorage(Storage):
         """Load the snapshot, where there is one."""
         if self._snapshot is not None:
             async for item in self._snapshot.items(self.clock):
-                self._put(self.table_of(item.key), item, ALWAYS)
+                # What is too large was written under a larger bound: it is let go, as the bound wants it.
+                with suppress(ValueTooLargeError):
+                    self._put(self.table_of(item.key), item, ALWAYS)
 
     async def sync(self) -> None:
         """Write the snapshot, where one is configured."""
@@ -341,16 +344,16 @@ class TableStorage(Storage):
         return item if self.own is None else replace(item, value=self.own(item.value))
 
     async def _live_items(self) -> AsyncIterator[Item[object]]:
+        """Give what is live, each table as it was at one moment; writing goes on meanwhile."""
         pace = Pace()
         for table in self.tables:
-            async with table.exclusive():
-                for slot in range(table.slots()):
-                    if slot % _STEP == 0 and pace.is_over():
-                        await pace.rest()
-                    key = table.columns.keys[slot]
-                    item = table.item(key, self.clock.monotonic(), with_version=False) if key else None
-                    if item is not None and not item.is_stale:
-                        yield item
+            frozen = table.frozen()
+            for count, key in enumerate(frozen.index):
+                if count % _STEP == 0 and pace.is_over():
+                    await pace.rest()
+                item = frozen.item(key, self.clock.monotonic(), with_version=False)
+                if item is not None and not item.is_stale:
+                    yield item
 
 
 def _stale_for(item: Item[object] | Item[None]) -> float:
