@@ -1,5 +1,6 @@
 """What the house tests share: where the repository is, its files, and a way to run a tool that shows what it said."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -36,10 +37,21 @@ def walk(folder: Path) -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def tool() -> Callable[..., str]:
-    """Give a function that runs this Python at the root, returns what it printed, and fails the test if it fails."""
+    """Give a function that runs this Python at the root, returns what it printed, and fails the test if it fails.
+
+    This Python comes first in PATH, because that is where pyright looks for the packages to read.
+    """
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
     def run(*arguments: str) -> str:
-        done = subprocess.run([sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [sys.executable, *arguments],
+            cwd=ROOT,
+            env={**os.environ, "PATH": path},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         if done.returncode != 0:
             pytest.fail(f"python {' '.join(arguments)}\n{done.stdout}{done.stderr}", pytrace=False)
         return done.stdout

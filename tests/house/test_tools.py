@@ -1,6 +1,5 @@
 """The linters, the type checkers and the contracts on imports, as tests: one command shows all that is wrong."""
 
-import sys
 from collections.abc import Callable
 
 import pytest
@@ -25,7 +24,7 @@ def test_mypy_agrees(tool: Callable[..., str]) -> None:
 
 def test_pyright_agrees(tool: Callable[..., str]) -> None:
     """The types of package, tests and examples hold in pyright's strict mode, those of the benchmarks nearly so."""
-    tool("-m", "pyright", "--pythonpath", sys.executable)
+    tool("-m", "pyright")
 
 
 def test_modules_import_only_what_they_may(tool: Callable[..., str]) -> None:
