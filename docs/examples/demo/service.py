@@ -24,6 +24,8 @@ from aiocache_kit import Config, Provider, new_provider
 from analysis import ModuleReport, analyse, modules
 
 THREADS: Final = 2
+KEPT: Final = 300
+"""Seconds that an idle connection stays open: longer than any client here is idle, however busy the machine."""
 
 router = APIRouter()
 
@@ -82,5 +84,11 @@ async def figures(request: Request) -> dict[str, object]:
 def serve(listening: socket.socket, provider: str | None) -> None:
     """Answer on a listening socket until the process is told to terminate; Ctrl-C is for the other process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    settings = uvicorn.Config(make_app(provider), log_level="warning", access_log=False, timeout_graceful_shutdown=5)
+    settings = uvicorn.Config(
+        make_app(provider),
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=5,
+        timeout_keep_alive=KEPT,
+    )
     uvicorn.Server(settings).run(sockets=[listening])

@@ -88,7 +88,7 @@ async def measure(
     Each client sends a request as soon as its last one is answered; `answered` is called at each answer. Raises
     `ServiceError`.
     """
-    limits = httpx.Limits(max_connections=clients, max_keepalive_connections=clients)
+    limits = httpx.Limits(max_connections=clients, max_keepalive_connections=clients, keepalive_expiry=None)
     try:
         # The environment may name a proxy, and no proxy reaches this machine's own ports.
         async with httpx.AsyncClient(base_url=address, limits=limits, timeout=PATIENCE, trust_env=False) as http:
@@ -96,7 +96,7 @@ async def measure(
             await asyncio.gather(*[http.get("/figures") for _ in range(clients)])
             return await _ask(http, names, clients, answered)
     except httpx.HTTPError as error:
-        raise ServiceError(f"the service cannot be reached: {type(error).__name__} {error}") from error
+        raise ServiceError(f"the service cannot be reached ({type(error).__name__})") from error
 
 
 def _sound(response: httpx.Response) -> httpx.Response:

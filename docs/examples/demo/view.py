@@ -86,9 +86,9 @@ class View:
         table.add_row(
             "average_load_time",
             f"{stats['average_load_time'] * 1e3:,.1f} ms",
-            "of an analysis, its turn at the processor included",
+            "an analysis, waiting for its turn included",
         )
-        table.add_row("average_get_time", f"{stats['average_get_time'] * 1e6:,.1f} µs", "of a read, by a sample")
+        table.add_row("average_get_time", f"{stats['average_get_time'] * 1e3:,.4f} ms", "a read, by a sample")
         self._say("[bold]Stats of the provider[/], as `await cache.stats()` gives them")
         self.console.print(Padding(table, (0, 4), expand=False))
         self.console.print()
@@ -96,12 +96,12 @@ class View:
     def explain(self, before: Pass, after: Pass) -> None:
         """Say in words what the figures mean."""
         stats = after.stats or {}
-        self._say("[bold]What you see[/]")
         self._say(
-            f"The {len(after.latencies):,} requests asked for {len(after.answers)} different modules. Without the "
-            f"cache each request did the work again: {before.analyses:,} analyses. With it, {after.analyses} were "
-            f"enough. {stats['hits']:,.0f} requests found the report in memory; {stats['coalesced']:,.0f} came while "
-            "it was being made, and waited for that one instead of making their own."
+            f"[bold]What you see.[/] The {len(after.latencies):,} requests asked for {len(after.answers)} different "
+            f"modules. Without the cache each request did the work again: {before.analyses:,} analyses. With it, "
+            f"{after.analyses} were enough. {stats['hits']:,.0f} requests found the report in memory; "
+            f"{stats['coalesced']:,.0f} came while it was being made, and waited for that one instead of making "
+            "their own."
         )
         self._say(
             "The slowest requests (p99) are those that had to analyse: the first to ask for a module still pays. "
