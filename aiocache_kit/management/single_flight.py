@@ -9,7 +9,8 @@ Rule 2: work runs in a copy of the context (`contextvars`) of the caller that st
 nobody else, and callers that join lend it nothing.
 Rule 3: a flight that was *superseded* for a key goes on for those who wait for it, but whoever asks from then on starts
 another one, and its work must not store what it found. `SingleFlight.storing` guards the one moment when it is too late
-to supersede: who wants to change the key then waits until the store has ended, and changes it after that.
+to supersede: who wants to change the key then waits until the store has ended, and changes it after that. Nor does any
+work store while a change is on its way (`may_store`).
 Rule 4: work that asks, directly or by way of other flights, for what can only come after itself is told so by
 `RecursiveLoadError`. Tasks that it starts inherit its context and count as part of it while it is under way.
 Rule 5: an exception of the work reaches everyone who waits, the same object, and nothing of it is kept.
@@ -33,6 +34,8 @@ Work: TypeAlias = Callable[["Flight"], Coroutine[object, object, dict[str, objec
 
 _under_way: ContextVar["Flight | None"] = ContextVar("aiocache_kit_flight", default=None)
 _NONE: Final[frozenset[str]] = frozenset()
+_MOST_NESTED: Final = 8
+"""Loads begun inside of one another's first step; the next one waits for its turn, or Python's stack would end."""
 
 
 class Flight:
@@ -43,6 +46,7 @@ class Flight:
         "_found",
         "_trace",
         "_waiters",
+        "abandoned",
         "done",
         "invalidated",
         "keys",
@@ -61,10 +65,12 @@ class Flight:
         self.invalidated: frozenset[str] = _NONE
         """Tags that were invalidated since the work began."""
         self.done = False
+        self.abandoned = False
+        """Whether everyone who waited left before the end: nobody may join any more."""
         self.task: asyncio.Task[dict[str, object]] | None = None
         self._waiters: set[asyncio.Future[None]] = set()
-        self.waits_for: set[Flight] = set()
-        """Flights that the work of this one waits for; what recursion is found by."""
+        self.waits_for: list[Flight] = []
+        """Flights that the work of this one waits for, one as often as it does; what recursion is found by."""
         self._found: dict[str, object] = {}
         self._error: BaseException | None = None
         self._trace: TracebackType | None = None
@@ -89,29 +95,43 @@ class Flight:
 
     async def wait(self) -> dict[str, object]:
         """Wait for the end and give the outcome; a caller that is cancelled leaves, the last one ends the work."""
+        waiter = self.join()
+        try:
+            await waiter
+        finally:
+            self.leave(waiter)
+        return self.outcome()
+
+    def join(self) -> "asyncio.Future[None]":
+        """Begin to wait; what is given is done when the flight is, and must be handed back to `leave` in any case.
+
+        Raises `RecursiveLoadError`.
+        """
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if self.done:
-            return self.outcome()
+            waiter.set_result(None)
+            return waiter
         asker = _under_way.get()
         if asker is not None and not asker.done:
             if self._leads_to(asker):
                 raise RecursiveLoadError
-            asker.waits_for.add(self)
-        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            asker.waits_for.append(self)
         self._waiters.add(waiter)
-        try:
-            await waiter
-        finally:
-            self._waiters.discard(waiter)
-            if asker is not None:
-                asker.waits_for.discard(self)
-            if self.abandoned and self.task is not None:
-                self.task.cancel()
-        return self.outcome()
+        return waiter
 
-    @property
-    def abandoned(self) -> bool:
-        """Whether everyone who waited has left before the end."""
-        return not self._waiters and not self.done
+    def leave(self, waiter: "asyncio.Future[None]") -> None:
+        """Wait no longer; the last one who leaves before the end ends the work, and what it finds is not stored."""
+        if waiter not in self._waiters:
+            return
+        self._waiters.discard(waiter)
+        asker = _under_way.get()
+        if asker is not None and self in asker.waits_for:
+            asker.waits_for.remove(self)
+        if not self._waiters and not self.done:
+            self.abandoned = True
+            self.superseded |= frozenset(self.keys)
+            if self.task is not None:
+                self.task.cancel()
 
     def _leads_to(self, asker: "Flight") -> bool:
         left: list[Flight] = [self]
@@ -120,7 +140,7 @@ class Flight:
             flight = left.pop()
             if flight is asker:
                 return True
-            new = flight.waits_for - seen
+            new = set(flight.waits_for) - seen
             seen |= new
             left += new
         return False
@@ -129,7 +149,7 @@ class Flight:
 class SingleFlight:
     """The flights of one provider. `flights` may be looked at by anyone; only this class changes it."""
 
-    __slots__ = ("_all", "_storing", "flights")
+    __slots__ = ("_all", "_changing", "_clearing", "_nested", "_storing", "flights")
 
     def __init__(self) -> None:
         """Start with nothing under way."""
@@ -137,7 +157,13 @@ class SingleFlight:
         """The flight to join for each key."""
         self._all: set[Flight] = set()
         """Every flight that has not ended, those that nobody may join included."""
-        self._storing: dict[str, asyncio.Future[None]] = {}
+        self._storing: dict[str, set[asyncio.Future[None]]] = {}
+        self._changing: dict[str, int] = {}
+        """Keys that are being changed, and by how many."""
+        self._clearing: list[str] = []
+        """Prefixes whose keys are being removed."""
+        self._nested = 0
+        """How deep in one another the first steps are that are being taken right now."""
 
     async def load(self, key: str, work: Work, tags: tuple[str, ...] = ()) -> tuple[object, bool]:
         """Give what `work`, or the flight for `key` that is under way, finds; and whether it was joined.
@@ -158,15 +184,18 @@ class SingleFlight:
 
     async def wait_for(self, flights: list[Flight]) -> list[dict[str, object]]:
         """Wait for all of `flights` and give their outcomes; the first that fails ends the waiting, not the others."""
-        if len(flights) == 1:
-            return [await flights[0].wait()]
-        waits = [asyncio.create_task(flight.wait()) for flight in flights]  # ended below, whatever happens
+        waiters: list[tuple[Flight, asyncio.Future[None]]] = []
         try:
-            return [await wait for wait in waits]
+            for flight in flights:
+                waiters.append((flight, flight.join()))  # noqa: PERF401  - what was joined is left, whatever happens
+            outcomes: list[dict[str, object]] = []
+            for flight, waiter in waiters:
+                await waiter
+                outcomes.append(flight.outcome())
+            return outcomes
         finally:
-            for wait in waits:
-                wait.cancel()
-            await asyncio.gather(*waits, return_exceptions=True)
+            for flight, waiter in waiters:
+                flight.leave(waiter)
 
     def start(self, keys: tuple[str, ...], work: Work, tags: tuple[str, ...] = ()) -> Flight:
         """Begin `work` for `keys`, for which nothing is under way; the flight may have ended already."""
@@ -175,19 +204,26 @@ class SingleFlight:
         for key in keys:
             self.flights[key] = flight
         self._all.add(flight)
-        if asker is not None and not asker.done:
-            asker.waits_for.add(flight)
+        waits = asker is not None and not asker.done
+        if asker is not None and waits:
+            asker.waits_for.append(flight)
+        self._nested += 1
         try:
-            flight.task = begin(self._fly(flight, work))
+            flight.task = self._begin(flight, work)
         except BaseException as error:
             self._end(flight, {}, error)
             raise
         finally:
-            if asker is not None:
-                asker.waits_for.discard(flight)
+            self._nested -= 1
+            if asker is not None and waits:
+                asker.waits_for.remove(flight)
         if not flight.done:
             flight.task.add_done_callback(lambda task: self._after(flight, task))
         return flight
+
+    def _begin(self, flight: Flight, work: Work) -> "asyncio.Task[dict[str, object]]":
+        flying = self._fly(flight, work)
+        return begin(flying) if self._nested <= _MOST_NESTED else asyncio.get_running_loop().create_task(flying)
 
     async def _fly(self, flight: Flight, work: Work) -> dict[str, object]:
         _under_way.set(flight)
@@ -236,18 +272,49 @@ class SingleFlight:
                     if self.flights.get(key) is flight:
                         self.supersede(key)
 
+    def begin_change(self, key: str) -> None:
+        """Supersede `key`, and let no load store for it until `end_change`."""
+        self.supersede(key)
+        self._changing[key] = self._changing.get(key, 0) + 1
+
+    def end_change(self, key: str) -> None:
+        """Say that a change is over, done or not; loads that began in the middle of it are superseded, too."""
+        self.supersede(key)
+        left = self._changing.pop(key) - 1
+        if left:
+            self._changing[key] = left
+
+    def begin_clear(self, prefix: str) -> None:
+        """Do as `begin_change` does for every key that begins with `prefix`."""
+        self.supersede_prefix(prefix)
+        self._clearing.append(prefix)
+
+    def end_clear(self, prefix: str) -> None:
+        """Do as `end_change` does for every key that begins with `prefix`."""
+        self.supersede_prefix(prefix)
+        self._clearing.remove(prefix)
+
+    def may_store(self, flight: Flight, key: str) -> bool:
+        """Whether the work of `flight` may store, now, what it found for `key`."""
+        return not (
+            key in flight.superseded
+            or key in self._changing
+            or (self._clearing and any(key.startswith(prefix) for prefix in self._clearing))
+        )
+
     @asynccontextmanager
     async def storing(self, keys: Iterable[str]) -> AsyncGenerator[None]:
         """Mark the time in which the work stores what it found for `keys`."""
         mine: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         held = list(keys)
         for key in held:
-            self._storing[key] = mine
+            self._storing.setdefault(key, set()).add(mine)
         try:
             yield
         finally:
             for key in held:
-                if self._storing.get(key) is mine:
+                self._storing[key].discard(mine)
+                if not self._storing[key]:
                     del self._storing[key]
             mine.set_result(None)
 
@@ -258,13 +325,12 @@ class SingleFlight:
     async def stored(self, prefix: str = "", key: str | None = None) -> None:
         """Wait until nothing is being stored under `key`, or under any key that begins with `prefix`."""
         while True:
-            ends = (
-                [end for each, end in self._storing.items() if each.startswith(prefix)]
+            under_way = (
+                [ends for each, ends in self._storing.items() if each.startswith(prefix)]
                 if key is None
-                else [self._storing[key]]
-                if key in self._storing
-                else []
+                else [self._storing.get(key, set())]
             )
+            ends = set[asyncio.Future[None]]().union(*under_way)
             if not ends:
                 return
             await asyncio.wait(ends)

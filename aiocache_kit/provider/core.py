@@ -1,11 +1,13 @@
 """What a provider and all of its namespaces share: the storage, and the policies around it.
 
-Rule: a change of a key supersedes the loads of it before it is made, so that none of them stores while the change is on
-its way, and once more after, because a load may have begun meanwhile that still saw the old truth.
+Rule: a change of a key supersedes the loads of it before it is made, waits for one that is storing right now, lets none
+store while it is on its way, and supersedes once more at its end, however that comes: a load may have begun meanwhile
+that still saw the old truth, and a change that failed may have been made all the same.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection
+from functools import partial
 from typing import TypeVar, cast
 
 from aiocache_kit.clock import Clock
@@ -72,10 +74,18 @@ class Core:
                 if self.closed:
                     raise ProviderClosedError
                 if not self.ready:
-                    await self.storage.open()
-                    self.ready = True
+                    await self._open_storage()
             self._opening = None
         self.maintenance.start()
+
+    async def _open_storage(self) -> None:
+        await self.storage.open()
+        try:
+            self.check_open()
+        except ProviderClosedError:
+            await self.storage.close()
+            raise
+        self.ready = True
 
     async def close(self) -> None:
         """End the loads, then the background task, then the storage."""
@@ -83,6 +93,9 @@ class Core:
             return
         self.closed = True
         opened, self.ready = self.ready, False
+        if self._opening is not None:
+            async with self._opening:  # whoever is opening the storage closes it again
+                pass
         try:
             await self.flights.close()
         finally:
@@ -101,17 +114,17 @@ class Core:
         self, key: str, value: object, life: float, tags: tuple[str, ...] = (), cost: int | None = None
     ) -> Item[object]:
         """Make the item to write, stamped for now; key and tags in their stored form."""
-        now = self.clock.time()
         ttl = ttl_of(life)
-        expiration = None if ttl is None else now + ttl
+        if tags:
+            self.tagging.note(life)
         return Item(
             key=key,
             value=value,
             ttl=ttl,
-            expiration=expiration,
+            expiration=None if ttl is None else self.clock.time() + ttl,
             tags=tags,
             cost=cost,
-            created_at=self.tagging.stamp(tags, expiration),
+            created_at=self.tagging.stamp(),
         )
 
     def live(self, item: Item[object] | None) -> Item[object] | None:
@@ -151,12 +164,14 @@ class Core:
 
     async def change(self, key: str, act: Callable[[], Awaitable[T]]) -> T:
         """Do what changes the item under a stored key for certain, as the rule says."""
-        self.flights.supersede(key)
-        if self.flights.is_storing():
-            await self.flights.stored(key=key)
-        result = await act()
-        self.flights.supersede(key)
-        return result
+        flights = self.flights
+        flights.begin_change(key)
+        try:
+            if flights.is_storing():
+                await flights.stored(key=key)
+            return await act()
+        finally:
+            flights.end_change(key)
 
     async def change_if(self, key: str, condition: Condition, write: Callable[[Condition], Awaitable[bool]]) -> bool:
         """Do what changes the item if `condition` holds.
@@ -166,24 +181,36 @@ class Core:
         """
         await self.bury(key)
         if self.tables is None:
-            self.flights.supersede(key)
-        if self.flights.is_storing():
-            await self.flights.stored(key=key)
+            return await self.change(key, partial(write, condition))
+        await self.tables.turn(key)
         done = await write(condition)
         if done:
             self.flights.supersede(key)
         return done
 
-    async def change_many(self, keys: Iterable[str], act: Callable[[], Awaitable[T]]) -> T:
+    async def change_many(self, keys: Collection[str], act: Callable[[], Awaitable[T]]) -> T:
         """Do what changes the items under stored keys, as the rule says."""
+        flights = self.flights
         for key in keys:
-            self.flights.supersede(key)
-        if self.flights.is_storing():
-            await self.flights.stored()
-        result = await act()
-        for key in keys:
-            self.flights.supersede(key)
-        return result
+            flights.begin_change(key)
+        try:
+            if flights.is_storing():
+                await flights.stored()
+            return await act()
+        finally:
+            for key in keys:
+                flights.end_change(key)
+
+    async def change_all(self, prefix: str, act: Callable[[], Awaitable[T]]) -> T:
+        """Do what changes the items whose stored keys begin with `prefix`, as the rule says."""
+        flights = self.flights
+        flights.begin_clear(prefix)
+        try:
+            if flights.is_storing():
+                await flights.stored(prefix)
+            return await act()
+        finally:
+            flights.end_clear(prefix)
 
     async def bury(self, key: str) -> None:
         """Remove an item that was invalidated, where the storage does not see that, before a condition is put to it."""

@@ -72,7 +72,8 @@ class Loads:
             mine = {key: name for key, name in left.items() if key not in joined}
             if mine:
                 work = self._work(mine, load_missing, life, tags, cost)
-                flights.append(self._core.flights.start(tuple(mine), work, tags))
+                # Before the others: if one of those cannot be joined, this one is left, and ends.
+                flights.insert(0, self._core.flights.start(tuple(mine), work, tags))
             self._recorder.coalesced += len(joined)
             for outcome in await self._core.flights.wait_for(flights):
                 found |= {key: value for key, value in outcome.items() if key in left}
@@ -128,7 +129,7 @@ class Loads:
         core = self._core
         if core.closed or not flight.invalidated.isdisjoint(tags):
             return
-        keys = [key for key in found if key not in flight.superseded]
+        keys = [key for key in found if core.flights.may_store(flight, key)]
         try:
             if core.tables is not None and core.tables.may_put(keys):
                 for key in keys:

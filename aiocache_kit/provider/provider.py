@@ -467,6 +467,7 @@ class Provider:
         if not self._core.ready:
             await self._open()
         await self._core.bury(full)
+        self._core.tagging.note(life)
         return await self._core.storage.touch(cast("Item[None]", self._core.item(full, None, life)))
 
     async def expire(self, key: str) -> bool:
@@ -577,12 +578,7 @@ class Provider:
     async def _clear(self, start: str) -> None:
         if not self._core.ready:
             await self._open()
-        flights = self._core.flights
-        flights.supersede_prefix(start)
-        if flights.is_storing():
-            await flights.stored(start)
-        await self._core.storage.clear(start)
-        flights.supersede_prefix(start)
+        await self._core.change_all(start, partial(self._core.storage.clear, start))
 
     # --- loading -----------------------------------------------------------------------------------------------------
 

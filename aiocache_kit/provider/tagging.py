@@ -3,13 +3,16 @@
 A storage inside the process stamps its entries on its own clock and heeds the marks while it reads. For any other one
 the provider stamps each item when it writes it (`Item.created_at`) and looks at the marks itself.
 
-Rule 1: stamps and marks come from one source, and a write after an invalidation is stamped later than its mark.
+Rule 1: stamps and marks come from one source, and a write after an invalidation is stamped later than its mark, an
+invalidation after a write marked no earlier than its stamp, whatever somebody does to the wall clock.
 Rule 2: a mark is dropped when no item that it kills can be left: after a sweep where the storage sweeps, otherwise when
-the last tagged item written before it has died of age.
+the last tagged item written, or prolonged, before it has died of age.
 """
 
 import math
+from collections import deque
 from collections.abc import Iterable
+from typing import Final
 
 from aiocache_kit.clock import Clock
 from aiocache_kit.item import Item
@@ -17,11 +20,14 @@ from aiocache_kit.management.invalidation import TagMarks
 from aiocache_kit.storage.base import Storage
 from aiocache_kit.storage.tables import TableStorage
 
+LATENESS: Final = 60.0
+"""Seconds by which a write may be late: a storage counts an item's ttl from when it gets it."""
+
 
 class Tagging:
     """The marks of one storage, shared by all namespaces on it."""
 
-    __slots__ = ("_clock", "_last", "_latest_death", "_tables", "_until", "marks")
+    __slots__ = ("_clock", "_last", "_latest_death", "_newest_mark", "_tables", "_until", "marks")
 
     def __init__(self, storage: Storage, clock: Clock) -> None:
         """Start without marks."""
@@ -29,28 +35,37 @@ class Tagging:
         self._clock = clock
         self._tables = storage if isinstance(storage, TableStorage) else None
         self._last = 0.0
-        self._latest_death = 0.0
-        """When the last tagged item written so far dies of age."""
-        self._until: list[tuple[float, float]] = []
-        """For each invalidation its instant, and until when there may be an item that it kills."""
+        """The newest stamp or mark given."""
+        self._newest_mark = 0.0
+        self._latest_death = -math.inf
+        """When the last item with tags written so far dies of age, on the monotonic clock."""
+        self._until: deque[tuple[float, float]] = deque()
+        """For each invalidation its mark, and until when there may be an item that it kills."""
         if self._tables is not None:
             self._tables.heed(self.marks)
 
-    def stamp(self, tags: tuple[str, ...], death: float | None) -> float:
-        """Give the instant of a write of an item with `tags` that dies at `death`, an instant too; None: never."""
-        if tags:
-            self._latest_death = max(self._latest_death, math.inf if death is None else death)
+    def stamp(self) -> float:
+        """Give the instant of a write that begins now."""
         now = self._clock.time()
-        return now if now > self._last else math.nextafter(self._last, math.inf)
+        if now <= self._newest_mark:
+            now = math.nextafter(self._newest_mark, math.inf)
+        self._last = max(self._last, now)
+        return now
+
+    def note(self, life: float) -> None:
+        """Remember that an item with tags lives for `life` seconds from now."""
+        self._latest_death = max(self._latest_death, self._clock.monotonic() + life + LATENESS)
 
     def invalidate(self, tags: Iterable[str]) -> None:
         """Kill every item that has one of `tags` and was written before."""
         if self._tables is not None:
             self.marks.mark(tags, self._tables.mark())
             return
-        self._last = max(self._clock.time(), self._last)
-        self.marks.mark(tags, self._last)
-        self._until.append((self._last, self._latest_death))
+        self._newest_mark = self._last = max(self._clock.time(), self._last)
+        self.marks.mark(tags, self._newest_mark)
+        if self._until and self._until[-1][1] == self._latest_death:
+            self._until.pop()
+        self._until.append((self._newest_mark, self._latest_death))
 
     def has_killed(self, item: Item[object]) -> bool:
         """Whether `item`, just read, was invalidated; storages that heed the marks never give such a one."""
@@ -63,6 +78,6 @@ class Tagging:
 
     def tidy(self) -> None:
         """Drop the marks that have nothing left to kill."""
-        now = self._clock.time()
+        now = self._clock.monotonic()
         while self._until and self._until[0][1] <= now:
-            self.marks.forget(self._until.pop(0)[0])
+            self.marks.forget(self._until.popleft()[0])

@@ -9,7 +9,7 @@ from aiocache_kit.testing.provider_contract.case import ProviderCase, Source, no
 
 WRONG: tuple[Any, ...] = (
     *(0, -1, 0.0, -0.5, float("nan"), float("inf"), float("-inf"), 10**400, True, False),
-    *("", " ", "abc", "0", "0s", "-5", "5 apples", "1h-", "h", "inf", "nan", "1e3", "\u0661s"),
+    *("", " ", "abc", "0", "0s", "-5", "5 apples", "1h-", "h", "inf", "nan", "1e3"),
     *(timedelta(0), timedelta(seconds=-1), b"5", [5], {}, (5,), 5j, object()),
 )
 
