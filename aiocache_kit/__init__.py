@@ -8,6 +8,114 @@ How the package is laid out, from the top down; a module imports only from those
     provider                    what users await
     storage                     where items are kept
     management, serializers     policies; objects to bytes
-    item, stats, keys, events   values
+    item, stats, keys           values
     clock, errors, sentinels    the ground
+
+Importing it loads the provider. Configuration and decorators are loaded when they are first named, because making their
+classes takes as long as importing the rest.
 """
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+from aiocache_kit.clock import Clock, SystemClock
+from aiocache_kit.errors import (
+    CacheError,
+    ConfigError,
+    InvalidArgumentError,
+    InvalidKeyError,
+    InvalidTagError,
+    InvalidTTLError,
+    LockError,
+    LockLostError,
+    LockTimeoutError,
+    MissingDependencyError,
+    NotFoundError,
+    ProviderClosedError,
+    RecursiveLoadError,
+    SerializationError,
+    StorageError,
+    StorageUnavailableError,
+    UnsupportedError,
+    ValueTooLargeError,
+    WrongTypeError,
+)
+from aiocache_kit.item import Item
+from aiocache_kit.provider import Lease, LoadContext, LoadOptions, Provider
+from aiocache_kit.sentinels import DEFAULT, MISSING
+from aiocache_kit.stats import Stats
+
+if TYPE_CHECKING:
+    from aiocache_kit.config import Config, FileConfig, MemoryConfig, RedisConfig, SentinelConfig, TLSConfig
+    from aiocache_kit.decorators import cached, cached_multi
+    from aiocache_kit.factory import new_provider
+
+__all__ = [
+    "DEFAULT",
+    "MISSING",
+    "CacheError",
+    "Clock",
+    "Config",
+    "ConfigError",
+    "FileConfig",
+    "InvalidArgumentError",
+    "InvalidKeyError",
+    "InvalidTTLError",
+    "InvalidTagError",
+    "Item",
+    "Lease",
+    "LoadContext",
+    "LoadOptions",
+    "LockError",
+    "LockLostError",
+    "LockTimeoutError",
+    "MemoryConfig",
+    "MissingDependencyError",
+    "NotFoundError",
+    "Provider",
+    "ProviderClosedError",
+    "RecursiveLoadError",
+    "RedisConfig",
+    "SentinelConfig",
+    "SerializationError",
+    "Stats",
+    "StorageError",
+    "StorageUnavailableError",
+    "SystemClock",
+    "TLSConfig",
+    "UnsupportedError",
+    "ValueTooLargeError",
+    "WrongTypeError",
+    "__version__",
+    "cached",
+    "cached_multi",
+    "new_provider",
+]
+
+__version__: Final = "0.1.0"
+
+_LATER: Final = {
+    "Config": "aiocache_kit.config",
+    "FileConfig": "aiocache_kit.config",
+    "MemoryConfig": "aiocache_kit.config",
+    "RedisConfig": "aiocache_kit.config",
+    "SentinelConfig": "aiocache_kit.config",
+    "TLSConfig": "aiocache_kit.config",
+    "cached": "aiocache_kit.decorators",
+    "cached_multi": "aiocache_kit.decorators",
+    "new_provider": "aiocache_kit.factory",
+}
+"""Where the names are that are loaded when they are first asked for (PEP 562)."""
+
+
+def __getattr__(name: str) -> object:
+    """Load a name of `_LATER`, and keep it."""
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_LATER[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names, those not loaded yet included."""
+    return sorted(__all__)

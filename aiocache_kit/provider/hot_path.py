@@ -18,8 +18,7 @@ Rule 3: a key need not be checked to be found, only to be missed: what is not a 
 
 import math
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, Final, Protocol, TypeAlias, cast
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias, cast
 
 from aiocache_kit.errors import ProviderClosedError
 from aiocache_kit.keys import MARK, check_key
@@ -66,8 +65,7 @@ class SlowGetMulti(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
+class Setting(NamedTuple):
     """What the closures are built into."""
 
     storage: TableStorage

@@ -14,16 +14,18 @@ Rule 4: what goes wrong is a `StorageError`; bad input never reaches a storage, 
 import math
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Collection, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum
-from typing import Final
+from typing import Final, NamedTuple
 
 from aiocache_kit.clock import Clock, SystemClock
 from aiocache_kit.errors import WrongTypeError
 from aiocache_kit.item import Item
 
 
-class _Kind(Enum):
+class ConditionKind(Enum):
+    """What a condition asks for."""
+
     ALWAYS = "always"
     ABSENT = "absent"
     PRESENT = "present"
@@ -31,15 +33,12 @@ class _Kind(Enum):
     LEASE = "lease"
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(NamedTuple):
     """When a write or a removal may happen; checked and done in one atomic step."""
 
-    kind: _Kind
+    kind: ConditionKind
     version: int = 0
     lease: str = ""
-
-    Kind = _Kind
 
     def holds(self, current: Item[object] | None) -> bool:
         """Decide for the `current` item, None or a stale one meaning that there is none.
@@ -48,33 +47,32 @@ class Condition:
         """
         live = current is not None and not current.is_stale
         match self.kind:
-            case _Kind.ALWAYS:
+            case ConditionKind.ALWAYS:
                 return True
-            case _Kind.ABSENT:
+            case ConditionKind.ABSENT:
                 return not live
-            case _Kind.PRESENT:
+            case ConditionKind.PRESENT:
                 return live
             case _:
                 return live and current is not None and current.version == self.version
 
 
-ALWAYS: Final = Condition(_Kind.ALWAYS)
-IF_ABSENT: Final = Condition(_Kind.ABSENT)
-IF_PRESENT: Final = Condition(_Kind.PRESENT)
+ALWAYS: Final = Condition(ConditionKind.ALWAYS)
+IF_ABSENT: Final = Condition(ConditionKind.ABSENT)
+IF_PRESENT: Final = Condition(ConditionKind.PRESENT)
 
 
 def if_version(version: int) -> Condition:
     """Only over the live item with this `Item.version`."""
-    return Condition(_Kind.VERSION, version=version)
+    return Condition(ConditionKind.VERSION, version=version)
 
 
 def if_lease(lease: str) -> Condition:
     """Only while this lease, which the storage gave, is valid."""
-    return Condition(_Kind.LEASE, lease=lease)
+    return Condition(ConditionKind.LEASE, lease=lease)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Capabilities:
+class Capabilities(NamedTuple):
     """What a storage can do beyond keeping items; asked once, when a provider is built."""
 
     stores: bool = True
@@ -89,8 +87,7 @@ class Capabilities:
     """It gives leases and honours `if_lease`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Size:
+class Size(NamedTuple):
     """What a storage holds, and what it gave up since it was made."""
 
     items: int = 0

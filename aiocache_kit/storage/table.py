@@ -26,7 +26,7 @@ from aiocache_kit.management.eviction.policy import NIL, Columns, EvictionPolicy
 from aiocache_kit.management.expiration import ExpiryBuckets
 from aiocache_kit.management.invalidation import TagMarks
 from aiocache_kit.sentinels import MISSING
-from aiocache_kit.storage.base import Condition, whole_number
+from aiocache_kit.storage.base import Condition, ConditionKind, whole_number
 
 ASK: Final = -math.inf
 """In `fresh`: this entry needs a second look."""
@@ -209,11 +209,11 @@ class Table:
         """Decide a condition, leases excepted, for the live entry under `key`."""
         slot = self.live_slot(key, now)
         match condition.kind:
-            case Condition.Kind.ALWAYS:
+            case ConditionKind.ALWAYS:
                 return True
-            case Condition.Kind.ABSENT:
+            case ConditionKind.ABSENT:
                 return slot == NIL
-            case Condition.Kind.PRESENT:
+            case ConditionKind.PRESENT:
                 return slot != NIL
             case _:
                 return slot != NIL and self.versions.get(slot) == condition.version

@@ -18,7 +18,7 @@ from aiocache_kit.item import Item
 from aiocache_kit.management.eviction.policy import NIL
 from aiocache_kit.management.invalidation import TagMarks
 from aiocache_kit.sentinels import MISSING
-from aiocache_kit.storage.base import ALWAYS, Capabilities, Condition, Size, Storage
+from aiocache_kit.storage.base import ALWAYS, Capabilities, Condition, ConditionKind, Size, Storage
 from aiocache_kit.storage.pace import Pace
 from aiocache_kit.storage.table import Table
 
@@ -142,7 +142,7 @@ class TableStorage(Storage):
 
     async def write(self, item: Item[object], condition: Condition = ALWAYS) -> bool:
         """Store `item` if `condition` holds."""
-        if condition.kind is Condition.Kind.LEASE:
+        if condition.kind is ConditionKind.LEASE:
             msg = f"the storage {self.name} gives no leases: within one process a provider needs none"
             raise UnsupportedError(msg)
         table = self.table_of(item.key)
