@@ -1,0 +1,6 @@
+"""`cached` and `cached_multi`: a call becomes a key, and a key becomes a `get_or_set`."""
+
+from aiocache_kit.decorators.many import CachedMulti, cached_multi
+from aiocache_kit.decorators.one import Cached, cached
+
+__all__ = ["Cached", "CachedMulti", "cached", "cached_multi"]
