@@ -20,7 +20,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Final, TypeAlias
 
 from aiocache_kit.clock import Clock
-from aiocache_kit.errors import ValueTooLargeError
+from aiocache_kit.errors import ProviderClosedError, ValueTooLargeError
 from aiocache_kit.item import Item
 from aiocache_kit.management.eviction.policy import NIL, Columns, EvictionPolicy
 from aiocache_kit.management.expiration import ExpiryBuckets
@@ -57,6 +57,7 @@ class Table:
         "_clock",
         "_expiry",
         "_free",
+        "_heeds",
         "_lock",
         "_make_policy",
         "_marks",
@@ -95,6 +96,8 @@ class Table:
     ) -> None:
         """Start empty; None is no bound of that kind. `make` makes the eviction policy over the columns it is given."""
         self._clock = clock
+        self._heeds = False
+        """Whether somebody's marks are heeded: the stamps of entries with tags are then of this table's making."""
         self._sizer = sizer
         self._max_entries = math.inf if max_entries is None else max_entries
         self._max_bytes = max_bytes
@@ -135,6 +138,11 @@ class Table:
     def heed(self, marks: TagMarks) -> None:
         """Ask `marks` from now on whether an entry with tags is still true."""
         self._marks = marks
+        self._heeds = True
+
+    def use(self, clock: Clock) -> None:
+        """Tell dates by `clock`."""
+        self._clock = clock
 
     def __len__(self) -> int:
         return len(self.index)
@@ -179,6 +187,7 @@ class Table:
         if now >= dead_at or self._marks.killed(tags, stamp):
             return None
         life, to_date = self.lives[slot], self._clock.time() - now
+        created = stamp if tags and not self._heeds else self._written(slot) + to_date
         return Item(
             key=key,
             value=self.values[slot],
@@ -187,7 +196,7 @@ class Table:
             tags=tuple(tags),
             cost=cost,
             version=self.version(slot) if with_version else 0,
-            created_at=(-life if life < 0.0 else fresh_until - life) + to_date,
+            created_at=created,
             stale_until=None if dead_at <= fresh_until else dead_at + to_date,
             is_stale=now >= fresh_until,
         )
@@ -198,6 +207,10 @@ class Table:
             self._versions_given += 1
             self.versions[slot] = self._versions_given
         return self.versions[slot]
+
+    def _written(self, slot: int) -> float:
+        life = self.lives[slot]
+        return -life if life < 0.0 else self._ends(slot)[0] - life
 
     def _ends(self, slot: int) -> tuple[float, float]:
         extra = self.extras.get(slot)
@@ -228,16 +241,18 @@ class Table:
         stale_for: float = 0.0,
         tags: tuple[str, ...] = (),
         cost: int | None = None,
+        created: float = 0.0,
     ) -> None:
         """Store the value for `life` seconds from `now`, replacing what is there, and make room for it.
 
-        Raises `ValueTooLargeError` where it is larger than this table may become; nothing has changed then.
+        Where no marks are heeded, `created` is given back with the tags, for whoever heeds some. Raises
+        `ValueTooLargeError` where it is larger than this table may become; nothing has changed then.
         """
         weight = self._weigh(key, value, cost)
         slot = self.index.get(key)
         if slot is None:
             slot = self._place(key, weight)
-            self._settle(slot, value, life, now, stale_for=stale_for, tags=tags, cost=cost)
+            self._settle(slot, value, life, now, stale_for=stale_for, tags=tags, cost=cost, created=created)
             self._policy.insert(slot)
         else:
             old = 1
@@ -245,7 +260,7 @@ class Table:
                 old = self.weights[slot]
                 self.weights[slot] = weight
                 self.bytes += weight - old
-            self._settle(slot, value, life, now, stale_for=stale_for, tags=tags, cost=cost)
+            self._settle(slot, value, life, now, stale_for=stale_for, tags=tags, cost=cost, created=created)
             self._policy.rewrite(slot, old)
         self._make_room(now)
 
@@ -291,6 +306,7 @@ class Table:
         stale_for: float,
         tags: tuple[str, ...],
         cost: int | None,
+        created: float,
     ) -> None:
         """Fill the entry's columns, and take its version away, so that whoever remembers it will notice."""
         self.values[slot] = value
@@ -299,10 +315,11 @@ class Table:
             self.versions.pop(slot, None)
         until = now + life
         if tags or cost is not None or stale_for > 0.0:
-            self.extras[slot] = (until, until + stale_for, self.stamp(now) if tags else 0.0, cost, *tags)
+            stamp = self.stamp(now) if tags and self._heeds else created
+            self.extras[slot] = (until, until + stale_for, stamp, cost, *tags)
         elif self.extras:
             self.extras.pop(slot, None)
-        self.fresh[slot] = ASK if tags or life <= 0.0 else until
+        self.fresh[slot] = ASK if tags else until
         self._expiry.schedule(slot, until + stale_for)
 
     def schedule(self, slot: int, deadline: float) -> None:
@@ -372,6 +389,8 @@ class Table:
     def set_end(self, slot: int, life: float, now: float, stale_for: float = 0.0) -> None:
         """Give the entry another end; what it holds, and its version, stay."""
         until = now + life
+        written = self._written(slot)
+        self.lives[slot] = -written if life == math.inf else until - written
         extra = self.extras.get(slot)
         if stale_for > 0.0 or extra is not None:
             _, _, stamp, cost, *tags = extra or (0.0, 0.0, 0.0, None)
@@ -385,6 +404,8 @@ class Table:
         if slot == NIL:
             return False
         _, dead_at = self._ends(slot)
+        if self.lives[slot] >= 0.0:
+            self.lives[slot] = now - self._written(slot)
         nothing: Extra = (0.0, 0.0, 0.0, None)
         _, _, stamp, cost, *tags = self.extras.get(slot, nothing)
         self.extras[slot] = (now, dead_at, stamp, cost, *tags)
@@ -401,11 +422,16 @@ class Table:
             try:
                 yield
             finally:
-                self.busy = False
+                self.busy = self.closed
 
     async def turn(self) -> None:
-        """Wait until nobody holds `exclusive`; what follows up to the next await is then alone with the table."""
+        """Wait until nobody holds `exclusive`; what follows up to the next await is then alone with the table.
+
+        Raises `ProviderClosedError` where the table was closed meanwhile.
+        """
         while self.busy:
+            if self.closed:
+                raise ProviderClosedError
             async with self._lock:
                 pass
 
@@ -439,7 +465,7 @@ class Table:
         It copies the columns in one step: a millisecond for as many entries as a shard has by default.
         """
         copy = object.__new__(Table)
-        copy._clock, copy._marks = self._clock, self._marks
+        copy._clock, copy._marks, copy._heeds = self._clock, self._marks, self._heeds
         copy.index, copy.values, copy.fresh = self.index.copy(), self.values[:], self.fresh[:]
         copy.lives, copy.extras = self.lives[:], self.extras.copy()
         return copy

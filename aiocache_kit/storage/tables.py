@@ -162,6 +162,7 @@ class TableStorage(Storage):
             stale_for=_stale_for(item),
             tags=item.tags,
             cost=item.cost,
+            created=item.created_at,
         )
         return True
 
@@ -184,12 +185,14 @@ class TableStorage(Storage):
         pace = Pace()
         for table in self.tables:
             async with table.exclusive():
-                for slot in range(table.slots()):
-                    if slot % _STEP == 0 and pace.is_over():
-                        await pace.rest()
+                slot = 0
+                while slot < table.slots():  # fewer, once somebody clears everything
                     key = table.columns.keys[slot]
                     if key and key.startswith(prefix):
                         table.drop(key, self.clock.monotonic())
+                    slot += 1
+                    if slot % _STEP == 0 and pace.is_over():
+                        await pace.rest()
 
     async def scan(self, prefix: str = "") -> AsyncIterator[str]:
         """Give the live keys that begin with `prefix`."""
@@ -239,15 +242,20 @@ class TableStorage(Storage):
     async def increment(self, item: Item[int], delta: int) -> int:
         """Add `delta` in one step."""
         await self.turn(item.key)
-        return self.add(item.key, delta, item.value, math.inf if item.ttl is None else item.ttl, item.tags)
+        table = self.table_of(item.key)
+        total = table.increment(item.key, delta, self.clock.monotonic())
+        if total is None:
+            total = item.value + delta
+            self._put(table, replace(item, value=total), ALWAYS)
+        return total
 
-    def add(self, key: str, delta: int, initial: int, life: float, tags: tuple[str, ...] = ()) -> int:
+    def add(self, key: str, delta: int, initial: int, life: float) -> int:
         """Do what `increment` does, without waiting; see `may_put`."""
         table, now = self.table_of(key), self.clock.monotonic()
         total = table.increment(key, delta, now)
         if total is None:
             total = initial + delta
-            table.put(key, total, life, now, tags=tags)
+            table.put(key, total, life, now)
         return total
 
     async def touch(self, item: Item[None]) -> bool:
@@ -269,6 +277,8 @@ class TableStorage(Storage):
 
     async def open(self) -> None:
         """Load the snapshot, where there is one."""
+        for table in self.tables:
+            table.use(self.clock)
         if self._snapshot is not None:
             async for item in self._snapshot.items(self.clock):
                 # What is too large was written under a larger bound: it is let go, as the bound wants it.
