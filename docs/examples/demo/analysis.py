@@ -63,7 +63,7 @@ class ModuleReport:
     """The modules that it imports, sorted."""
 
 
-def modules(least: int = 300, most: int = 1200) -> dict[str, Path]:
+def modules(least: int = 500, most: int = 1500) -> dict[str, Path]:
     """Find the modules of the standard library, packages left out, that have from `least` to `most` lines; by name."""
     paths = sorted(LIBRARY.glob("*.py"))
     return {path.stem: path for path in paths if least <= path.read_bytes().count(b"\n") <= most}

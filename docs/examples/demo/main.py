@@ -21,7 +21,7 @@ from view import View
 def options() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description="Run a web service without and with a cache, and compare the two.")
-    parser.add_argument("--requests", type=_count, default=500, help="in each pass (default: %(default)s)")
+    parser.add_argument("--requests", type=_count, default=400, help="in each pass (default: %(default)s)")
     parser.add_argument("--clients", type=_count, default=24, help="at once (default: %(default)s)")
     parser.add_argument("--null", action="store_true", help="add a pass with the cache that stores nothing")
     parser.add_argument("--quick", action="store_true", help="60 requests by 6 clients")
