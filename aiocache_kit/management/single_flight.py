@@ -38,6 +38,12 @@ _MOST_NESTED: Final = 8
 """Loads begun inside of one another's first step; the next one waits for its turn, or Python's stack would end."""
 
 
+def is_inside_a_load() -> bool:
+    """Whether this is the work of a flight, or a task that such work has started and that is still part of it."""
+    flight = _under_way.get()
+    return flight is not None and not flight.done
+
+
 class Flight:
     """Work under way for `keys`."""
 

@@ -7,6 +7,7 @@ that still saw the old truth, and a change that failed may have been made all th
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
+from contextlib import AsyncExitStack
 from functools import partial
 from typing import TypeVar, cast
 
@@ -88,22 +89,20 @@ class Core:
         self.ready = True
 
     async def close(self) -> None:
-        """End the loads, then the background task, then the storage."""
+        """End the waiting for locks and the loads, then the background task, then the storage."""
         if self.closed:
             return
         self.closed = True
         opened, self.ready = self.ready, False
-        if self._opening is not None:
-            async with self._opening:  # whoever is opening the storage closes it again
-                pass
-        try:
-            await self.flights.close()
-        finally:
-            try:
-                await self.maintenance.stop()
-            finally:
-                if opened:
-                    await self.storage.close()
+        async with AsyncExitStack() as ends:  # each of them comes, whatever happens to those before it
+            if opened:
+                ends.push_async_callback(self.storage.close)
+            ends.push_async_callback(self.maintenance.stop)
+            ends.push_async_callback(self.flights.close)
+            ends.push_async_callback(self.locks.close)
+            if self._opening is not None:
+                async with self._opening:  # whoever is opening the storage closes it again
+                    pass
 
     def check_open(self) -> None:
         """Raise `ProviderClosedError` after `close`."""

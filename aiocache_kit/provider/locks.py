@@ -17,7 +17,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
 from aiocache_kit.clock import Clock
-from aiocache_kit.errors import LockLostError, LockTimeoutError
+from aiocache_kit.errors import LockLostError, LockTimeoutError, ProviderClosedError
 
 
 class Lease:
@@ -51,13 +51,16 @@ class _Lock:
 class Locks:
     """The locks of one provider; a lock that nobody holds or waits for takes no room."""
 
-    __slots__ = ("_clock", "_last_fencing", "_locks")
+    __slots__ = ("_clock", "_closed", "_keepers", "_last_fencing", "_locks")
 
     def __init__(self, clock: Clock) -> None:
         """Start with no lock held."""
         self._clock = clock
         self._locks: dict[str, _Lock] = {}
         self._last_fencing = 0
+        self._keepers: set[asyncio.Task[None]] = set()
+        """What extends the leases that are held."""
+        self._closed = False
 
     def __len__(self) -> int:
         return len(self._locks)
@@ -71,6 +74,7 @@ class Locks:
         """
         lease = await self.acquire(key, ttl, timeout)
         keeper = asyncio.create_task(self._keep(key, lease, ttl))  # owned by this block
+        self._keepers.add(keeper)
         try:
             yield lease
         except BaseException:
@@ -80,14 +84,31 @@ class Locks:
         else:
             self.release(key, lease)
         finally:
+            self._keepers.discard(keeper)
             keeper.cancel()
             await asyncio.wait([keeper])
+
+    async def close(self) -> None:
+        """Send away who waits, with `ProviderClosedError`; blocks that hold a lock go on, and nobody else gets it."""
+        self._closed = True
+        for lock in self._locks.values():
+            while lock.waiters:
+                waiter, _ = lock.waiters.popleft()
+                if not waiter.done():
+                    waiter.set_exception(ProviderClosedError())
+        keepers = list(self._keepers)
+        for keeper in keepers:
+            keeper.cancel()
+        if keepers:
+            await asyncio.wait(keepers)
 
     async def acquire(self, key: str, ttl: float, timeout: float) -> Lease:
         """Wait for the lock `key` for at most `timeout` seconds, infinity for ever, and hold it for `ttl` seconds.
 
         Raises `LockTimeoutError`.
         """
+        if self._closed:
+            raise ProviderClosedError
         deadline = self._clock.monotonic() + timeout
         lock = self._locks.setdefault(key, _Lock())
         waiter: asyncio.Future[Lease] = asyncio.get_running_loop().create_future()
@@ -106,7 +127,7 @@ class Locks:
         except BaseException:
             if place in lock.waiters:
                 lock.waiters.remove(place)
-            elif lock.holder is waiter.result():
+            elif waiter.exception() is None and lock.holder is waiter.result():
                 lock.holder = None
             self._pass_on(key, lock)
             raise

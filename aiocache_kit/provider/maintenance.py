@@ -56,11 +56,16 @@ class Maintenance:
         try:
             await self._storage.tidy()
             self._tagging.tidy()
-        except CacheError as error:
-            _log.warning("cleaning up the storage %s failed: %s", self._storage.name, error)
+        except Exception as error:  # noqa: BLE001  - a storage of somebody else may raise anything, and time goes on
+            _log.warning("cleaning up the storage %s failed: %s", self._storage.name, _said(error))
 
     async def _write_out(self) -> None:
         try:
             await self._storage.sync()
-        except CacheError as error:
-            _log.warning("writing out the storage %s failed: %s", self._storage.name, error)
+        except Exception as error:  # noqa: BLE001  - a storage of somebody else may raise anything, and time goes on
+            _log.warning("writing out the storage %s failed: %s", self._storage.name, _said(error))
+
+
+def _said(error: Exception) -> str:
+    """Give what may be logged of an error: errors of ours hold no keys and values, others might."""
+    return str(error) if isinstance(error, CacheError) else type(error).__name__

@@ -117,8 +117,10 @@ class Provider:
         Loads under way are cancelled, and who waits for them gets `ProviderClosedError`. Items that must outlive the
         process are written out. Closing twice is fine; closing a namespace closes the whole provider.
         """
-        await self._core.close()
-        (self._root or self)._cool()  # noqa: SLF001  - of the same class
+        try:
+            await self._core.close()
+        finally:
+            (self._root or self)._cool()  # noqa: SLF001  - of the same class
 
     async def aclose(self) -> None:
         """Do the same as `close`."""

@@ -1,7 +1,10 @@
 """Taking turns at a key: updates of one key by callers of one provider follow one another.
 
-Rule: turns only save work. What makes an update atomic is the conditional write at its end; taking turns sees to it
+Rule 1: turns only save work. What makes an update atomic is the conditional write at its end; taking turns sees to it
 that a hundred concurrent updates run their functions a hundred times, and not some thousand.
+Rule 2: so nobody waits for a turn that cannot come. Who holds turns already, and would wait for somebody that waits for
+one of them, goes ahead without; and so does whoever is inside of a load, since others may wait for that.
+Rule 3: tasks that an update starts inherit its context and count as part of it until it is over.
 """
 
 import asyncio
@@ -10,16 +13,31 @@ from contextlib import asynccontextmanager
 from contextvars import ContextVar
 
 from aiocache_kit.errors import RecursiveLoadError
+from aiocache_kit.management.single_flight import is_inside_a_load
 
-_mine: ContextVar[frozenset[tuple[int, str]]] = ContextVar("aiocache_kit_turns", default=frozenset())
+
+class _Turn:
+    """Somebody's turn at the key of `queue`."""
+
+    __slots__ = ("over", "queue", "waits_for")
+
+    def __init__(self, queue: "_Queue") -> None:
+        self.queue = queue
+        self.over = False
+        self.waits_for: list[_Queue] = []
+        """What its holder, or tasks of its holder, wait for."""
 
 
 class _Queue:
-    __slots__ = ("lock", "users")
+    __slots__ = ("holder", "lock", "users")
 
     def __init__(self) -> None:
         self.lock = asyncio.Lock()
+        self.holder: _Turn | None = None
         self.users = 0
+
+
+_mine: ContextVar[tuple[_Turn, ...]] = ContextVar("aiocache_kit_turns", default=())
 
 
 class Turns:
@@ -37,20 +55,55 @@ class Turns:
     @asynccontextmanager
     async def of(self, key: str) -> AsyncGenerator[None]:
         """Wait for one's turn at `key`; raise `RecursiveLoadError` to somebody whose turn it is already."""
-        mark = (id(self), key)
-        held = _mine.get()
-        if mark in held:
+        held = tuple(turn for turn in _mine.get() if not turn.over)
+        queue = self._queues.get(key)
+        if queue is None:
+            queue = self._queues[key] = _Queue()
+        elif any(turn.queue is queue for turn in held):
             raise RecursiveLoadError
-        queue = self._queues.setdefault(key, _Queue())
+        elif queue.lock.locked() and (is_inside_a_load() or _leads_to(queue, held)):
+            yield
+            return
         queue.users += 1
         try:
-            async with queue.lock:
-                token = _mine.set(held | {mark})
+            await _wait(queue, held)
+            try:
+                turn = queue.holder = _Turn(queue)
+                token = _mine.set((*held, turn))
                 try:
                     yield
                 finally:
                     _mine.reset(token)
+                    turn.over = True
+            finally:
+                queue.holder = None
+                queue.lock.release()
         finally:
             queue.users -= 1
             if not queue.users:
                 del self._queues[key]
+
+
+async def _wait(queue: _Queue, held: tuple[_Turn, ...]) -> None:
+    for turn in held:
+        turn.waits_for.append(queue)
+    try:
+        await queue.lock.acquire()
+    finally:
+        for turn in held:
+            turn.waits_for.remove(queue)
+
+
+def _leads_to(queue: _Queue, held: tuple[_Turn, ...]) -> bool:
+    """Whether waiting for `queue` would be waiting for one of `held` to end."""
+    left, seen = [queue], {queue}
+    while left:
+        holder = left.pop().holder
+        if holder is None:
+            continue
+        if holder in held:
+            return True
+        new = set(holder.waits_for) - seen
+        seen |= new
+        left += new
+    return False

@@ -245,10 +245,13 @@ class Keys(ProviderCase):
 
     async def test_loads_stay_in_their_namespace(self) -> None:
         """The same key in two namespaces is loaded twice."""
-        source = Source(1)
-        inner = self.cache.namespace("a")
-        await together(*(cache.get_or_set("k", source.load) for cache in (self.cache, inner) for _ in range(5)))
+        source = Source(1, held=True)
+        caches = [self.cache, self.cache.namespace("a")] * 5
+        tasks = [self.start(cache.get_or_set("k", source.load)) for cache in caches]
+        await self.clock.settle()
+        source.open()
 
+        assert await together(*tasks) == [1] * 10
         assert source.loads == 2
 
     async def test_namespace_tells_keys_and_tags_as_users_write_them(self) -> None:
