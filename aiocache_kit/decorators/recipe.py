@@ -128,11 +128,13 @@ def key_recipe(
         return default_recipe(signature, exclude, named)
     if isinstance(key, str):
         recipe = template_recipe(signature, key, "key", element)
-        for piece in recipe.pieces:
-            if isinstance(piece, Hole) and piece.index in exclude:
-                raise InvalidArgumentError(f"key names {signature.names[piece.index]!r}, which exclude leaves out")
         if not recipe.pieces:
             raise InvalidArgumentError("key must not be empty")
+        named_in_key = {piece.index for piece in recipe.pieces if isinstance(piece, Hole)}
+        for index in exclude & named_in_key:
+            raise InvalidArgumentError(f"key names {signature.names[index]!r}, which exclude leaves out")
+        if element != NO_ELEMENT and element not in named_in_key:
+            raise InvalidArgumentError("key must name an id, by any name that is no parameter")
         return recipe
     if callable(key):
         return OwnRecipe(signature, key)
@@ -140,7 +142,7 @@ def key_recipe(
 
 
 def default_recipe(signature: Signature, exclude: frozenset[int], named: str) -> Recipe:
-    """Make the recipe of a key like ``shop.users.load(user_id=42,lang='de')``."""
+    """Make the recipe of a key like ``shop.users:load(user_id=42,lang='de')``."""
     pieces: list[str | Hole] = []
     text = f"{named}("
     for index, name in enumerate(signature.names):
