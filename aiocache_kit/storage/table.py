@@ -1,8 +1,9 @@
 """One shard of an in-process storage: entries in columns, with their eviction policy and their expiry buckets.
 
-An entry is a *slot*, a place in lists that run in step: no object an entry. So an entry costs less than 200 bytes, the
-garbage collector finds nothing to walk that grows with the entries, and a scan may stop and go on at any slot, because
-an entry stays in its slot as long as it is held.
+An entry is a *slot*, a place in lists that run in step: no object an entry. So an entry costs less than 200 bytes,
+making one gives the garbage collector nothing to count, and a scan may stop and go on at any slot, because an entry
+stays in its slot as long as it is held. Whatever reads or writes a column stands in this one file, because the columns
+must agree after each call (docs/decisions/0001-entries-are-columns.md).
 
 Rule 1: everything here is plain `def` and done when it returns. Who needs several steps with awaits between them that
 no other writer may come between holds `Table.exclusive`; writers look at `busy` first and wait then.
