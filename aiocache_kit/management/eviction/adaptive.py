@@ -90,7 +90,7 @@ class Adaptive(EvictionPolicy):
         self.stamps[slot] = misses
         self.reuse = 0
         if not self.full:
-            if queues.weights[SMALL] >= self.target:
+            if self.target <= queues.weights[SMALL] and sum(queues.weights) < self.capacity:
                 queues.where[slot] = MAIN
             return
         place = ghost.take(self.columns.keys[slot])

@@ -64,7 +64,7 @@ class S3Fifo(EvictionPolicy):
         queues, ghost = self.queues, self.ghost
         queues.enter(slot, SMALL)
         if not self.full:
-            if queues.weights[SMALL] >= self.target:
+            if self.target <= queues.weights[SMALL] and sum(queues.weights) < self.capacity:
                 queues.where[slot] = MAIN
             return
         place = ghost.take(self.columns.keys[slot])

@@ -47,6 +47,15 @@ def test_a_newcomer_is_admitted_if_it_was_seen_more_often_than_the_victim() -> N
         assert ("newcomer" in driver.index) is stays
 
 
+def test_a_newcomer_seen_as_often_as_the_victim_is_not_admitted() -> None:
+    """Keys that are all asked for once leave the main part as it is."""
+    driver = Driver("tinylfu", 100)
+    driver.run(names(range(100)))
+    driver.run(names(range(100_000, 100_060)))
+
+    assert sum(key in driver.index for key in names(range(100))) > 90
+
+
 def test_a_hit_on_probation_protects() -> None:
     """The entry moves to the protected segment when the hit is worked off, at the next insertion."""
     driver = filled(200)
