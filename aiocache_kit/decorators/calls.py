@@ -49,18 +49,18 @@ class Signature:
             raise InvalidArgumentError(
                 f"{label} has no signature that could be read, so no key can be made of it"
             ) from error
-        self.label = label
-        self.names = tuple(parameters)
-        self.kinds = tuple(each.kind for each in parameters.values())
+        self.label: Final = label
+        self.names: Final = tuple(parameters)
+        self.kinds: Final = tuple(each.kind for each in parameters.values())
         given = {name: each.default for name, each in parameters.items() if each.default is not Parameter.empty}
         by_place = [name for name, kind in zip(self.names, self.kinds, strict=True) if kind in _PASSED_BY_PLACE]
-        self.defaults = tuple(given.pop(name) for name in by_place if name in given)
-        self.keyword_defaults = given
-        self.private = "_"
+        self.defaults: Final = tuple(given.pop(name) for name in by_place if name in given)
+        self.keyword_defaults: Final = given
+        self.private: str = "_"
         """What no parameter's name begins with: names of the generated code's own do."""
         while any(name.startswith(self.private) for name in self.names):
             self.private += "_"
-        self.source = self._source()
+        self.source: Final = self._source()
 
     def _source(self) -> str:
         """Write the list of parameters, without defaults."""

@@ -8,7 +8,7 @@ import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial, update_wrapper
-from typing import Any, TypeAlias, cast
+from typing import Any, Final, TypeAlias, cast
 
 from aiocache_kit.decorators.calls import Hole, Signature, Values
 from aiocache_kit.decorators.closures import check_captured
@@ -71,19 +71,19 @@ class Plan:
 
         With `many`, the parameter `over`, or else the first one, holds elements that have a key each.
         """
-        self.order = order
+        self.order: Final = order
         self.bind: type = type(decorated)
         """Whether to bind as a classmethod, a staticmethod or, if it is neither, a method."""
         wrapped = isinstance(decorated, classmethod | staticmethod)
-        self.function = _function(cast("Any", decorated).__func__ if wrapped else decorated)
-        self.label = _label(self.function, must_be_named=order.key is None)
-        self.signature = Signature(self.function, self.label)
+        self.function: Final = _function(cast("Any", decorated).__func__ if wrapped else decorated)
+        self.label: Final = _label(self.function, must_be_named=order.key is None)
+        self.signature: Final = Signature(self.function, self.label)
         exclude = frozenset(self.signature.index(name, "exclude") for name in order.exclude)
-        self.element = _element(self.signature, over, exclude) if many else NO_ELEMENT
+        self.element: Final = _element(self.signature, over, exclude) if many else NO_ELEMENT
         """Of the parameter that holds many."""
         self.key: KeyRecipe = key_recipe(self.signature, order.key, exclude, self.label, self.element)
         self._tags = _tags_of(self.signature, order.tags, self.element)
-        self.target = Target(order.ask, self._check)
+        self.target: Final = Target(order.ask, self._check)
         self.values: Callable[..., Values] = self.compile(f"return {self.signature.values_source}", {}, is_async=False)
         """Takes the arguments of a call and gives its values; raises the `TypeError` of a wrong call."""
 
