@@ -5,7 +5,7 @@ Rule 2: a namespace has a recorder of its own, and its parent's figures include 
 thrown away, its counts are added to the parent's.
 """
 
-from collections.abc import Iterator
+from collections import deque
 
 _COUNTERS = (
     "hits",
@@ -27,7 +27,7 @@ _COUNTERS = (
 class Recorder:
     """Counts what one provider, or one namespace of it, does."""
 
-    __slots__ = ("children", *_COUNTERS)
+    __slots__ = ("_children", "_gone", *_COUNTERS)
 
     hits: int
     misses: int
@@ -47,23 +47,30 @@ class Recorder:
         """Start at zero, without children."""
         for name in _COUNTERS:
             setattr(self, name, 0.0 if name.endswith("_time") else 0)
-        self.children: set[Recorder] = set()
+        self._children: set[Recorder] = set()
+        self._gone: deque[Recorder] = deque()
+        """Children whose views are gone. The garbage collector says so, at any line and in any thread."""
 
     def child(self) -> "Recorder":
         """Make the recorder of a namespace; its counts are part of `totals` from now on."""
+        self._absorb()
         made = Recorder()
-        self.children.add(made)
+        self._children.add(made)
         return made
 
-    def absorb(self, child: "Recorder") -> None:
-        """Keep the counts of a `child` whose view is gone, and let go of the child."""
-        if child in self.children:
-            self.children.remove(child)
-            for name, count in child.totals():
+    def let_go(self, child: "Recorder") -> None:
+        """Know that the view of a `child` is gone: its counts are kept, and the child is not."""
+        self._gone.append(child)
+
+    def _absorb(self) -> None:
+        while self._gone:
+            child = self._gone.popleft()
+            self._children.discard(child)
+            for name, count in child.totals().items():
                 setattr(self, name, getattr(self, name) + count)
 
-    def totals(self) -> Iterator[tuple[str, float]]:
+    def totals(self) -> dict[str, float]:
         """Give each counter by its name in `Stats`, children included."""
-        parts = [dict(child.totals()) for child in self.children]
-        for name in _COUNTERS:
-            yield name, getattr(self, name) + sum(part[name] for part in parts)
+        self._absorb()
+        parts = [child.totals() for child in self._children]
+        return {name: getattr(self, name) + sum(part[name] for part in parts) for name in _COUNTERS}

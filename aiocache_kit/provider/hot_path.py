@@ -25,6 +25,7 @@ from aiocache_kit.keys import MARK, check_key
 from aiocache_kit.management.eviction.policy import NIL
 from aiocache_kit.management.expiration import life_of
 from aiocache_kit.management.statistics import Recorder
+from aiocache_kit.provider.names import Names
 from aiocache_kit.sentinels import DEFAULT, MISSING
 from aiocache_kit.serializers.typed import convert
 from aiocache_kit.storage.table import Table
@@ -35,6 +36,8 @@ REPLACED: Final = ("delete", "exists", "get", "get_multi", "get_or_set", "increm
 _COLLECTIONS: Final[frozenset[type]] = frozenset((list, tuple, set, frozenset, dict))
 _NO_TAGS: Final = ()
 _NEVER: Final = math.inf
+_HUGE: Final = 2**53
+"""An int below this is a float exactly."""
 _MANY: Final = 2000
 """Keys of one call that are looked up without a turn of the event loop: about a millisecond."""
 
@@ -70,10 +73,9 @@ class Setting(NamedTuple):
 
     storage: TableStorage
     recorder: Recorder
-    prefix: str
-    """What stored keys of this namespace begin with; "": none."""
+    names: Names
     mind_marks: bool
-    """Whether keys of the root may be taken for those of a namespace, so that their first sign must be looked at."""
+    """Whether a user's key may be taken for another one that is stored, so that its first sign must be looked at."""
     default_life: float
     flights: Mapping[str, object]
     check_open: Callable[[], None]
@@ -87,8 +89,7 @@ class Setting(NamedTuple):
     def is_plain(self) -> bool:
         """Whether a user's key is the stored key, and there is one table that holds it, counting hits, by reference."""
         tables = self.storage.tables
-        namespaces = self.prefix or self.mind_marks
-        return not namespaces and len(tables) == 1 and tables[0].touch is None and self.storage.own is None
+        return not self.mind_marks and len(tables) == 1 and tables[0].touch is None and self.storage.own is None
 
     @property
     def is_weighed(self) -> bool:
@@ -198,8 +199,9 @@ def _plain_get_multi(
         if type is not None or table.closed or not _are_few(keys):
             return await get_slowly(keys, type=type)
         now, index, fresh, values = monotonic(), table.index, table.fresh, table.values
-        hits, ceiling, missed = table.hits, table.ceiling, 0
+        hits, ceiling = table.hits, table.ceiling
         found: dict[str, Any] = {}
+        missed: set[str] = set()
         for key in keys:
             try:
                 slot = index.get(key)
@@ -211,10 +213,9 @@ def _plain_get_multi(
                     hits[slot] += 1
                 found[key] = values[slot]
             else:
-                check_key(key)
-                missed += 1
+                missed.add(check_key(key))
         recorder.hits += len(found)
-        recorder.misses += missed
+        recorder.misses += len(missed)
         return found
 
     return get_multi
@@ -225,7 +226,7 @@ def _are_few(keys: Iterable[str]) -> bool:
     return keys.__class__ in _COLLECTIONS and len(cast("Collection[str]", keys)) <= _MANY
 
 
-def _plain_set(setting: Setting) -> Callable[..., Awaitable[None]]:
+def _plain_set(setting: Setting) -> Callable[..., Awaitable[None]]:  # noqa: C901  - one frame
     table, recorder, monotonic = setting.storage.tables[0], setting.recorder, setting.storage.clock.monotonic
     default_life, flights, set_slowly = setting.default_life, setting.flights, setting.set
 
@@ -240,7 +241,7 @@ def _plain_set(setting: Setting) -> Callable[..., Awaitable[None]]:
         # An int is not compared with a float, nor with infinity: that alone would cost a tenth of the call.
         if ttl is DEFAULT:
             life = default_life
-        elif (type(ttl) is int and ttl > 0) or (type(ttl) is float and 0.0 < ttl < _NEVER):
+        elif (type(ttl) is int and 0 < ttl < _HUGE) or (type(ttl) is float and 0.0 < ttl < _NEVER):
             life = ttl
         else:
             return await set_slowly(key, value, ttl, tags=tags, cost=cost)
@@ -251,12 +252,15 @@ def _plain_set(setting: Setting) -> Callable[..., Awaitable[None]]:
         except TypeError:
             check_key(key)
             raise
-        recorder.sets += 1
         now = monotonic()
         if slot is None or (table.extras and slot in table.extras):
-            table.put(check_key(key), value, life, now)
+            if check_key(key)[0] == MARK:
+                return await set_slowly(key, value, ttl, tags=tags, cost=cost)
+            recorder.sets += 1
+            table.put(key, value, life, now)
             return None
         # From here on what `Table.put` does to an entry that has neither tags nor cost, and gets none.
+        recorder.sets += 1
         if table.versions:
             table.versions.pop(slot, None)
         table.values[slot] = value
@@ -275,15 +279,13 @@ def _plain_set(setting: Setting) -> Callable[..., Awaitable[None]]:
 
 def _find(setting: Setting) -> Callable[[str], tuple[str, Table]]:
     """Make what gives the stored form of a key and its table; it raises `InvalidKeyError`."""
-    storage, prefix, mind_marks = setting.storage, setting.prefix, setting.mind_marks
+    storage, prefix, stored_form = setting.storage, setting.names.prefix, setting.names.key
     tables, mask, hash_func = storage.tables, storage.mask, storage.hash_func
 
     def find(key: str) -> tuple[str, Table]:
         if not (key and isinstance(key, str)):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers may be untyped
             check_key(key)
-        full = MARK + key if mind_marks and key[0] == MARK else key
-        if prefix:
-            full = prefix + full
+        full = prefix + key if key[0] != MARK else stored_form(key)
         return full, tables[hash_func(full) & mask if mask else 0]
 
     return find
@@ -365,14 +367,16 @@ def _get_multi(setting: Setting, lookup: Lookup) -> Callable[..., Awaitable[dict
             return await get_slowly(keys, type=type)
         check_open()
         found: dict[str, Any] = {}
-        missed = 0
+        missed: set[str] = set()
+        before = recorder.hits
         for key in keys:
             value = lookup(key)
             if value is MISSING:
-                missed += 1
+                missed.add(key)
             else:
                 found[key] = value if type is None else convert(value, type)
-        recorder.misses += missed
+        recorder.hits = before + len(found)  # a key that comes twice is one
+        recorder.misses += len(missed)
         return found
 
     return get_multi

@@ -1,24 +1,36 @@
 """The keys, tags and prefixes of one namespace: as its users write them, and as the storage has them."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import cast
 
 from aiocache_kit.errors import InvalidArgumentError
-from aiocache_kit.keys import check_key, check_prefix, check_tags, stored, unstored
+from aiocache_kit.keys import MARK, check_key, check_prefix, check_tags, stored, unstored
 
 
 class Names:
     """Translates for the namespace whose stored keys begin with `prefix`; "" is the root."""
 
-    __slots__ = ("prefix",)
+    __slots__ = ("_when_marked", "marked", "prefix")
 
-    def __init__(self, prefix: str) -> None:
-        """Translate for `prefix`."""
+    def __init__(self, prefix: str, when_marked: Callable[[], None] | None = None) -> None:
+        """Translate for `prefix`; `when_marked` is called once, before the first key that `mark` is about is given."""
         self.prefix = prefix
+        self.marked = False
+        """Whether stored forms differ from keys by more than the prefix: see `mark`."""
+        self._when_marked = when_marked
 
     def key(self, key: object) -> str:
         """Check a key and give its stored form; raise `InvalidKeyError`."""
-        return stored(self.prefix, check_key(key))
+        text = check_key(key)
+        if text[0] == MARK and not self.marked:
+            self.mark()
+        return stored(self.prefix, text)
+
+    def mark(self) -> None:
+        """From now on there may be stored keys that begin with the mark of namespaces: of those, or doubled."""
+        self.marked = True
+        if self._when_marked is not None:
+            self._when_marked()
 
     def keys(self, keys: object) -> dict[str, str]:
         """Check a collection of keys and give it by stored form, each once, in order.

@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack, cast, final, overload
 
 from aiocache_kit.clock import Clock, stopwatch
-from aiocache_kit.errors import InvalidArgumentError, NotFoundError, UnsupportedError
+from aiocache_kit.errors import InvalidArgumentError, InvalidTTLError, NotFoundError, UnsupportedError
 from aiocache_kit.item import Item
 from aiocache_kit.keys import check_key, namespace_prefix
 from aiocache_kit.management.expiration import TTL, life_of
@@ -76,12 +76,13 @@ class Provider:
         """
         used_clock = storage.clock if clock is None else clock
         self._core = Core(storage, life_of(default_ttl), cleanup_interval, sync_interval, used_clock)
-        self._become(Names(""), Recorder(), root=None)
+        self._become(Names("", self._warm_again), Recorder(), outer=None)
 
-    def _become(self, names: Names, recorder: Recorder, root: "Provider | None") -> None:
+    def _become(self, names: Names, recorder: Recorder, outer: "Provider | None") -> None:
         self._names = names
         self._recorder = recorder
-        self._root = root
+        self._outer = outer
+        self._root: Provider | None = None if outer is None else outer._root or outer  # noqa: SLF001  - of the same class
         self._loads = Loads(self._core, names, recorder)
         self._views: weakref.WeakValueDictionary[str, Provider] = weakref.WeakValueDictionary()
         self._hot: HotPath | None = None
@@ -150,7 +151,7 @@ class Provider:
         if self._hot is not None:
             self._time_a_read()
         size = await self._core.storage.size()
-        counters: dict[str, Any] = dict(self._recorder.totals())
+        counters: dict[str, Any] = {**self._recorder.totals()}
         return Stats(size=size.bytes, items=size.items, evictions=size.evictions, expired=size.expired, **counters)
 
     def _time_a_read(self) -> None:
@@ -174,18 +175,23 @@ class Provider:
             view = object.__new__(Provider)
             view._core = self._core
             recorder = self._recorder.child()
-            view._become(Names(prefix), recorder, self._root or self)
-            weakref.finalize(view, self._recorder.absorb, recorder)
+            view._become(Names(prefix), recorder, self)
+            weakref.finalize(view, self._recorder.let_go, recorder)
             self._views[prefix] = view
+            if not self._names.marked:
+                self._names.mark()
             view._warm()
-            if self._hot is not None and not self._hot.mind_marks:
-                self._warm()
         return view
 
     async def _open(self) -> None:
         """Open at the first use. Callers look at `Core.ready` first, to save the frame."""
         await self._core.open()
         (self._root or self)._warm_all()  # noqa: SLF001  - of the same class
+
+    def _warm_again(self) -> None:
+        """Leave the plainest closures, which would take keys with a mark for others."""
+        if self._hot is not None:
+            self._warm()
 
     def _warm_all(self) -> None:
         if self._hot is None:
@@ -202,8 +208,8 @@ class Provider:
             Setting(
                 storage=core.tables,
                 recorder=self._recorder,
-                prefix=self._names.prefix,
-                mind_marks=self._root is not None or bool(self._views) or core.tables.is_persistent,
+                names=self._names,
+                mind_marks=self._root is not None or self._names.marked or core.tables.is_persistent,
                 default_life=core.default_life,
                 flights=core.flights.flights,
                 check_open=core.check_open,
@@ -738,10 +744,10 @@ class Provider:
 
         The lease lasts `ttl`, and is extended while the block runs; `lease.lost` is set if it ended all the same, and
         the block's end then raises `LockLostError`. `timeout` is how long to wait for a lock that somebody else holds,
-        None for ever; `LockTimeoutError` when it is over. Not reentrant. A lock is not an item: it has no part in
-        bounds and stats.
+        None for ever and 0 for not at all; `LockTimeoutError` when it is over. Not reentrant. A lock is not an item: it
+        has no part in bounds and stats.
         """
-        full, life, wait = self._names.key(key), life_of(ttl), life_of(timeout)
+        full, life, wait = self._names.key(key), life_of(ttl), _seconds_of(timeout)
         core = self._core
         core.check_open()
         if core.storage.capabilities.shared:
@@ -760,6 +766,19 @@ class Provider:
     ) -> tuple[str, float, tuple[str, ...], int | None]:
         """Give the stored key, the life, the stored tags and the cost, or raise for the first that is wrong."""
         return self._names.key(key), self._life(ttl), self._names.tags(tags), check_cost(cost)
+
+
+def _seconds_of(timeout: object) -> float:
+    """Give how long to wait: infinity for None, 0.0 for not at all."""
+    if timeout == 0 and not isinstance(timeout, bool):
+        return 0.0
+    try:
+        return life_of(timeout)
+    except InvalidTTLError as error:
+        given = timeout if isinstance(timeout, int | float | str) else type(timeout).__name__
+        raise InvalidArgumentError(
+            f"timeout must be seconds from 0 up, a timedelta, text, or None to wait for ever, not {given}"
+        ) from error
 
 
 def _check_int(name: str, number: object) -> None:
