@@ -33,8 +33,8 @@ class SystemClock:
     __slots__ = ()
 
     # Static, so that the attribute is the C function itself, with no frame around it.
-    monotonic = staticmethod(_time.monotonic)
-    time = staticmethod(_time.time)
+    monotonic: "staticmethod[[], float]" = staticmethod(_time.monotonic)
+    time: "staticmethod[[], float]" = staticmethod(_time.time)
 
     async def sleep(self, seconds: float) -> None:
         """Wait on the running event loop."""

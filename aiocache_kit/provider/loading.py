@@ -32,9 +32,9 @@ class LoadContext:
         self.key: Final = key
         self._life = life
         self._tags = tags
-        self.cost = cost
+        self.cost: int | None = cost
         """What the value counts against a bound in bytes; None: the storage estimates."""
-        self.cacheable = True
+        self.cacheable: bool = True
         """Set it to False to hand the value to those who wait and not to store it."""
 
     @property

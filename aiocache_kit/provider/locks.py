@@ -31,7 +31,7 @@ class Lease:
         """Proves who holds the lock; nobody can guess it."""
         self.fencing: Final = fencing
         """Grows with every lease."""
-        self.expires_at = expires_at
+        self.expires_at: float = expires_at
         self.lost: Final = asyncio.Event()
         """Set when the lease ended before its holder was done: somebody else may hold the lock."""
 

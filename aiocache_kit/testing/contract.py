@@ -12,7 +12,7 @@ import asyncio
 import functools
 import inspect
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, Generic, Self, TypeVar, cast
+from typing import Any, ClassVar, Generic, Self, TypeVar, cast
 
 from aiocache_kit.testing.clock import FakeClock
 
@@ -37,8 +37,8 @@ LONG = 1000.0
 class Contract:
     """The base of contracts: runs the checks of the class that derives from it."""
 
-    __test__ = False
-    limit = 30.0
+    __test__: ClassVar[bool] = False
+    limit: float = 30.0
     """Seconds of real time after which a check counts as hanging."""
     clock: FakeClock
     """The clock of this check."""

@@ -9,11 +9,12 @@ is made of can be struck, as over a network.
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Final, TypeVar
 
+from aiocache_kit.clock import Clock
 from aiocache_kit.errors import InvalidArgumentError, StorageUnavailableError
 from aiocache_kit.item import Item
-from aiocache_kit.storage.base import ALWAYS, Condition, Size, Storage
+from aiocache_kit.storage.base import ALWAYS, Capabilities, Condition, Size, Storage
 
 T = TypeVar("T")
 
@@ -25,7 +26,7 @@ class Gate:
 
     def __init__(self) -> None:
         """Start closed, with nobody there."""
-        self.reached = asyncio.Event()
+        self.reached: Final = asyncio.Event()
         self._opened = asyncio.Event()
 
     def open(self) -> None:
@@ -71,6 +72,10 @@ class FaultyStorage(Storage):
     `at` counts from 1, among the calls to come of the methods named by `of` (none: of all). A fault strikes `times`
     calls in a row (None: all from then on), and comes `after` the inner storage has done its part, or before.
     """
+
+    capabilities: Capabilities
+    name: str
+    clock: Clock
 
     def __init__(self, inner: Storage, *, turns: bool = False) -> None:
         """Work as `inner` does; with `turns`, every call gives the event loop a turn before and after."""

@@ -10,8 +10,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import FunctionType
+from typing import Any
 
 import pytest
+
+import aiocache_kit.storage.base
+import aiocache_kit.testing
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = sorted(path for path in Path(__file__).parent.glob("*.py") if not path.name.startswith("test_"))
@@ -65,9 +70,22 @@ def test_pyright_reads_samples_as_a_stranger(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_every_public_name_has_a_type() -> None:
-    """Whatever can be imported from the package has a known type, all the way down."""
-    done = run("pyright", "--verifytypes", "aiocache_kit", "--ignoreexternal", cwd=ROOT)
+def test_the_face_has_types() -> None:
+    """Whatever users import is of types that are said, not guessed, so that every checker reads them alike."""
+    done = run("pyright", "--verifytypes", "aiocache_kit", "--ignoreexternal", "--outputjson", cwd=ROOT)
+    symbols: list[dict[str, Any]] = json.loads(done.stdout)["typeCompleteness"]["symbols"]
+    face = {
+        f"{value.__module__}.{value.__qualname__}"
+        for module in (aiocache_kit, aiocache_kit.testing, aiocache_kit.storage.base)
+        for value in vars(module).values()
+        if isinstance(value, type | FunctionType) and value.__module__.startswith("aiocache_kit")
+    }
+    ours = [symbol for symbol in symbols if any(f"{symbol['name']}.".startswith(f"{name}.") for name in face)]
+    unclear = [
+        f"{symbol['name']}: {[diagnostic['message'] for diagnostic in symbol['diagnostics']]}"
+        for symbol in ours
+        if not symbol["isTypeKnown"] or symbol["isTypeAmbiguous"]
+    ]
 
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "Type completeness score: 100%" in done.stdout
+    assert len(ours) > len(face) > 0
+    assert unclear == []

@@ -82,9 +82,9 @@ class Source:
     def __init__(self, value: Any = "loaded", *, held: bool = False) -> None:  # noqa: ANN401  - a loader of anything
         """Give `value`, or raise it where it is an error; `held`: not before `open`."""
         self.value = value
-        self.loads = 0
-        self.cancelled = 0
-        self.started = asyncio.Event()
+        self.loads: int = 0
+        self.cancelled: int = 0
+        self.started: Final = asyncio.Event()
         self._opened = asyncio.Event()
         if not held:
             self._opened.set()

@@ -31,7 +31,7 @@ class Locking(ProviderCase):
         if self.cache.capabilities.shared:
             with raises(UnsupportedError):
                 self.cache.lock("k")
-            self.cache = Provider(await self.unshared(), clock=self.clock)
+            self.cache: Provider = Provider(await self.unshared(), clock=self.clock)
 
     async def unshared(self) -> Any:  # noqa: ANN401  - a storage
         """Give a storage that nobody shares."""
