@@ -90,6 +90,9 @@ class ProviderClosedError(CacheError, RuntimeError):
         """Say that the provider is closed."""
         super().__init__("this provider is closed: make a new one")
 
+    def __reduce__(self) -> tuple[type["ProviderClosedError"], tuple[()]]:
+        return type(self), ()
+
 
 class RecursiveLoadError(CacheError, RuntimeError):
     """Raised when a loader asks for a key that cannot be there before that loader ends; waiting would never end."""
@@ -97,6 +100,9 @@ class RecursiveLoadError(CacheError, RuntimeError):
     def __init__(self) -> None:
         """Say that the loader waits for itself."""
         super().__init__("a loader asked for the key it is loading, or for one whose load waits for it")
+
+    def __reduce__(self) -> tuple[type["RecursiveLoadError"], tuple[()]]:
+        return type(self), ()
 
 
 class LockError(CacheError, RuntimeError):

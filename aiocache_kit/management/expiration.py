@@ -53,7 +53,9 @@ def life_of(ttl: object) -> float:
         msg = f"ttl must be {_ALLOWED}, not {type(ttl).__name__}"
         raise InvalidTTLError(msg)
     if not 0.0 < life < math.inf:
-        msg = f"ttl must be {_ALLOWED}, not {ttl!r}"
+        # Python refuses to write an int of some thousand digits, with an error of its own.
+        given = "an int of so many digits" if isinstance(ttl, int) and abs(ttl) > _NEVER else repr(ttl)
+        msg = f"ttl must be {_ALLOWED}, not {given}"
         raise InvalidTTLError(msg)
     return life
 

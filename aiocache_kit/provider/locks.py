@@ -146,12 +146,15 @@ class Locks:
     def release(self, key: str, lease: Lease) -> None:
         """Give the lock back; raise `LockLostError` where the lease has ended: somebody else may have held the lock."""
         lock = self._locks.get(key)
-        if lock is None or lock.holder is not lease or lease.lost.is_set():
+        held = lock is not None and lock.holder is lease
+        if not held or self._clock.monotonic() >= lease.expires_at:
             lease.lost.set()
+        if lock is not None and held:
+            lock.holder = None
+            self._pass_on(key, lock)
+        if lease.lost.is_set():
             msg = "the lease ended before its holder was done: somebody else may have held the lock meanwhile"
             raise LockLostError(msg)
-        lock.holder = None
-        self._pass_on(key, lock)
 
     async def _wait(self, waiter: "asyncio.Future[Lease]", seconds: float) -> None:
         """Wait for the lock or for `seconds`, whichever is first."""

@@ -54,10 +54,10 @@ def is_immutable(value: object) -> bool:
 
 def own_copy(value: object) -> object:
     """Give a value that shares nothing mutable with `value`; raise `SerializationError` where it cannot be copied."""
-    if type(value) in _IMMUTABLE or is_immutable(value):
+    if type(value) in _IMMUTABLE:
         return value
     try:
-        return copy.deepcopy(value)
+        return value if is_immutable(value) else copy.deepcopy(value)
     except Exception as error:
         msg = (
             f"a value of type {type(value).__name__} cannot be copied: "
