@@ -14,7 +14,7 @@ from math import inf
 from random import Random
 from typing import Any
 
-from aiocache_kit.management.eviction import POLICIES, make_policy
+from aiocache_kit.management.eviction import make_policy
 from aiocache_kit.management.eviction.policy import Columns
 
 
@@ -44,7 +44,7 @@ class Cache:
     def __init__(self, policy: str, capacity: int, *, weighted: bool = False, seed: int = 0) -> None:
         """Start empty, for `capacity` entries, or bytes where it is `weighted`."""
         self.capacity = capacity
-        self.columns: Any = Columns(weighted=weighted)
+        self.columns: Any = Columns(weighted=weighted)  # whose keys are texts, and here whatever was asked for
         self.policy = make_policy(policy, capacity, self.columns, Random(seed))
         self.index: dict[Hashable, int] = {}
         self.free: list[int] = []
@@ -123,6 +123,3 @@ def simulate(
         total.bytes += score.bytes
         total.bytes_hit += score.bytes_hit
     return total
-
-
-__all__ = ["POLICIES", "Cache", "Score", "simulate"]

@@ -5,6 +5,9 @@ queues are all you need for cache eviction", ACM SOSP 2023. The small queue's si
 N. Megiddo, D. S. Modha, "ARC: A Self-Tuning, Low Overhead Replacement Cache", USENIX FAST 2003. The reuse test is of
 S. Jiang, X. Zhang, "LIRS: An Efficient Low Inter-reference Recency Set Replacement Policy", ACM SIGMETRICS 2002.
 
+Its weak spot is a walk to and fro over somewhat more than there is room for: what comes back at once is what was met
+last, and lru, which keeps just that, answers more.
+
 Small queue S, main queue M (a clock), ghost G (keys only), f = `Columns.hits` (0 to 3). Time is counted in misses.
 
 Rule 1: a hit raises f and does nothing else. An entry out of time counts as f = 0.

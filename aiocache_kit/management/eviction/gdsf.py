@@ -17,7 +17,7 @@ from math import inf
 from random import Random
 from typing import ClassVar, final
 
-from aiocache_kit.management.eviction.heap import LazyHeap
+from aiocache_kit.management.eviction.heap import MOST_REPAIRS, LazyHeap
 from aiocache_kit.management.eviction.policy import NIL, Columns, EvictionPolicy
 
 
@@ -72,12 +72,12 @@ class Gdsf(EvictionPolicy):
         if not heap.held:
             slot, self.newest = self.newest, NIL
             return slot
-        while True:
+        for _ in range(MOST_REPAIRS):
             self.threshold, _, slot = heap.lowest()
             if counted[slot] == hits[slot] or -inf < fresh[slot] <= now:
-                heap.pop()
-                return slot
+                break
             heap.sink(*self._place(slot))
+        return heap.pop()
 
     def _admit_newest(self) -> None:
         slot = self.newest

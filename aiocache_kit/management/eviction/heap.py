@@ -19,6 +19,9 @@ LEAST_LITTER: Final = 64
 MOVES: Final = 4
 """Places of the old heap that are emptied a call: it is gone long before the new one is full of litter."""
 
+MOST_REPAIRS: Final = 10_000
+"""Places that a policy makes good in one call, before it takes the lowest as it is: some milliseconds."""
+
 
 @final
 class LazyHeap:
@@ -79,11 +82,13 @@ class LazyHeap:
             heappop(heap)
             heappush(self.heap, (rank, serial, slot))
 
-    def pop(self) -> None:
-        """Take the lowest entry, which `lowest` has just told, out."""
-        _, _, slot = heappop(self._lower())
+    def pop(self) -> int:
+        """Take the lowest entry out and return its slot; never called where there is none."""
+        _, _, slot = self.lowest()
+        heappop(self._lower())
         self.serials[slot] = 0
         self.held -= 1
+        return slot
 
     def _lower(self) -> list[tuple[float, int, int]]:
         """Choose the heap whose top is lower."""

@@ -4,7 +4,8 @@ J. T. Robinson, M. V. Devarakonda, "Data cache management using frequency-based 
 describe it and its weakness: it never forgets. What was popular once stays, so it suits steady traffic only.
 
 Rule 1: counts are exact, and so is the order among equal counts: a hit writes a count and a turn, and moves nothing.
-Rule 2: the heap learns of hits when their entry surfaces in it; each hit is made good at most once, in O(log n).
+Rule 2: the heap learns of hits when their entry surfaces in it; each hit is made good at most once, in O(log n), and
+no single call makes good more than `MOST_REPAIRS`.
 Rule 3: the newest stands outside the heap until another is the newest, so it cannot surface.
 """
 
@@ -13,7 +14,7 @@ from math import inf
 from random import Random
 from typing import ClassVar, final
 
-from aiocache_kit.management.eviction.heap import LazyHeap
+from aiocache_kit.management.eviction.heap import MOST_REPAIRS, LazyHeap
 from aiocache_kit.management.eviction.policy import NIL, Columns, EvictionPolicy
 
 
@@ -76,12 +77,12 @@ class Lfu(EvictionPolicy):
         if not heap.held:
             slot, self.newest = self.newest, NIL
             return slot
-        while True:
+        for _ in range(MOST_REPAIRS):
             _, turn, slot = heap.lowest()
             if turn == last[slot] or -inf < fresh[slot] <= now:
-                heap.pop()
-                return slot
+                break
             heap.sink(hits[slot], last[slot])
+        return heap.pop()
 
     def _admit_newest(self) -> None:
         slot = self.newest

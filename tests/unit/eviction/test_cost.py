@@ -6,6 +6,7 @@ import pytest
 
 from aiocache_kit.management.eviction import POLICIES
 from aiocache_kit.management.eviction.gdsf import Gdsf
+from aiocache_kit.management.eviction.heap import MOST_REPAIRS
 from aiocache_kit.management.eviction.lfu import Lfu
 from aiocache_kit.management.eviction.sieve import LONGEST_WALK
 from tests.unit.eviction.driver import Driver, names
@@ -103,3 +104,18 @@ def test_a_capacity_that_is_never_used_costs_nothing(policy: str) -> None:
     driver.run(names(range(100)))
 
     assert not driver.victims
+
+
+@pytest.mark.parametrize("policy", ["lfu", "gdsf"])
+def test_a_heap_of_entries_that_were_all_hit_is_not_made_good_in_one_call(policy: str) -> None:
+    """One eviction repairs a bounded number of places and then takes the lowest as it is."""
+    driver, column = counting(policy, 2 * MOST_REPAIRS)
+    keys = names(range(2 * MOST_REPAIRS))
+    driver.run(keys)
+    driver.run(keys)
+    column.looks = 0
+
+    driver.ask("new")
+
+    assert MOST_REPAIRS <= column.looks <= 4 * MOST_REPAIRS
+    assert len(driver.victims) == 1
