@@ -40,6 +40,9 @@ class Loads:
 
         async def work(flight: Flight) -> dict[str, object]:
             value = await self._timed(call(loader, context) if told else call(loader))
+            if value is MISSING:
+                msg = "a loader must give a value, and MISSING is none: raise an error, or give None"
+                raise InvalidArgumentError(msg)
             found = {key: value}
             if context.cacheable:
                 final = stored_tags if context.tags is tags else names.tags(context.tags)
@@ -105,7 +108,7 @@ class Loads:
                 msg = f"load_missing must give a mapping of keys to values, not {type(loaded).__name__}"
                 raise InvalidArgumentError(msg)
             values = cast("Mapping[str, object]", loaded)
-            found = {key: values[name] for key, name in mine.items() if name in values}
+            found = {key: values[name] for key, name in mine.items() if values.get(name, MISSING) is not MISSING}
             await self._store(flight, found, life, tags, cost)
             return found
 

@@ -55,8 +55,9 @@ def _by_msgspec(value: object, type: type[T]) -> T:
         raise MissingDependencyError("msgspec", "typed") from error
     try:
         return msgspec.convert(value, type, from_attributes=True)
-    except msgspec.ValidationError as error:
-        raise _misfit(value, type) from error
+    except msgspec.ValidationError:
+        # The error of msgspec shows the value where an enum member was looked for, as that of pydantic does.
+        raise _misfit(value, type) from None
     except TypeError as error:
         raise InvalidArgumentError(f"type must be a type that msgspec can convert to, not {type!r}") from error
 

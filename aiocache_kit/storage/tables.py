@@ -211,12 +211,14 @@ class TableStorage(Storage):
     # --- faster than by way of the five ------------------------------------------------------------------------------
 
     async def read_multi(self, keys: Collection[str]) -> dict[str, Item[object]]:
-        """Give the items under `keys`."""
-        now = self.clock.monotonic()
+        """Give the items under `keys`, in slices."""
+        pace = Pace()
         found: dict[str, Item[object]] = {}
-        for key in keys:
+        for count, key in enumerate(keys):
+            if count % _STEP == 0 and pace.is_over():
+                await pace.rest()
             table = self.table_of(key)
-            item = table.item(key, now)
+            item = table.item(key, self.clock.monotonic())
             if item is not None:
                 table.record_hit(table.index[key])
                 found[key] = self._with_own_value(item)
@@ -291,11 +293,15 @@ class TableStorage(Storage):
             await self._snapshot.save(self._live_items())
 
     async def close(self) -> None:
-        """Write the snapshot and let go of everything."""
-        await self.sync()
+        """Write the snapshot and let go of everything, also where it cannot be written."""
+        if self.tables[0].closed:
+            return  # another snapshot would be an empty one
         for table in self.tables:
             table.closed = table.busy = True
-        await self._start_again()
+        try:
+            await self.sync()
+        finally:
+            await self._start_again()
 
     async def size(self) -> Size:
         """Count what is held."""
