@@ -1,4 +1,4 @@
-"""The benchmarks: what a cache costs, against a floor that no cache can beat and against the libraries people use today.
+"""The benchmarks: what a cache costs, against a floor that no cache can beat and against the libraries in use today.
 
 How it is laid out:
 

@@ -1,13 +1,17 @@
 """The benchmarks by the word that runs them."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from bench.hit_ratio import report as hit_ratio
+from bench.imports import report as imports
+from bench.memory import report as memory
 from bench.micro import report as micro
-from bench.record import Outcome
+from bench.record import Outcome, Track
+from bench.stall import report as stall
+from bench.stampede import report as stampede
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,19 +20,16 @@ class Run:
 
     quick: bool
     traces: Path | None
-    track: Callable[[str, int], Callable[[], None]]
-    """Takes a title and a number of steps, and gives what is called after each of these."""
+    track: Track
 
 
-Benchmark: TypeAlias = Callable[[Run], Awaitable[Outcome]]
+Benchmark: TypeAlias = Callable[[Run], Coroutine[Any, Any, Outcome]]
 
-
-async def _micro(run: Run) -> Outcome:
-    return await micro.measure(quick=run.quick, track=run.track)
-
-
-async def _hit_ratio(run: Run) -> Outcome:
-    return await hit_ratio.measure(quick=run.quick, traces_in=run.traces, track=run.track)
-
-
-BENCHMARKS: Final[dict[str, Benchmark]] = {"micro": _micro, "hit_ratio": _hit_ratio}
+BENCHMARKS: Final[dict[str, Benchmark]] = {
+    "micro": lambda run: micro.measure(quick=run.quick, track=run.track),
+    "memory": lambda run: memory.measure(quick=run.quick, track=run.track),
+    "stall": lambda run: stall.measure(quick=run.quick, track=run.track),
+    "stampede": lambda run: stampede.measure(quick=run.quick, track=run.track),
+    "import": lambda run: imports.measure(quick=run.quick, track=run.track),
+    "hit_ratio": lambda run: hit_ratio.measure(quick=run.quick, traces_in=run.traces, track=run.track),
+}

@@ -1,4 +1,4 @@
-"""How time is taken: in many short turns, all subjects in each round, so that what disturbs one disturbs its neighbours.
+"""How time is taken: in many short turns, all subjects in each round, so that what disturbs one disturbs the others.
 
 A machine that others use gives another figure for the same code from second to second. So each round gives every
 subject one turn of about the same length, in an order that changes, and a subject's figure is the median, over the
@@ -7,12 +7,12 @@ rounds, of its time divided by the time that the floor took in the same round.
 
 import asyncio
 import gc
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from statistics import median
 from time import thread_time
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 Loop: TypeAlias = Callable[[Sequence[str]], Awaitable[None]]
 """Does one operation a key, in order."""
@@ -22,14 +22,15 @@ Note: TypeAlias = Callable[[], None]
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How long to measure: `rounds` of one turn a subject, each about `turn` seconds."""
+    """How long to measure: `rounds` of one turn a subject, each about `turn` seconds, over at most so many `keys`."""
 
     rounds: int
     turn: float
+    keys: int
 
 
-FULL = Effort(rounds=400, turn=0.002)
-QUICK = Effort(rounds=3, turn=0.0002)
+FULL: Final = Effort(rounds=400, turn=0.002, keys=1_000_000)
+QUICK: Final = Effort(rounds=2, turn=0.0002, keys=1_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +110,8 @@ def _timing(spent: Sequence[float], floor: Sequence[float]) -> Timing:
 
 
 @contextmanager
-def settled_heap() -> Iterator[None]:
-    """Keep what is there already out of the garbage collector's sight, so that each subject pays for its own garbage."""
+def settled_heap() -> Generator[None]:
+    """Keep what is there already from the garbage collector, so that each subject pays for its own garbage."""
     gc.collect()
     gc.freeze()
     try:

@@ -10,12 +10,14 @@ import os
 import platform
 import sys
 import sysconfig
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
+Track: TypeAlias = Callable[[str, int], Callable[[], None]]
+"""Takes a title and a number of steps, and gives what is called after each of these."""
 Table: TypeAlias = tuple[str, Sequence[str], Sequence[Sequence[str]]]
 RESULTS: Final = Path(__file__).parent / "results"
 

@@ -1,17 +1,20 @@
 """Runs a measurement in a process of its own, so that nothing of before is left in its memory and its collector.
 
-Rule: what is measured there comes back as one line of JSON, the last that the process prints.
+Rule 1: what is measured there comes back as one line of JSON, the last that the process prints.
+Rule 2: what measures runs alone; only where figures mean nothing may several processes run at once.
 """
 
 import asyncio
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 ROOT: Final = Path(__file__).parents[1]
+QUICKLY: Final = 8
+"""How many may run at once where figures mean nothing."""
 
 
 async def run(module: str, *arguments: str, environment: Mapping[str, str] | None = None) -> dict[str, Any]:
@@ -22,6 +25,21 @@ async def run(module: str, *arguments: str, environment: Mapping[str, str] | Non
 async def run_code(code: str, environment: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Run a few lines of Python in the same way."""
     return await _finish([sys.executable, "-c", code], environment)
+
+
+async def run_many(
+    module: str, jobs: Iterable[Sequence[str]], *, at_once: int, note: Callable[[], None]
+) -> list[dict[str, Any]]:
+    """Run the module once with each of the arguments of `jobs`, so many `at_once`; `note` is called after each."""
+    gate = asyncio.Semaphore(at_once)
+
+    async def one(arguments: Sequence[str]) -> dict[str, Any]:
+        async with gate:
+            found = await run(module, *arguments)
+        note()
+        return found
+
+    return await asyncio.gather(*map(one, jobs))
 
 
 async def _finish(command: Sequence[str], environment: Mapping[str, str] | None) -> dict[str, Any]:

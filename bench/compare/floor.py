@@ -17,8 +17,8 @@ Entry: TypeAlias = tuple[bytes, float]
 class Floor(Subject):
     """A dict of values with their ends, read by an `async def`; where it is written, in the order of use."""
 
-    name: ClassVar = "floor"
-    settings: ClassVar = "async def over a dict of (value, end); to write, over an OrderedDict, moved to the end"
+    name: ClassVar[str] = "floor"
+    settings: ClassVar[str] = "async def over a dict of (value, end); to write, over an OrderedDict, moved to the end"
 
     async def open(self, entries: int) -> None:
         """Make the stores."""

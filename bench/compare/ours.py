@@ -1,12 +1,13 @@
 """aiocache_kit, as it ships and in the variations whose price somebody may ask for."""
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from time import monotonic
+from typing import Any, ClassVar
 
-from aiocache_kit.provider import Provider
-from aiocache_kit.storage.lru import lru_storage
-from aiocache_kit.storage.memory import memory_storage
-from bench.compare.subject import TTL, VALUE, Subject, load_user
+from aiocache_kit.config import Config
+from aiocache_kit.decorators import cached
+from aiocache_kit.factory import new_provider
+from bench.compare.subject import TTL, VALUE, Call, Subject, load_user
 from bench.measure import Loop
 
 
@@ -14,12 +15,13 @@ class Ours(Subject):
     """A provider over the memory storage with its defaults."""
 
     name: ClassVar[str] = "aiocache_kit"
-    package: ClassVar[str | None] = "aiocache_kit"
-    settings: ClassVar[str] = "Provider over the memory storage, all defaults, ttl as an int"
+    package: ClassVar[str] = "aiocache_kit"
+    settings: ClassVar[str] = 'Config(provider="memory"), all defaults but the number of entries; the ttl as an int'
+    config: ClassVar[Mapping[str, Any]] = {"provider": "memory"}
 
     async def open(self, entries: int) -> None:
         """Make the provider, and open it as its first use would."""
-        self.cache = Provider(memory_storage(max_entries=entries))
+        self.cache = new_provider(Config(max_entries=entries, **self.config))
         await self.cache.ping()
 
     async def close(self) -> None:
@@ -71,12 +73,50 @@ class Ours(Subject):
         for key in keys:
             await increment(key)
 
+    async def set_until(self, keys: Sequence[str], end: float) -> None:
+        """Store with what is left until then as the ttl."""
+        set_ = self.cache.set
+        for key in keys:
+            await set_(key, VALUE, end - monotonic())
+
+    async def set_tagged(self, keys: Sequence[str]) -> None:
+        """Store with a tag."""
+        set_ = self.cache.set
+        for key in keys:
+            await set_(key, VALUE, TTL, tags=("users",))
+
+    async def clear(self) -> None:
+        """Clear the whole."""
+        await self.cache.clear()
+
+    async def drop_prefix(self, prefix: str) -> None:
+        """Invalidate the prefix."""
+        await self.cache.invalidate_prefix(prefix)
+
+    async def drop_tag(self) -> None:
+        """Invalidate the tag."""
+        await self.cache.invalidate_tags("users")
+
+    async def count(self) -> int:
+        """Ask the statistics."""
+        return (await self.cache.stats()).items
+
+    def loading(self, load: Call) -> Mapping[str, Call]:
+        """Load by `get_or_set`, and by the decorator."""
+
+        async def get_or_set(key: str) -> object:
+            async def loaded() -> object:
+                return await load(key)
+
+            return await self.cache.get_or_set(key, loaded, TTL)
+
+        async def loaded(key: str) -> object:
+            return await load(key)
+
+        return {"get_or_set": get_or_set, "decorator": cached(self.cache, ttl=TTL)(loaded)}
+
     def decorated(self) -> Mapping[str, Loop]:
         """Decorate with a template, and with a key of the arguments."""
-        try:
-            from aiocache_kit.decorators import cached
-        except ImportError:
-            return {}
         by_template = cached(self.cache, ttl=TTL, key="user:{user_id}")(load_user)
         by_default = cached(self.cache, ttl=TTL)(load_user)
 
@@ -142,8 +182,7 @@ class OursTagged(Ours):
     async def set(self, keys: Sequence[str]) -> None:
         """Store with a tag."""
         await self.cache.invalidate_tags("others")
-        for key in keys:
-            await self.cache.set(key, VALUE, TTL, tags=("users",))
+        await self.set_tagged(keys)
 
 
 class OursSharded(Ours):
@@ -162,9 +201,5 @@ class OursLru(Ours):
     """The exact LRU."""
 
     name: ClassVar[str] = "aiocache_kit, lru storage"
-    settings: ClassVar[str] = "the lru storage, which reorders at each hit"
-
-    async def open(self, entries: int) -> None:
-        """Make the provider over an lru storage."""
-        self.cache = Provider(lru_storage(max_entries=entries))
-        await self.cache.ping()
+    settings: ClassVar[str] = 'Config(provider="lru"), which reorders at each hit'
+    config: ClassVar[Mapping[str, Any]] = {"provider": "lru"}

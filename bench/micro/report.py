@@ -1,37 +1,35 @@
 """From the timings of the cases to the outcome: figures, and the marks that the library sets itself."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Final
 
-from bench import compare
-from bench.compare.floor import Floor
 from bench.compare.ours import Ours
 from bench.measure import FULL, QUICK, Timing
 from bench.micro.cases import CASES
-from bench.micro.run import VARIATIONS, run_case
-from bench.record import Mark, Outcome, at_least, at_most
+from bench.micro.run import everybody, run_case
+from bench.record import Mark, Outcome, Track, at_least, at_most
 
 METHOD: Final = (
-    "One process, one event loop. In each round every subject has one turn of about {turn:g} ms over the same keys, in an "
-    "order that changes; {rounds} rounds. Processor time of the thread, including the loop over the keys. A ratio is the "
-    "median, over the rounds, of a subject's time divided by the floor's time of the same round."
+    "One process, one event loop. In each round every subject has one turn of about {turn:g} ms over the same keys, in "
+    "an order that changes; {rounds} rounds. Processor time of the thread, including the loop over the keys. A ratio "
+    "is the median, over the rounds, of a subject's time divided by the floor's time of the same round."
 )
 OURS: Final = Ours.name
 RIVALS: Final = ("cashews", "aiocache")
 Timings = Mapping[str, Mapping[str, Timing]]
 
 
-async def measure(*, quick: bool, track: Callable[[str, int], Callable[[], None]]) -> Outcome:
-    """Run all cases; `track` takes a title and a number of rounds and gives what is called after each."""
+async def measure(*, quick: bool, track: Track) -> Outcome:
+    """Run all cases."""
     effort = QUICK if quick else FULL
     timings = {case.name: await run_case(case, effort, track(case.title, effort.rounds)) for case in CASES}
-    subjects = [Floor, Ours, *VARIATIONS, *compare.load()]
+    subjects = everybody()
     return Outcome(
         method=METHOD.format(turn=effort.turn * 1000, rounds=effort.rounds),
         results={case: {who: asdict(timing) for who, timing in found.items()} for case, found in timings.items()},
         marks=list(marks(timings)),
-        packages=[subject.package for subject in subjects if subject.package is not None],
+        packages=[subject.package for subject in subjects if subject.package],
         settings={subject.name: subject.settings for subject in subjects},
         tables=[(case.title, ("", "ns", f"times {case.base}"), _rows(timings[case.name])) for case in CASES],
     )

@@ -25,9 +25,10 @@ class Entrant:
 
 async def run_case(case: Case, effort: Effort, note: Callable[[], None]) -> dict[str, Timing]:
     """Measure the subjects of a case; the ratios are to `Case.base`, the first of them."""
-    entrants = await _enter(case)
+    keys = case.keys()[: effort.keys]
+    entrants = await _enter(case, case.filled()[: effort.keys])
     try:
-        turns = [_turns(case, entrant) for entrant in entrants]
+        turns = [_turns(case, entrant, keys) for entrant in entrants]
         timings = await interleave(turns, effort, note)
     finally:
         for entrant in entrants:
@@ -35,17 +36,26 @@ async def run_case(case: Case, effort: Effort, note: Callable[[], None]) -> dict
     return {entrant.subject.name: timing for entrant, timing in zip(entrants, timings, strict=True)}
 
 
+def everybody() -> list[type[Subject]]:
+    """Give all subjects that have a part in any case."""
+    return [Floor, Ours, OursOneByOne, *VARIATIONS, *compare.load(*compare.MICRO)]
+
+
 def subjects(case: Case) -> list[type[Subject]]:
     """Give the subjects that may take part, the base first."""
     if case.variations:
         return [Floor, Ours, *VARIATIONS]
-    found = [Floor, Ours, *([OursOneByOne] if case.name == "get_multi" else []), *compare.load()]
+    found: list[type[Subject]] = [
+        Floor,
+        Ours,
+        *([OursOneByOne] if case.name == "get_multi" else []),
+        *compare.load(*compare.MICRO),
+    ]
     return sorted(found, key=lambda subject: subject.name != case.base)
 
 
-async def _enter(case: Case) -> list[Entrant]:
+async def _enter(case: Case, filled: Sequence[str]) -> list[Entrant]:
     entrants: list[Entrant] = []
-    filled = case.filled()
     for kind in subjects(case):
         subject = kind()
         await subject.open(case.entries)
@@ -71,9 +81,9 @@ def _loop(case: Case, subject: Subject) -> Loop | None:
     return subject.loop(case.floor if case.floor and isinstance(subject, Floor) else case.loop)
 
 
-def _turns(case: Case, entrant: Entrant) -> Turns:
+def _turns(case: Case, entrant: Entrant, keys: Sequence[str]) -> Turns:
     async def start_again() -> None:
         await entrant.subject.close()
         await entrant.subject.open(case.entries)
 
-    return Turns(entrant.loop, case.keys(), step=case.step, again=start_again if case.again else None)
+    return Turns(entrant.loop, keys, step=case.step, again=start_again if case.again else None)

@@ -1,11 +1,11 @@
 """A task that wants to run every millisecond, and remembers how late it was at worst.
 
-It looks at two watches: the clock on the wall, which is what a user waits by, and the processor time of the thread, which
-says how much of that was work of this program rather than of another one on the same machine.
+It looks at two watches: the clock on the wall, which is what a user waits by, and the processor time of the thread,
+which says how much of that was work of this program rather than of another one on the same machine.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from time import perf_counter, thread_time
@@ -26,7 +26,7 @@ class Stall:
 
 
 @asynccontextmanager
-async def watched() -> AsyncIterator[Stall]:
+async def watched() -> AsyncGenerator[Stall]:
     """Let the ticker run during the block, and after it once more, for what the block left to be done."""
     stall = Stall()
     task = asyncio.create_task(_tick(stall), name="ticker")

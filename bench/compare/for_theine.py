@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from time import monotonic
 from typing import ClassVar, Final
 
 from theine import Cache, Memoize
 
-from bench.compare.subject import TTL, VALUE, Subject, load_user
+from bench.compare.subject import TTL, VALUE, Call, Subject, load_user
 from bench.measure import Loop
 
 LIFE: Final = timedelta(seconds=TTL)
@@ -15,10 +16,10 @@ LIFE: Final = timedelta(seconds=TTL)
 class Theine(Subject):
     """Its cache for one thread."""
 
-    name: ClassVar = "theine"
-    package: ClassVar = "theine"
-    settings: ClassVar = "nolock=True, which is for programs of one thread; the ttl made beforehand"
-    plain: ClassVar = True
+    name: ClassVar[str] = "theine"
+    package: ClassVar[str] = "theine"
+    settings: ClassVar[str] = "nolock=True, which is for programs of one thread; the ttl made beforehand"
+    plain: ClassVar[bool] = True
 
     async def open(self, entries: int) -> None:
         """Make it."""
@@ -45,12 +46,34 @@ class Theine(Subject):
         for key in keys:
             set_(key, VALUE, LIFE)
 
+    async def set_until(self, keys: Sequence[str], end: float) -> None:
+        """Store with what is left until then as the ttl."""
+        set_ = self.cache.set
+        for key in keys:
+            set_(key, VALUE, timedelta(seconds=end - monotonic()))
+
+    async def clear(self) -> None:
+        """Clear it."""
+        self.cache.clear()
+
+    async def count(self) -> int:
+        """Ask it."""
+        return len(self.cache)
+
     async def replay(self, keys: Sequence[str]) -> None:
         """Read; store what is missing."""
         get, set_ = self.cache.get, self.cache.set
         for key in keys:
             if not get(key)[1]:
                 set_(key, VALUE, LIFE)
+
+    def loading(self, load: Call) -> Mapping[str, Call]:
+        """Load by the decorator."""
+
+        async def loaded(key: str) -> object:
+            return await load(key)
+
+        return {"Memoize": Memoize(self.entries, LIFE)(loaded)}
 
     def decorated(self) -> Mapping[str, Loop]:
         """Decorate with a function that makes the key, and with a key of the arguments."""

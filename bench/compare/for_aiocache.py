@@ -1,11 +1,12 @@
 """aiocache: `SimpleMemoryCache`, with its timeout and without."""
 
 from collections.abc import Mapping, Sequence
+from time import monotonic
 from typing import ClassVar
 
-from aiocache import SimpleMemoryCache, cached
+from aiocache import SimpleMemoryCache, cached, cached_stampede
 
-from bench.compare.subject import TTL, VALUE, Subject, load_user
+from bench.compare.subject import TTL, VALUE, Call, Subject, load_user
 from bench.measure import Loop
 
 
@@ -13,7 +14,7 @@ class Aiocache(Subject):
     """As fast as it gets: no time limit, which is a `wait_for` around each operation otherwise."""
 
     name: ClassVar[str] = "aiocache"
-    package: ClassVar[str | None] = "aiocache"
+    package: ClassVar[str] = "aiocache"
     settings: ClassVar[str] = "SimpleMemoryCache(timeout=None); it has no bound of entries"
     timeout: ClassVar[float | None] = None
 
@@ -54,6 +55,35 @@ class Aiocache(Subject):
         increment = self.cache.increment
         for key in keys:
             await increment(key)
+
+    async def set_until(self, keys: Sequence[str], end: float) -> None:
+        """Store with what is left until then as the ttl."""
+        set_ = self.cache.set
+        for key in keys:
+            await set_(key, VALUE, end - monotonic())
+
+    async def clear(self) -> None:
+        """Clear the whole; the timers stay."""
+        await self.cache.clear()
+
+    async def drop_prefix(self, prefix: str) -> None:
+        """Clear a namespace, which is a prefix."""
+        await self.cache.clear(namespace=prefix)
+
+    async def count(self) -> int:
+        """Look into it."""
+        return len(self.cache._cache)  # noqa: SLF001  - it has no call for it
+
+    def loading(self, load: Call) -> Mapping[str, Call]:
+        """Load by both decorators."""
+
+        async def loaded(key: str) -> object:
+            return await load(key)
+
+        return {
+            "cached": cached(ttl=TTL, timeout=self.timeout)(loaded),
+            "cached_stampede": cached_stampede(ttl=TTL, timeout=self.timeout)(loaded),
+        }
 
     def decorated(self) -> Mapping[str, Loop]:
         """Decorate with a function that makes the key, and with a key of the arguments."""

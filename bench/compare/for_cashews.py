@@ -1,20 +1,21 @@
 """cashews: a front with middlewares over its `mem://` backend."""
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from time import monotonic
+from typing import Any, ClassVar
 
 from cashews import Cache
 
-from bench.compare.subject import TTL, VALUE, Subject, load_user
+from bench.compare.subject import TTL, VALUE, Call, Subject, load_user
 from bench.measure import Loop
 
 
 class Cashews(Subject):
     """The `Cache` that its documentation shows."""
 
-    name: ClassVar = "cashews"
-    package: ClassVar = "cashews"
-    settings: ClassVar = (
+    name: ClassVar[str] = "cashews"
+    package: ClassVar[str] = "cashews"
+    settings: ClassVar[str] = (
         "Cache with mem://, opened beforehand; check_interval=0, so that no sweep disturbs (default: 1 s)"
     )
     check_interval: ClassVar[float] = 0
@@ -22,7 +23,7 @@ class Cashews(Subject):
     async def open(self, entries: int) -> None:
         """Set it up."""
         self.cache = Cache()
-        self.cache.setup("mem://", size=entries, check_interval=self.check_interval)
+        self.backend: Any = self.cache.setup("mem://", size=entries, check_interval=self.check_interval)
         await self.cache.init()
 
     async def close(self) -> None:
@@ -74,6 +75,39 @@ class Cashews(Subject):
         for key in keys:
             await incr(key)
 
+    async def set_until(self, keys: Sequence[str], end: float) -> None:
+        """Store with what is left until then as the ttl."""
+        set_ = self.cache.set
+        for key in keys:
+            await set_(key, VALUE, end - monotonic())
+
+    async def clear(self) -> None:
+        """Clear the whole."""
+        await self.cache.clear()
+
+    async def drop_prefix(self, prefix: str) -> None:
+        """Delete by a pattern."""
+        await self.cache.delete_match(prefix + "*")
+
+    async def count(self) -> int:
+        """Look into the backend."""
+        return len(self.backend.store)
+
+    def loading(self, load: Call) -> Mapping[str, Call]:
+        """Load by `get_or_set`, and by the decorator with its kinds of protection."""
+
+        async def get_or_set(key: str) -> object:
+            async def loaded() -> object:
+                return await load(key)
+
+            return await self.cache.get_or_set(key, loaded, TTL)
+
+        return {
+            "get_or_set": get_or_set,
+            "decorator": self.cache(ttl=TTL)(load),
+            "decorator, lock=True": self.cache(ttl=TTL, lock=True)(load),
+        }
+
     def decorated(self) -> Mapping[str, Loop]:
         """Decorate with a template, and with a key of the arguments."""
         by_template = self.cache(ttl=TTL, key="user:{user_id}")(load_user)
@@ -88,3 +122,12 @@ class Cashews(Subject):
                 await by_default(key)
 
         return {"template": template, "default": default}
+
+
+class CashewsSweeping(Cashews):
+    """As it comes: with its sweep."""
+
+    settings: ClassVar[str] = (
+        "Cache with mem://, its sweep every second; no tags: each write would copy the set of their keys"
+    )
+    check_interval: ClassVar[float] = 1

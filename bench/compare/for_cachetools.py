@@ -1,6 +1,7 @@
 """cachetools: dicts with a bound; nothing about it is asynchronous."""
 
 from collections.abc import Sequence
+from time import monotonic
 from typing import ClassVar
 
 from cachetools import TTLCache
@@ -11,14 +12,14 @@ from bench.compare.subject import TTL, VALUE, Subject
 class Cachetools(Subject):
     """The one with a ttl, the same for all entries."""
 
-    name: ClassVar = "cachetools"
-    package: ClassVar = "cachetools"
-    settings: ClassVar = "TTLCache, used without a lock"
-    plain: ClassVar = True
+    name: ClassVar[str] = "cachetools"
+    package: ClassVar[str] = "cachetools"
+    settings: ClassVar[str] = "TTLCache, used without a lock"
+    plain: ClassVar[bool] = True
 
     async def open(self, entries: int) -> None:
         """Make it."""
-        self.cache: TTLCache[str, object] = TTLCache(entries, TTL)
+        self.cache: TTLCache[str, object] = TTLCache[str, object](entries, TTL)
 
     async def close(self) -> None:
         """Forget all."""
@@ -39,6 +40,23 @@ class Cachetools(Subject):
         cache = self.cache
         for key in keys:
             cache[key] = VALUE
+
+    async def set_until(self, keys: Sequence[str], end: float) -> None:
+        """Store with the ttl of all."""
+        del end
+        await self.set(keys)
+
+    async def expire(self) -> None:
+        """Remove what has expired, as each write does: as if the time of all were over."""
+        self.cache.expire(monotonic() + TTL)
+
+    async def clear(self) -> None:
+        """Clear it."""
+        self.cache.clear()
+
+    async def count(self) -> int:
+        """Ask it."""
+        return len(self.cache)
 
     async def replay(self, keys: Sequence[str]) -> None:
         """Read; store what is missing."""

@@ -1,11 +1,12 @@
 """cachebox: caches written in Rust; its decorator takes coroutine functions."""
 
 from collections.abc import Mapping, Sequence
+from time import monotonic
 from typing import ClassVar
 
 from cachebox import TTLCache, VTTLCache, cached
 
-from bench.compare.subject import TTL, VALUE, Subject, load_user
+from bench.compare.subject import TTL, VALUE, Call, Subject, load_user
 from bench.measure import Loop
 
 
@@ -13,7 +14,7 @@ class Cachebox(Subject):
     """The one with a ttl for all entries, which is faster than the one with a ttl for each."""
 
     name: ClassVar[str] = "cachebox"
-    package: ClassVar[str | None] = "cachebox"
+    package: ClassVar[str] = "cachebox"
     settings: ClassVar[str] = "TTLCache; its decorator with postprocess=None, so that nothing is copied, and its lock"
     plain: ClassVar[bool] = True
 
@@ -50,6 +51,14 @@ class Cachebox(Subject):
             if get(key) is None:
                 cache[key] = VALUE
 
+    def loading(self, load: Call) -> Mapping[str, Call]:
+        """Load by the decorator, which protects as it comes."""
+
+        async def loaded(key: str) -> object:
+            return await load(key)
+
+        return {"cached": cached(TTLCache(self.entries, TTL))(loaded)}
+
     def decorated(self) -> Mapping[str, Loop]:
         """Decorate with a function that makes the key, and with a key of the arguments."""
 
@@ -85,6 +94,24 @@ class CacheboxVariable(Cachebox):
         insert = self.cache.insert
         for key in keys:
             insert(key, VALUE, TTL)
+
+    async def set_until(self, keys: Sequence[str], end: float) -> None:
+        """Store with what is left until then as the ttl."""
+        insert = self.cache.insert
+        for key in keys:
+            insert(key, VALUE, end - monotonic())
+
+    async def expire(self) -> None:
+        """Remove what has expired."""
+        self.cache.expire()
+
+    async def clear(self) -> None:
+        """Clear it."""
+        self.cache.clear()
+
+    async def count(self) -> int:
+        """Ask it."""
+        return len(self.cache)
 
     async def replay(self, keys: Sequence[str]) -> None:
         """Read; store what is missing."""

@@ -1,0 +1,218 @@
+"""Puts the figures that were kept into the page of the docs, between its markers.
+
+``<!-- figures: NAME -->`` and ``<!-- end -->`` stand on lines of their own; what is between them is made here and by
+nobody else, so that page and results cannot differ: a test renders the page and compares.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+from bench import record
+from bench.micro.cases import CASES
+from bench.stall.scenarios import SCENARIOS
+
+PAGE: Final = Path(__file__).parents[1] / "docs" / "explanation" / "performance.md"
+_PLACE: Final = re.compile(r"(?<=^<!-- figures: )(\w+)( -->\n).*?(?=^<!-- end -->$)", re.MULTILINE | re.DOTALL)
+_ORDER: Final = ("micro", "memory", "stall", "stampede", "import", "hit_ratio")
+_PLAIN: Final = {"cachetools", "cachebox", "cachebox, a ttl an entry", "theine"}
+
+Kept: TypeAlias = Mapping[str, Mapping[str, Any]]
+"""What was kept of one benchmark, by version of Python."""
+
+
+def render(text: str, folder: Path = record.RESULTS) -> str:
+    """Give the page with all its figures made anew from the results in the folder."""
+
+    def figures(place: re.Match[str]) -> str:
+        lines = FIGURES[place[1]](folder)
+        return f"{place[1]}{place[2]}\n{chr(10).join(lines)}\n\n"
+
+    return _PLACE.sub(figures, text)
+
+
+def kept(name: str, folder: Path) -> Kept:
+    """Give the results of a benchmark by version of Python, the oldest first."""
+    pythons = sorted(
+        (path.stem.removeprefix(f"{name}-") for path in folder.glob(f"{name}-3.*.json")),
+        key=lambda python: [int(part) for part in python.split(".")],
+    )
+    return {python: found for python in pythons if (found := record.load(name, python, folder)) is not None}
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """Give the lines of a table; all columns but the first stand to the right."""
+    yield f"| {' | '.join(columns)} |"
+    yield f"| --- |{' ---: |' * (len(columns) - 1)}"
+    for row in rows:
+        yield f"| {' | '.join(row)} |"
+
+
+def _environment(folder: Path) -> Iterator[str]:
+    """Say on what was measured, and with which versions."""
+    machines: dict[str, None] = {}
+    versions: dict[str, str] = {}
+    for name in _ORDER:
+        for found in kept(name, folder).values():
+            on = found["environment"]
+            build = "an optimised build" if on["optimised_build"] else "a plain build, not one optimised by profiles"
+            machine = f"{on['system']}, {on['processors']} processors ({on['processor']})"
+            machines[f"{on['implementation']} {on['python']}, {build}; {machine}"] = None
+            versions |= found["versions"]
+    yield from (f"- {machine}" for machine in machines)
+    others = ", ".join(f"{name} {number}" for name, number in sorted(versions.items()) if name != "aiocache_kit")
+    yield f"- {others}"
+
+
+def _marks(folder: Path) -> Iterator[str]:
+    """List what the library asks of itself, and what was measured."""
+    for name in _ORDER:
+        found = kept(name, folder)
+        lines: dict[tuple[str, str], dict[str, str]] = {}
+        for python, outcome in found.items():
+            for mark in outcome["marks"]:
+                measured = f"{mark['measured']:g}" if mark["ok"] else f"**{mark['measured']:g}**"
+                lines.setdefault((mark["what"], mark["asked"]), {})[python] = measured
+        if lines:
+            yield from table(
+                [name, "asked", *found],
+                [
+                    [what, asked.replace("<=", "≤").replace(">=", "≥"), *(by.get(python, "") for python in found)]
+                    for (what, asked), by in lines.items()
+                ],
+            )
+            yield ""
+
+
+def _micro(folder: Path) -> Iterator[str]:
+    for python, found in kept("micro", folder).items():
+        cases = [
+            case for case in CASES if case.base == "floor" and not case.variations and case.name in found["results"]
+        ]
+        who = _subjects(found["results"][case.name] for case in cases)
+        yield f"Python {python}, times the floor; in the first column, what the floor took:"
+        yield ""
+        rows = [
+            [
+                case.title,
+                f"{found['results'][case.name]['floor']['ns']:,.0f} ns",
+                *(_ratio(found["results"][case.name].get(name)) for name in who if name != "floor"),
+            ]
+            for case in cases
+        ]
+        yield from table(["", "floor", *(_titled(name) for name in who if name != "floor")], rows)
+        yield ""
+
+
+def _subjects(results: Iterable[Mapping[str, object]]) -> list[str]:
+    return list(dict.fromkeys(name for found in results for name in found))
+
+
+def _titled(name: str) -> str:
+    return f"{name} *" if name in _PLAIN else name
+
+
+def _ratio(timing: Mapping[str, float] | None) -> str:
+    return "" if timing is None else f"{timing['ratio']:.2f}" if timing["ratio"] < 10 else f"{timing['ratio']:.0f}"
+
+
+def _of_cases(prefix: str) -> Callable[[Path], Iterator[str]]:
+    """Make what gives a table of the cases whose names begin so: a line a subject, a column a case and Python."""
+
+    def lines(folder: Path) -> Iterator[str]:
+        found = kept("micro", folder)
+        cases = [case for case in CASES if case.name.startswith(prefix)]
+        columns = [(case, python) for case in cases for python in found if case.name in found[python]["results"]]
+        who = _subjects(found[python]["results"][case.name] for case, python in columns)
+        rows = [
+            [name, *(_ratio(found[python]["results"][case.name].get(name)) for case, python in columns)] for name in who
+        ]
+        yield from table(["", *(f"{case.title.partition(', in the')[0]}, {python}" for case, python in columns)], rows)
+
+    return lines
+
+
+def _memory(folder: Path) -> Iterator[str]:
+    for python, found in kept("memory", folder).items():
+        columns = [f"Python {python}", "bytes an entry", "filling, µs an entry", "full collection, ms"]
+        rows = [
+            [who, *(f"{each[key]:,.{digits}f}" for key, digits in (("bytes", 0), ("fill_us", 1), ("gc_ms", 0)))]
+            for who, each in found["results"].items()
+        ]
+        yield from table(columns, rows)
+        yield ""
+
+
+def _stall(folder: Path) -> Iterator[str]:
+    for python, found in kept("stall", folder).items():
+        results = found["results"]
+        rows = [
+            [who, *(f"{results[name][who]['late']:,.0f}" if who in results[name] else "" for name in SCENARIOS)]
+            for who in _subjects(results[name] for name in SCENARIOS)
+        ]
+        yield from table([f"Python {python}, ms", *(scenario.title for scenario in SCENARIOS.values())], rows)
+        yield ""
+
+
+def _stampede(folder: Path) -> Iterator[str]:
+    for python, found in kept("stampede", folder).items():
+        stories = found["results"]
+        rows = [
+            [
+                who,
+                f"{stories['crowd'][who]['calls']:,}",
+                f"{stories['crowd'][who]['ms']:,.0f}",
+                f"{stories['first_leaves'][who]['calls']:,}",
+                f"{stories['first_leaves'][who]['values']:,}",
+                f"{stories['raises'][who]['calls']:,}",
+                "yes" if stories["all_leave"][who]["cancelled"] else "no",
+            ]
+            for who in stories["crowd"]
+        ]
+        columns = [
+            "all stay: loads",
+            "ms",
+            "first leaves: loads",
+            "who get the value",
+            "raises: loads",
+            "all leave: load ended",
+        ]
+        yield from table([f"Python {python}", *columns], rows)
+        yield ""
+
+
+def _imports(folder: Path) -> Iterator[str]:
+    for python, found in kept("import", folder).items():
+        rows = [[who, f"{each['ms']:.1f}", f"{each['modules']:g}"] for who, each in found["results"].items()]
+        yield from table([f"Python {python}", "ms", "modules"], rows)
+        yield ""
+
+
+def _hit_ratio(folder: Path) -> Iterator[str]:
+    for found in kept("hit_ratio", folder).values():
+        cells = found["results"]["by_entries"]
+        policies = [
+            name for name in _subjects(cell for sizes in cells.values() for cell in sizes.values()) if "," not in name
+        ]
+        rows = [
+            [f"{name}, {int(size):,}", *(f"{cell[policy]:.1f}" for policy in policies)]
+            for name, sizes in cells.items()
+            for size, cell in sizes.items()
+        ]
+        yield from table(["workload, entries", *policies], rows)
+        return
+
+
+FIGURES: Final[Mapping[str, Callable[[Path], Iterator[str]]]] = {
+    "environment": _environment,
+    "marks": _marks,
+    "micro": _micro,
+    "variations": _of_cases("variations"),
+    "decorators": _of_cases("decorator"),
+    "memory": _memory,
+    "stall": _stall,
+    "stampede": _stampede,
+    "imports": _imports,
+    "hit_ratio": _hit_ratio,
+}
