@@ -25,15 +25,14 @@ T = TypeVar("T")
 class LoadContext:
     """What a loader is told, and what it may decide, about the value it is about to give."""
 
-    __slots__ = ("_life", "_tags", "cacheable", "cost", "key")
+    __slots__ = ("_cost", "_life", "_tags", "cacheable", "key")
 
     def __init__(self, key: str, life: float, tags: tuple[str, ...], cost: int | None) -> None:
         """Begin with what the caller of `get_or_set` said."""
         self.key: Final = key
         self._life = life
         self._tags = tags
-        self.cost: int | None = cost
-        """What the value counts against a bound in bytes; None: the storage estimates."""
+        self._cost = cost
         self.cacheable: bool = True
         """Set it to False to hand the value to those who wait and not to store it."""
 
@@ -54,6 +53,15 @@ class LoadContext:
     @tags.setter
     def tags(self, tags: Iterable[str]) -> None:
         self._tags = check_tags(tags)
+
+    @property
+    def cost(self) -> int | None:
+        """What the value counts against a bound in bytes; None: the storage estimates."""
+        return self._cost
+
+    @cost.setter
+    def cost(self, cost: int | None) -> None:
+        self._cost = check_cost(cost)
 
     @property
     def life(self) -> float:
@@ -106,7 +114,7 @@ def check_cost(cost: object) -> int | None:
     if cost is None:
         return None
     if isinstance(cost, bool) or not isinstance(cost, int) or cost < 0:
-        given = cost if isinstance(cost, int) else type(cost).__name__
+        given = "a negative one" if type(cost) is int else type(cost).__name__
         raise InvalidArgumentError(f"cost must be None or an int from 0 up (bytes), not {given}")
     return cost
 

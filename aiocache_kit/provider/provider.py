@@ -118,10 +118,8 @@ class Provider:
         Loads under way are cancelled, and who waits for them gets `ProviderClosedError`. Items that must outlive the
         process are written out. Closing twice is fine; closing a namespace closes the whole provider.
         """
-        try:
-            await self._core.close()
-        finally:
-            (self._root or self)._cool()  # noqa: SLF001  - of the same class
+        (self._root or self)._cool()  # noqa: SLF001  - of the same class
+        await self._core.close()
 
     async def aclose(self) -> None:
         """Do the same as `close`."""
@@ -159,7 +157,7 @@ class Provider:
         core = self._core
         if core.tables is not None:
             start = stopwatch()
-            core.tables.tables[0].lookup("a key", core.clock.monotonic())
+            core.tables.tables[0].lookup("", core.clock.monotonic())
             self._recorder.get_time += stopwatch() - start
             self._recorder.timed_gets += 1
 
@@ -457,15 +455,13 @@ class Provider:
         if not isinstance(cast("object", mapping), Mapping):
             raise InvalidArgumentError(f"mapping must map keys to values, not be {type(mapping).__name__}")
         life, own_tags = self._life(ttl), self._names.tags(tags)
-        full = self._names.keys(mapping)
+        full = {each: mapping[key] for each, key in self._names.keys(mapping).items()}
         if not self._core.ready:
             await self._open()
         core = self._core
         await core.change_many(
             full,
-            lambda: core.storage.write_multi(
-                core.item(each, mapping[key], life, own_tags) for each, key in full.items()
-            ),
+            lambda: core.storage.write_multi(core.item(each, value, life, own_tags) for each, value in full.items()),
         )
         self._recorder.sets += len(full)
 

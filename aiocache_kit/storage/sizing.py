@@ -74,10 +74,10 @@ def _some_parts(value: object, most: int) -> tuple[list[object], int]:
     if value.__class__ is list or value.__class__ is tuple:
         row = cast("Sequence[object]", value)
         return list(row[:: max(-(-len(row) // most), 1)]), len(row)
-    if isinstance(value, Mapping):
-        return list(islice(_parts(value), most)), 2 * len(cast("Mapping[object, object]", value))
-    if isinstance(value, Sequence | AbstractSet):
-        return list(islice(_parts(value), most)), len(cast("Sequence[object]", value))
+    if isinstance(value, Mapping | Sequence | AbstractSet):
+        count = len(cast("Sequence[object]", value)) * (2 if isinstance(value, Mapping) else 1)
+        step = min(count, MOST_PARTS * 4) // most | 1  # odd, to come by keys and values alike
+        return list(islice(_parts(value), 0, most * step, step)), count
     parts = list(_parts(value))
     return parts, len(parts)
 
