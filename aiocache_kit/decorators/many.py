@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Protocol, Self, TypeVar, Unpack, cast, overload
 
 from aiocache_kit.decorators.calls import Values
-from aiocache_kit.decorators.plan import KeyMaker, Plan, TagMaker, order
+from aiocache_kit.decorators.plan import KeyMaker, Plan, TagMaker, is_collection, order
 from aiocache_kit.decorators.target import Source
 from aiocache_kit.decorators.wrapped import Wrapped
 from aiocache_kit.errors import InvalidArgumentError
@@ -185,7 +185,7 @@ def _keys(plan: Plan, values: Values) -> dict[Any, str]:
     """Give the key of each id."""
     ids: Any = values[plan.element]
     where = f"the argument {plan.signature.names[plan.element]!r} of {plan.label}"
-    if not _is_collection(ids):
+    if not is_collection(ids):
         kind = type(ids).__qualname__
         raise InvalidArgumentError(f"{where} must be a collection of ids, not one object of class {kind}")
     make = plan.key.around(values, plan.element)
@@ -199,10 +199,6 @@ def _keys(plan: Plan, values: Values) -> dict[Any, str]:
         if not known:
             keys[each] = make(each)
     return keys
-
-
-def _is_collection(ids: object) -> bool:
-    return isinstance(ids, Iterable) and not isinstance(ids, str | bytes)
 
 
 def _by_id(plan: Plan, keys: Mapping[Any, str], found: Mapping[str, Any]) -> dict[Any, Any]:

@@ -54,11 +54,16 @@ def order(
     """Check what a decorator was called with; raise the error of the first argument that no function could mend."""
     if ttl is not DEFAULT:
         life_of(ttl)
-    if isinstance(exclude, str):
-        raise InvalidArgumentError("exclude must be a collection of names, not one str")
+    if not is_collection(exclude):
+        raise InvalidArgumentError(f"exclude must be a collection of names, not {_kind(exclude)}")
     check_options(cast("dict[str, object]", policy))
     known_tags = tags if callable(tags) else check_tags(tags)
     return Order(asker(provider), ttl, key, known_tags, tuple(exclude), type, policy)
+
+
+def is_collection(value: object) -> bool:
+    """Whether `value` holds things to go through, as no single text does."""
+    return isinstance(value, Iterable) and not isinstance(value, str | bytes)
 
 
 class Plan:
