@@ -8,7 +8,8 @@ a writer that must wait) is handed to the provider.
 
 The commonest case of all, one table with values kept by reference and no namespaces, is *plain* and has closures of its
 own: every cell of a closure is copied at each call, and choosing a table costs a fifth of a read. All other cases share
-one `lookup`, which costs one frame more. Figures are in docs/decisions/0002.
+one `lookup`, which costs one frame more. Figures, and why this is
+one file: docs/decisions/0002-the-hot-path-is-closures.md.
 
 Rule 1: whatever a closure answers itself, `Provider`'s own method answers in the same way; the contract suite runs
 both.
@@ -293,18 +294,31 @@ def _find(setting: Setting) -> Callable[[str], tuple[str, Table]]:
 
 def _lookup(setting: Setting) -> Lookup:
     """Make the same as `_plain_lookup` for every other case; it raises `InvalidKeyError`, too."""
-    find, recorder, monotonic = _find(setting), setting.recorder, setting.storage.clock.monotonic
-    own = setting.storage.own
+    storage, prefix, stored_form = setting.storage, setting.names.prefix, setting.names.key
+    tables, mask, hash_func, only = storage.tables, storage.mask, storage.hash_func, storage.tables[0]
+    recorder, monotonic, own, mind_marks = setting.recorder, storage.clock.monotonic, storage.own, setting.mind_marks
 
     def lookup(key: str) -> object:
-        full, table = find(key)
-        slot = table.index.get(full)
+        try:
+            full = key
+            if mind_marks:
+                full = prefix + key if key[0] != MARK else stored_form(key)
+            table = tables[hash_func(full) & mask] if mask else only
+            slot = table.index.get(full)
+        except (TypeError, IndexError):
+            check_key(key)
+            raise
         if slot is None:
+            check_key(key)
             return MISSING
         now = monotonic()
         if not (now < table.fresh[slot] or table.is_live(slot, now)):
             return MISSING
-        table.record_hit(slot)
+        touch = table.touch
+        if touch is not None:
+            touch(slot)
+        elif table.hits[slot] < table.ceiling:
+            table.hits[slot] += 1
         recorder.hits += 1
         return table.values[slot] if own is None else own(table.values[slot])
 

@@ -2,7 +2,8 @@
 
 It has a storage, which keeps items, and policies, which decide: single-flight, tags, locks, statistics. On a storage of
 tables in this process the commonest calls are answered by closures instead (`hot_path`); what stands here is their
-meaning, and what every other storage gets.
+meaning, and what every other storage gets. The file is long because the interface is; each method is short
+(docs/decisions/0002-the-hot-path-is-closures.md).
 
 Rule 1: input is checked before anything happens; a call that raises for its input has changed nothing.
 Rule 2: keys, tags and prefixes have their stored form from here downwards, and their own above (`names`).
