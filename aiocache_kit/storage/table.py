@@ -249,12 +249,14 @@ class Table:
         Where no marks are heeded, `created` is given back with the tags, for whoever heeds some. Raises
         `ValueTooLargeError` where it is larger than this table may become; nothing has changed then.
         """
-        weight = self._weigh(key, value, cost)
+        weight = 1 if self._max_bytes is None else self._weigh(key, value, cost, self._max_bytes)
         slot = self.index.get(key)
         if slot is None:
             slot = self._place(key, weight)
             self._settle(slot, value, life, now, stale_for=stale_for, tags=tags, cost=cost, created=created)
             self._policy.insert(slot)
+            if len(self.index) > self._max_entries:
+                self._make_room(now)
         else:
             old = 1
             if self.weights is not None:
@@ -263,14 +265,13 @@ class Table:
                 self.bytes += weight - old
             self._settle(slot, value, life, now, stale_for=stale_for, tags=tags, cost=cost, created=created)
             self._policy.rewrite(slot, old)
-        self._make_room(now)
+        if self._max_bytes is not None:
+            self._make_room(now)
 
-    def _weigh(self, key: str, value: object, cost: int | None) -> int:
-        if self._max_bytes is None:
-            return 1
+    def _weigh(self, key: str, value: object, cost: int | None, most: int) -> int:
         weight = self._sizer(key, value) if cost is None else cost
-        if weight > self._max_bytes:
-            msg = f"the value counts {weight} bytes, and this storage takes at most {self._max_bytes} in one place"
+        if weight > most:
+            msg = f"the value counts {weight} bytes, and this storage takes at most {most} in one place"
             raise ValueTooLargeError(msg)
         return weight
 
