@@ -13,8 +13,8 @@ class Colour(Enum):
 
 def test_a_value_that_does_not_fit_stays_out_of_logs() -> None:
     """The whole trace of a `WrongTypeError`, as a log would print it, does not show the value."""
-    secret = "a-secret"  # not in the line that a trace shows
+    value = "a-secret"  # not in the line that a trace shows
     with pytest.raises(WrongTypeError) as caught:
-        convert(secret, Colour)
+        convert(value, Colour)
 
-    assert secret not in "".join(traceback.format_exception(caught.value))
+    assert value not in "".join(traceback.format_exception(caught.value))
