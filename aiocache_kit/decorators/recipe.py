@@ -32,8 +32,8 @@ class Recipe:
     def __init__(self, signature: Signature, pieces: Pieces, *, typed: bool) -> None:
         """Make them of `pieces`; `typed` says which text a value has, the typed or the plain one."""
         self._signature = signature
-        self.pieces = pieces
-        self.typed = typed
+        self.pieces: Final = pieces
+        self.typed: Final = typed
 
     def make(self, values: Values) -> str:
         """Give the key; raise `InvalidKeyError` for a value that cannot be part of one."""

@@ -12,7 +12,7 @@ from aiocache_kit import errors
 
 LOADED_ON_DEMAND = {
     *("aiofiles", "anyio", "hiredis", "msgpack", "orjson", "redis"),  # needed by some storages and serializers only
-    *("fastapi", "msgspec", "pydantic", "starlette"),  # extras
+    *("cryptography", "fastapi", "google", "lz4", "msgspec", "pydantic", "starlette", "zstandard"),  # extras
     *("multiprocessing", "pickle", "sqlite3", "tomllib", "typing_extensions"),  # heavy, or not ours to need
 }
 
