@@ -174,14 +174,16 @@ class SingleFlight:
     async def load(self, key: str, work: Work, tags: tuple[str, ...] = ()) -> tuple[object, bool]:
         """Give what `work`, or the flight for `key` that is under way, finds; and whether it was joined.
 
-        `MISSING` where the work joined was for several keys and found none for this one.
+        `MISSING` where the work joined was for several keys and found none for this one, or where it turned out to have
+        a tag that had been invalidated before it was joined.
         """
         flight = self.to_join(key)
         joined = flight is not None
         if flight is None:
             flight = self.start((key,), work, tags)
+        untrue = flight.invalidated if joined else _NONE
         found = flight.outcome() if flight.done else await flight.wait()
-        return found.get(key, MISSING), joined
+        return found.get(key, MISSING) if untrue.isdisjoint(flight.tags) else MISSING, joined
 
     def to_join(self, key: str) -> Flight | None:
         """Give the flight under way for `key`, None where there is none, or one that everybody has left."""

@@ -114,6 +114,8 @@ class HotPath:
             self.get_multi = _plain_get_multi(table, recorder, monotonic, setting.get_multi)
         else:
             self.lookup = _lookup(setting)
+            # Whoever keeps `get` keeps the namespace, whose counts would be lost otherwise.
+            vars(self.lookup)["setting"] = setting
             self.get = _get(setting, self.lookup)
             self.get_or_set = _get_or_set(self.lookup, setting.get_or_set)
             self.get_multi = _get_multi(setting, self.lookup)
@@ -305,7 +307,7 @@ def _lookup(setting: Setting) -> Lookup:
                 full = prefix + key if key[0] != MARK else stored_form(key)
             table = tables[hash_func(full) & mask] if mask else only
             slot = table.index.get(full)
-        except (TypeError, IndexError):
+        except Exception:  # `hash_func` may be a user's own
             check_key(key)
             raise
         if slot is None:

@@ -44,9 +44,10 @@ class Loads:
                 msg = "a loader must give a value, and MISSING is none: raise an error, or give None"
                 raise InvalidArgumentError(msg)
             found = {key: value}
+            if context.tags is not tags:
+                flight.tags = names.tags(context.tags)
             if context.cacheable:
-                final = stored_tags if context.tags is tags else names.tags(context.tags)
-                await self._store(flight, found, context.life, final, context.cost)
+                await self._store(flight, found, context.life, flight.tags, context.cost)
             return found
 
         while True:
