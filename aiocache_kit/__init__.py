@@ -22,6 +22,7 @@ from aiocache_kit.clock import Clock, SystemClock
 from aiocache_kit.errors import (
     CacheError,
     ConfigError,
+    CorruptPayloadError,
     InvalidArgumentError,
     InvalidKeyError,
     InvalidTagError,
@@ -57,6 +58,7 @@ __all__ = [
     "Clock",
     "Config",
     "ConfigError",
+    "CorruptPayloadError",
     "FileConfig",
     "InvalidArgumentError",
     "InvalidKeyError",

@@ -10,6 +10,7 @@
     +-- WrongTypeError (TypeError)           what is stored is of another type than this call works on
     +-- ValueTooLargeError (ValueError)      cache something smaller, or raise the limit
     +-- SerializationError (ValueError)      the value cannot be written so that it comes back the same
+    |   +-- CorruptPayloadError              what is stored is not what was written there: load it anew
     +-- ProviderClosedError (RuntimeError)   make a new provider
     +-- RecursiveLoadError (RuntimeError)    a loader waits for itself: load another key
     +-- LockError (RuntimeError)
@@ -81,6 +82,10 @@ class ValueTooLargeError(CacheError, ValueError):
 
 class SerializationError(CacheError, ValueError):
     """Raised when a value cannot be written so that it comes back the same."""
+
+
+class CorruptPayloadError(SerializationError):
+    """Raised when stored bytes are not what was written under this key by this configuration: a miss, unless strict."""
 
 
 class ProviderClosedError(CacheError, RuntimeError):

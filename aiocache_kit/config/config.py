@@ -41,7 +41,7 @@ class Config(Part):
         "eviction_policy": kinds.choice(*sorted(POLICIES)),
         "sync_interval": kinds.seconds(zero="for on close only"),
         "cleanup_interval": kinds.seconds(),
-        "serialization_format": kinds.choice("json", "msgpack", "pickle", "protobuf"),
+        "serialization_format": kinds.serializer(),
         "compression": kinds.choice(*sorted(LEVELS), none="for no compression"),
         "compression_level": kinds.whole(0, none="for the algorithm's own default"),
         "redis_config": kinds.part(RedisConfig),
@@ -64,7 +64,7 @@ class Config(Part):
     cleanup_interval: Seconds = 1.0
     """Seconds between two times that the room of expired items is freed; they are never read after their end anyway."""
     serialization_format: str = "json"
-    """How values become bytes where they leave the process; storages inside of it keep the objects."""
+    """How values become bytes where they leave the process (see `register_serializer`); others keep the objects."""
     compression: str | None = None
     """How those bytes are made fewer: ``gzip``, ``zlib``, ``zstd`` or ``lz4``; None: not at all."""
     compression_level: int | None = None

@@ -12,6 +12,7 @@ from typing import Final, cast
 from aiocache_kit.config.rules import Part, Rule
 from aiocache_kit.errors import InvalidTTLError
 from aiocache_kit.management.expiration import life_of
+from aiocache_kit.serializers.registry import serializer_names
 
 _TRUE: Final = frozenset({"true", "yes", "on", "1"})
 _FALSE: Final = frozenset({"false", "no", "off", "0"})
@@ -105,6 +106,17 @@ def choice(*names: str, none: str = "") -> Rule:
         return value
 
     return Rule(allowed=f"one of {', '.join(names)}{_or(none)}", check=check, optional=bool(none))
+
+
+def serializer() -> Rule:
+    """Allow the name of a serializer: a built-in one, or one that was registered before."""
+
+    def check(value: object) -> str:
+        if not isinstance(value, str) or value not in serializer_names():
+            raise ValueError
+        return value
+
+    return Rule(allowed="one of json, msgpack, pickle, protobuf, or the name of a registered serializer", check=check)
 
 
 def flag() -> Rule:

@@ -93,7 +93,12 @@ WRONG: list[tuple[type[Part], str, str, tuple[object, ...]]] = [
     (Config, "eviction_policy", f"one of {', '.join(sorted(POLICIES))}", ("", "LRU", "mru", None, 5)),
     (Config, "sync_interval", DURATION_OR_ZERO, (None, False, *NO_DURATIONS)),
     (Config, "cleanup_interval", DURATION, (None, 0, "0", *NO_DURATIONS)),
-    (Config, "serialization_format", "one of json, msgpack, pickle, protobuf", ("", "gob", None, 1)),
+    (
+        Config,
+        "serialization_format",
+        "one of json, msgpack, pickle, protobuf, or the name of a registered serializer",
+        ("", "gob", None, 1),
+    ),
     (
         Config,
         "compression",

@@ -1,0 +1,233 @@
+"""The codec: items to bytes for a shared store, and back.
+
+    item -> serializer -> compression -> seal -> bytes
+
+Rule 1: how bytes are read is what the configuration says. What they say of themselves is compared, never obeyed.
+Rule 2: whatever the bytes are, reading them gives an item or `CorruptPayloadError`, in bounded room, and runs no code.
+Rule 3: an item is bound to its key and dates: moved to another key, or given a longer life, it does not open.
+Rule 4: a bare integer, such as ``INCRBY`` works on, has no seal. So where a seal needs a secret, there are none:
+writing one is refused, and reading one is a `CorruptPayloadError`.
+"""
+
+from typing import Final, TypeAlias
+
+from aiocache_kit.errors import (
+    ConfigError,
+    CorruptPayloadError,
+    SerializationError,
+    UnsupportedError,
+    ValueTooLargeError,
+)
+from aiocache_kit.item import Item
+from aiocache_kit.serializers.base import Serializer
+from aiocache_kit.serializers.compression import Compression
+from aiocache_kit.serializers.envelope import (
+    BODY,
+    HAS_NOTES,
+    HEAD,
+    SIZE,
+    Dates,
+    Notes,
+    pack_head,
+    pack_notes,
+    read_dates,
+    read_notes,
+    start_of,
+    unlike,
+)
+from aiocache_kit.serializers.parts import Parts
+from aiocache_kit.serializers.passing import SERIALIZED, WRITERS, read_passed
+from aiocache_kit.serializers.registry import serializer_id
+from aiocache_kit.serializers.seal import Checksum, Seal
+
+MAX_SIZE: Final = 64 * 2**20
+_LARGEST_MAX_SIZE: Final = 2**30
+_ROOM: Final = 1024
+"""Bytes that an envelope takes beyond its body, at most."""
+_DIGITS: Final = frozenset(b"%c" % digit for digit in b"-0123456789")
+_LONGEST_INTEGER: Final = 20
+_LEAST, _MOST = -(2**63), 2**63 - 1
+_NO_NOTES: Final[Notes] = (None, (), 0)
+_NO_DATES: Final[Dates] = (0, 0.0, None, None, None)
+
+
+# Plain tuples, because one is made of each for every call.
+Unsealed: TypeAlias = tuple[bytes, bytes, int, int, bytes]
+"""An item that was laid out: head, key, content, serializer, and the bytes that are yet to be compressed and sealed."""
+Opened: TypeAlias = tuple[Dates, Notes, int, bytes]
+"""An item that was opened and unpacked: dates, notes, content, and the bytes of the value that is yet to be read."""
+
+
+class Codec:
+    """Writes items as bytes and reads them back. Threads may share one."""
+
+    __slots__ = ("_compression", "_max_size", "_seal", "_serializer", "_serializer_id", "_start", "has_bare_integers")
+
+    def __init__(
+        self,
+        serializer: Serializer,
+        *,
+        compression: Compression | None = None,
+        seal: Seal | None = None,
+        max_size: int = MAX_SIZE,
+    ) -> None:
+        """Write values of at most `max_size` bytes, serialized; without a `seal`, under a checksum.
+
+        Raises `ConfigError` where reading could run code (pickle) and the seal needs no secret.
+        """
+        self._seal: Seal = Checksum() if seal is None else seal
+        self._start = start_of(self._seal.id)
+        # One of a user's own may not say; then the worst holds.
+        if getattr(serializer, "runs_code", True) and not self._seal.needs_secret:
+            text = f"is {serializer.name}, which can run code when it is read: turn on encryption or signing"
+            raise ConfigError("serialization_format", text)
+        if not 0 < max_size <= _LARGEST_MAX_SIZE:
+            raise ConfigError("max_size", f"of a value must be from 1 to {_LARGEST_MAX_SIZE} bytes")
+        self._serializer = serializer
+        self._serializer_id = serializer_id(serializer.name)
+        self._compression = compression
+        self._max_size = max_size
+        self.has_bare_integers: Final = not self._seal.needs_secret
+        """Whether counters may be bare integers, on which the store itself can count."""
+
+    @property
+    def compression(self) -> str | None:
+        """The name of the compression, None: there is none."""
+        return None if self._compression is None else self._compression.name
+
+    def __repr__(self) -> str:
+        return f"<Codec {self._serializer.name}, {self.compression or 'no compression'}, seal {self._seal.id}>"
+
+    def encode(self, item: Item[object]) -> bytes:
+        """Give `item` as an envelope; its key must be the one under which it will be looked for.
+
+        Raises `SerializationError` where its value would not come back the same, and `ValueTooLargeError`.
+        """
+        return self.seal(self.lay_out(item))
+
+    def decode(self, key: str, data: bytes) -> Item[object]:
+        """Give the item that lies under `key` as `data`: an envelope, or a bare integer, which has no dates.
+
+        Objects of classes come back as `Parts`. Whether its time is over, whoever has a clock decides. Raises
+        `CorruptPayloadError` for anything that this codec would not have written under this key.
+        """
+        return self.read(key, self.open(key, data))
+
+    def encode_integer(self, number: int) -> bytes:
+        """Give an int of 64 bits, with a sign, as the decimal digits on which Redis can count.
+
+        Raises `UnsupportedError` unless `has_bare_integers`, and `SerializationError` for other numbers.
+        """
+        if not self.has_bare_integers:
+            raise UnsupportedError("a bare integer cannot be sealed: count by conditional writes")
+        if type(number) is not int or not _LEAST <= number <= _MOST:
+            raise SerializationError("only an int of 64 bits can be a bare integer")
+        return b"%d" % number
+
+    def lay_out(self, item: Item[object]) -> Unsealed:
+        """Do the first half of `encode`: serialize."""
+        value = item.value
+        write = WRITERS.get(type(value))
+        if write is not None:
+            serializer = 0
+            content, rest = write(value)
+        else:
+            serializer, content = self._serializer_id, SERIALIZED
+            rest = self._parts(value) if type(value) is Parts else self._serializer.encode(value)
+        if len(rest) > self._max_size:
+            raise ValueTooLargeError(
+                f"a value of type {type(value).__name__} takes {len(rest)} bytes, and {self._max_size} are allowed"
+            )
+        if item.tags or item.cost is not None:
+            content |= HAS_NOTES
+            rest = pack_notes(item) + rest
+        key = item.key.encode("utf-8", "surrogatepass")
+        return pack_head(item, self._seal.id), key, content, serializer, rest
+
+    def _parts(self, parts: Parts) -> bytes:
+        if parts.format != self._serializer.name:
+            raise SerializationError(f"parts of {parts.format} cannot be written as {self._serializer.name}")
+        return parts.data
+
+    def seal(self, laid: Unsealed) -> bytes:
+        """Do the second half of `encode`: compress and seal."""
+        head, key, content, serializer, rest = laid
+        compression = self._compression
+        packed = compression.pack(rest) if compression and len(rest) >= compression.threshold else None
+        if compression is None or packed is None:
+            body = BODY.pack(content, 0, serializer) + rest
+        else:
+            body = b"".join((BODY.pack(content, compression.id, serializer), SIZE.pack(len(rest)), packed))
+        return head + self._seal.seal(body, head + key)
+
+    def open(self, key: str, data: bytes) -> Opened:
+        """Do the first half of `decode`: open the seal and unpack. Nothing that is read before it fits is believed."""
+        if data[:3] != self._start or len(data) <= HEAD.size:
+            if data[:1] in _DIGITS:
+                return self._bare(data)
+            raise unlike(data)
+        if len(data) > self._max_size + self._max_size // 2 + _ROOM:
+            raise CorruptPayloadError("the payload is larger than a value may be")
+        bound = data[: HEAD.size] + key.encode("utf-8", "surrogatepass")
+        body = self._seal.open(data[HEAD.size :], bound)
+        dates = read_dates(data)
+        if len(body) < BODY.size:
+            raise CorruptPayloadError("the payload has no body")
+        content, compression, serializer = BODY.unpack_from(body)
+        rest = self._unpack(body, compression) if compression else body[BODY.size :]
+        notes = _NO_NOTES
+        if content & HAS_NOTES:
+            content ^= HAS_NOTES
+            notes = read_notes(rest)
+            rest = rest[notes[2] :]
+        if serializer != (0 if content else self._serializer_id):
+            raise CorruptPayloadError("the payload is of another serializer than is configured")
+        return dates, notes, content, rest
+
+    def _bare(self, data: bytes) -> Opened:
+        if not self.has_bare_integers:
+            raise CorruptPayloadError("the payload is a bare integer, which nobody has sealed")
+        try:
+            number = int(data) if len(data) <= _LONGEST_INTEGER else None
+        except ValueError:
+            number = None
+        if number is None or b"%d" % number != data or not _LEAST <= number <= _MOST:
+            raise CorruptPayloadError("the payload begins like a bare integer and is none")
+        content, rest = WRITERS[int](number)
+        return _NO_DATES, _NO_NOTES, content, rest
+
+    def _unpack(self, body: bytes, compression: int) -> bytes:
+        ours = self._compression
+        if ours is None or ours.id != compression:
+            raise CorruptPayloadError("the payload is compressed in another way than is configured")
+        start = BODY.size + SIZE.size
+        if len(body) <= start:
+            raise CorruptPayloadError("the payload has no body")
+        return ours.unpack(body[start:], SIZE.unpack_from(body, BODY.size)[0])
+
+    def read(self, key: str, opened: Opened) -> Item[object]:
+        """Do the second half of `decode`: read the value."""
+        (version, created_at, ttl, expiration, stale_until), (cost, tags, _), content, rest = opened
+        if len(rest) > self._max_size:
+            raise CorruptPayloadError("the payload is larger than a value may be")
+        value = read_passed(content, rest) if content else self._deserialize(rest)
+        return Item(
+            key=key,
+            value=value,
+            ttl=ttl,
+            expiration=expiration,
+            tags=tags,
+            cost=cost,
+            version=version,
+            created_at=created_at,
+            stale_until=stale_until,
+        )
+
+    def _deserialize(self, data: bytes) -> object:
+        try:
+            return self._serializer.decode(data)
+        except CorruptPayloadError:
+            raise
+        except Exception as error:  # noqa: BLE001  - one of a user's own may raise anything
+            text = f"the payload cannot be read by {self._serializer.name} ({type(error).__name__})"
+            raise CorruptPayloadError(text) from None  # what it says itself may hold the value

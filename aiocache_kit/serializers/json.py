@@ -1,0 +1,69 @@
+"""json, by orjson (RFC 8259): what other programs read as well.
+
+By itself it has None, bool, int of 64 bits, finite float, str, list, and dict with str as keys; `plain` says how others
+are written.
+
+Rule: the only file that imports orjson, and only when a serializer is made.
+"""
+
+from typing import TYPE_CHECKING, Final
+
+from aiocache_kit.errors import CorruptPayloadError, SerializationError
+from aiocache_kit.serializers.plain import Form, explain, from_tree, to_tree
+from aiocache_kit.serializers.typed import convert
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_FORM: Final = Form("json", atoms=frozenset({type(None), bool, int, float, str}), keys=frozenset({str}), finite=True)
+_AS_ZEROS: Final = bytes.maketrans(b"123456789", b"0" * 9)
+_TOO_MANY: Final = b"0" * 20
+"""Digits in a row: a number of so many may be an int of more than 64 bits, of which orjson makes a float."""
+
+
+class JsonSerializer:
+    """Writes and reads json."""
+
+    __slots__ = ("_dumps", "_loads")
+
+    name = "json"
+    runs_code = False
+
+    def __init__(self) -> None:
+        """Load orjson."""
+        import orjson  # noqa: PLC0415  - needed by those alone who use it
+
+        self._dumps: Callable[[object], bytes] = orjson.dumps
+        self._loads: Callable[[bytes], object] = orjson.loads
+
+    def encode(self, value: object) -> bytes:
+        """Write `value`; raise `SerializationError` where it would not come back the same."""
+        try:
+            return self._dumps(to_tree(value, _FORM))
+        except TypeError as error:
+            explain(value, _FORM)
+            raise SerializationError(f"json cannot write a value of type {type(value).__name__}: {error}") from None
+
+    def decode(self, data: bytes, type: type[object] | None = None) -> object:
+        """Read what `encode` wrote, as a `type` where one is given; raise `CorruptPayloadError` for other bytes."""
+        try:
+            if _TOO_MANY in data.translate(_AS_ZEROS):
+                _check_numbers(data)
+            value = from_tree(self._loads(data), self.name, data)
+        except (ValueError, TypeError, ArithmeticError, RecursionError):
+            # Their messages may show what was read.
+            raise CorruptPayloadError("the payload is not json as this version writes it") from None
+        return value if type is None else convert(value, type)
+
+
+def _check_numbers(data: bytes) -> None:
+    """Raise `ValueError` where an int is of more than 64 bits. Slow, and hardly ever called: such digits are rare."""
+    import json  # noqa: PLC0415  - as said
+
+    json.loads(data, parse_int=_check_number)
+
+
+def _check_number(digits: str) -> int:
+    if len(digits) > len(_TOO_MANY) or not -(2**63) <= (number := int(digits)) < 2**64:
+        raise ValueError("an int of more than 64 bits")
+    return number
