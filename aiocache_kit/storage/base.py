@@ -96,6 +96,40 @@ class Size(NamedTuple):
     expired: int = 0
 
 
+class Kept(NamedTuple):
+    """An item as a storage in this process may keep it: with its ends on the monotonic clock, which nobody sets."""
+
+    item: Item[object]
+    fresh_until: float
+    dead_at: float
+
+    @classmethod
+    def from_now(cls, item: Item[object], clock: Clock) -> "Kept":
+        """Begin to count the ttl of `item`, and the time to be stale after it."""
+        fresh_until = clock.monotonic() + (math.inf if item.ttl is None else item.ttl)
+        return cls(item, fresh_until, fresh_until + stale_for(item))
+
+    def at_present(self, clock: Clock) -> Item[object] | None:
+        """Give the item as it is now, with its dates by the wall clock of now; None once it is dead."""
+        now = clock.monotonic()
+        if now >= self.dead_at:
+            return None
+        to_date = clock.time() - now
+        return replace(
+            self.item,
+            expiration=None if self.fresh_until == math.inf else self.fresh_until + to_date,
+            stale_until=None if self.dead_at <= self.fresh_until else self.dead_at + to_date,
+            is_stale=now >= self.fresh_until,
+        )
+
+
+def stale_for(item: Item[object] | Item[None]) -> float:
+    """Give the seconds for which `item` is to be kept beyond its expiration."""
+    if item.stale_until is None or item.expiration is None:
+        return 0.0
+    return max(item.stale_until - item.expiration, 0.0)
+
+
 class Storage(ABC):
     """Keeps items. One provider uses one storage, from one event loop.
 

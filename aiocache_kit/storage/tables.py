@@ -18,7 +18,7 @@ from aiocache_kit.item import Item
 from aiocache_kit.management.eviction.policy import NIL
 from aiocache_kit.management.invalidation import TagMarks
 from aiocache_kit.sentinels import MISSING
-from aiocache_kit.storage.base import ALWAYS, Capabilities, Condition, ConditionKind, Size, Storage
+from aiocache_kit.storage.base import ALWAYS, Capabilities, Condition, ConditionKind, Size, Storage, stale_for
 from aiocache_kit.storage.pace import Pace
 from aiocache_kit.storage.table import Table
 
@@ -159,7 +159,7 @@ class TableStorage(Storage):
             item.value if self.own is None else self.own(item.value),
             math.inf if item.ttl is None else item.ttl,
             now,
-            stale_for=_stale_for(item),
+            stale_for=stale_for(item),
             tags=item.tags,
             cost=item.cost,
             created=item.created_at,
@@ -266,7 +266,7 @@ class TableStorage(Storage):
         life = math.inf if item.ttl is None else item.ttl
         if table.busy:
             await table.turn()
-        return table.touch_entry(item.key, life, _stale_for(item), self.clock.monotonic())
+        return table.touch_entry(item.key, life, stale_for(item), self.clock.monotonic())
 
     async def expire(self, key: str) -> bool:
         """Make the live item stale."""
@@ -370,9 +370,3 @@ class TableStorage(Storage):
                 item = frozen.item(key, self.clock.monotonic(), with_version=False)
                 if item is not None and not item.is_stale:
                     yield item
-
-
-def _stale_for(item: Item[object] | Item[None]) -> float:
-    if item.stale_until is None or item.expiration is None:
-        return 0.0
-    return max(item.stale_until - item.expiration, 0.0)
