@@ -90,11 +90,15 @@ def test_what_a_ttl_may_be(ttl: object, life: float) -> None:
 )
 def test_what_a_ttl_may_not_be(ttl: object) -> None:
     """Whatever is not positive and finite, or text of no known form, is refused with what is allowed."""
-    with pytest.raises(InvalidTTLError, match='^ttl must be a positive number of seconds, a timedelta, text such as "1h'):
+    with pytest.raises(
+        InvalidTTLError, match='^ttl must be a positive number of seconds, a timedelta, text such as "1h'
+    ):
         life_of(ttl)
 
 
-@pytest.mark.parametrize("ttl", [[], {}, b"5", 5j, object(), Fraction(1, 2), life_of], ids=lambda ttl: type(ttl).__name__)
+@pytest.mark.parametrize(
+    "ttl", [[], {}, b"5", 5j, object(), Fraction(1, 2), life_of], ids=lambda ttl: type(ttl).__name__
+)
 def test_other_types_are_named(ttl: object) -> None:
     """What is of no allowed type is named by its type alone."""
     with pytest.raises(InvalidTTLError, match=f"None for never, not {type(ttl).__name__}$"):
