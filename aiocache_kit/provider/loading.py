@@ -135,7 +135,9 @@ async def call(function: Callable[..., object], *arguments: object) -> object:
     if _runs_on_the_loop(function, code):
         result = function(*arguments)
     else:
-        result = await asyncio.to_thread(_without_stop_iteration, function, arguments)
+        result, error = await asyncio.to_thread(_outcome, function, arguments)
+        if error is not None:
+            raise error
         if code is not None and inspect.isawaitable(result):
             _gives_awaitable.add(code)
     if inspect.isawaitable(result):
@@ -190,10 +192,9 @@ def _code_of(function: Callable[..., object]) -> CodeType | None:
     return function.__code__ if isinstance(function, FunctionType) else None
 
 
-def _without_stop_iteration(function: Callable[..., object], arguments: tuple[object, ...]) -> object:
-    """Call `function`; a `StopIteration` cannot cross into a future, so it becomes what a coroutine makes of it."""
+def _outcome(function: Callable[..., object], arguments: tuple[object, ...]) -> tuple[object, Exception | None]:
+    """Give what `function` gave, or what it raised: a future would refuse a `StopIteration`, and exchange others."""
     try:
-        return function(*arguments)
-    except StopIteration as error:
-        msg = "the loader raised StopIteration"
-        raise RuntimeError(msg) from error
+        return function(*arguments), None
+    except Exception as error:  # noqa: BLE001  - it is raised again on the loop
+        return None, error
