@@ -188,8 +188,9 @@ def _plain_get_or_set(
                 if hits[slot] < table.ceiling:
                     hits[slot] += 1
                 recorder.hits += 1
-                value = table.values[slot]
-                return convert(value, options["type"]) if options and options.get("type") is not None else value
+                if not options or options.get("type") is None:
+                    return table.values[slot]
+                return convert(table.values[slot], options["type"])
         return await load(key, loader, ttl, options)
 
     return get_or_set
