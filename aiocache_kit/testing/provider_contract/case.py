@@ -1,7 +1,7 @@
 """What the checks of a provider share."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any, Final, TypeAlias, TypeVar
 
 from aiocache_kit.errors import CacheError
@@ -148,6 +148,10 @@ class ProviderCase(Contract):
         """Give `value` where the storage keeps anything, `otherwise` where it forgets all."""
         return value if self.stores else otherwise
 
+    def those(self, keys: Iterable[str]) -> set[str]:
+        """Give `keys`, or none where the storage forgets all."""
+        return set(keys) if self.stores else set()
+
     async def holds(self, key: str, value: object) -> bool:
         """Whether `value` is under `key`, or nothing where the storage forgets all."""
         found = await self.cache.get(key, MISSING)
@@ -165,9 +169,11 @@ class ProviderCase(Contract):
         ]
         return not any(found)
 
-    async def found(self, prefix: str = "", *, cache: Provider | None = None) -> list[str]:
-        """Give all live keys, sorted."""
-        return sorted([key async for key in (cache or self.cache).keys(prefix)])
+    async def found(self, prefix: str = "", *, cache: Provider | None = None) -> set[str]:
+        """Give all live keys, each of which comes once."""
+        keys = [key async for key in (cache or self.cache).keys(prefix)]
+        assert len(keys) == len(set(keys))
+        return set(keys)
 
     async def refuses(self, error: type[CacheError], *calls: Awaitable[object]) -> None:
         """Assert that each call raises `error`."""

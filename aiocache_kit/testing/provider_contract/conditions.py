@@ -212,7 +212,7 @@ class Counters(ProviderCase):
         """Of a thousand increments at the same time each gives another total."""
         totals = await together(*(self.cache.increment("k") for _ in range(1000)))
 
-        assert sorted(totals) == self.kept(list(range(1, 1001)), [1] * 1000)
+        assert set(totals) == self.kept(set(range(1, 1001)), {1})
 
 
 class Updates(ProviderCase):
@@ -296,7 +296,7 @@ class Updates(ProviderCase):
 
         totals = await together(*(self.cache.update("k", add, default=0) for _ in range(100)))
 
-        assert sorted(totals) == self.kept(list(range(1, 101)), [1] * 100)
+        assert set(totals) == self.kept(set(range(1, 101)), {1})
         assert calls == 100
 
     async def test_update_runs_again_when_somebody_was_faster(self) -> None:

@@ -76,8 +76,10 @@ class Keys(ProviderCase):
             assert await self.cache.exists(key) is self.stores
             assert not self.stores or (await self.cache.get_item(key)).key == key
 
-        assert await self.cache.get_multi(NASTY) == self.kept({key: number for number, key in enumerate(NASTY)}, {})
-        assert await self.found() == self.kept(sorted(NASTY), [])
+        found = await self.cache.get_multi(NASTY)
+        assert list(found.values()) == self.kept(list(range(len(NASTY))), [])
+        assert set(found) == self.those(NASTY)
+        assert await self.found() == self.those(NASTY)
 
     async def test_odd_keys_are_kept_apart_when_written_otherwise(self) -> None:
         """The same for what is added, loaded, counted and updated, one way of writing for each key in turn."""
@@ -96,12 +98,12 @@ class Keys(ProviderCase):
                     await self.cache.get_or_set(key, source.load)
             assert await self.holds(key, 1), key[:20]
 
-        assert await self.found() == self.kept(sorted(NASTY), [])
+        assert await self.found() == self.those(NASTY)
 
     async def test_odd_keys_go_one_by_one(self) -> None:
         """Deleting each key in turn, in one of several ways, takes that key and no other."""
         await self.cache.set_multi(dict.fromkeys(NASTY, 1))
-        left = sorted(NASTY)
+        left = set(NASTY)
         for number, key in enumerate(NASTY):
             match number % 4:
                 case 0:
@@ -113,7 +115,7 @@ class Keys(ProviderCase):
                 case _:
                     assert await self.cache.expire(key) is self.stores
             left.remove(key)
-            assert await self.found() == self.kept(left, [])
+            assert await self.found() == self.those(left)
 
     async def test_lone_surrogates_are_kept_or_refused(self) -> None:
         """A key that is no Unicode text is kept apart like any other, or refused."""
@@ -125,22 +127,22 @@ class Keys(ProviderCase):
 
         assert await self.holds("\ud800", 1)
         assert await self.holds("\udfff", 2)
-        assert await self.found() == self.kept(["\ud800", "\udfff"], [])
+        assert await self.found() == self.those(["\ud800", "\udfff"])
 
     async def test_prefix_means_itself(self) -> None:
         """Whoever asks for the keys with a prefix gets those that begin with it, whatever signs it has."""
         await self.cache.set_multi(dict.fromkeys(NASTY, 1))
         for prefix in NASTY:
-            expected = sorted(key for key in NASTY if key.startswith(prefix))
-            assert await self.found(prefix) == self.kept(expected, []), prefix[:20]
+            expected = {key for key in NASTY if key.startswith(prefix)}
+            assert await self.found(prefix) == self.those(expected), prefix[:20]
 
     async def test_keys_of_a_prefix_are_invalidated(self) -> None:
         """Invalidating a prefix removes the keys that begin with it, and no others."""
-        for prefix in ("a*", "@", "@a", "[", "\0", "%", ":", "*", "x" * 99_999):
+        for prefix in ("a*", "@", "@a", "[", "\0", "%", ":", "*", "x" * 9_999):
             await self.cache.set_multi(dict.fromkeys(NASTY, 1))
             await self.cache.invalidate_prefix(prefix)
-            expected = sorted(key for key in NASTY if not key.startswith(prefix))
-            assert await self.found() == self.kept(expected, []), prefix[:20]
+            expected = {key for key in NASTY if not key.startswith(prefix)}
+            assert await self.found() == self.those(expected), prefix[:20]
 
     async def test_wrong_prefixes_are_refused(self) -> None:
         """A prefix is a str; to invalidate, one that is not empty, since that would be everything."""
@@ -167,7 +169,7 @@ class Keys(ProviderCase):
                 await cache.set(key, [number, key])
 
         for number, cache in enumerate(caches):
-            assert await self.found(cache=cache) == self.kept(sorted(["k", "@a:k", "b:k", "@b:k", ":k", "*"]), [])
+            assert await self.found(cache=cache) == self.those(["k", "@a:k", "b:k", "@b:k", ":k", "*"])
             for key in ("k", "@a:k", "b:k", "@b:k", ":k", "*"):
                 assert await cache.get(key) == self.kept([number, key], None)
 
@@ -179,8 +181,8 @@ class Keys(ProviderCase):
         assert set((await inner.get_multi(NASTY)).values()) == self.kept({"inner"}, set())
         await self.cache.delete_multi(NASTY)
 
-        assert await self.found() == []
-        assert await self.found(cache=inner) == self.kept(sorted(NASTY), [])
+        assert await self.found() == set()
+        assert await self.found(cache=inner) == self.those(NASTY)
 
     async def test_keys_written_before_there_was_a_namespace_stay(self) -> None:
         """Making a namespace changes nothing for the keys that are there, whatever they begin with."""
@@ -192,7 +194,7 @@ class Keys(ProviderCase):
             assert await self.holds(key, key)
             assert await self.cache.delete(key) is self.stores
 
-        assert await self.found() == []
+        assert await self.found() == set()
 
     async def test_clear_stays_in_its_namespace(self) -> None:
         """Clearing a namespace takes its keys and those of namespaces inside of it, and no others."""
@@ -221,13 +223,13 @@ class Keys(ProviderCase):
         inner, other = self.cache.namespace("a"), self.cache.namespace("b")
         for cache in (self.cache, inner, inner.namespace("k"), other):
             await cache.set_multi({"k1": 1, "k2": 2, "@k": 3})
-        assert await self.found("k", cache=inner) == self.kept(["k1", "k2"], [])
+        assert await self.found("k", cache=inner) == self.those(["k1", "k2"])
         await inner.invalidate_prefix("k")
         await inner.invalidate_prefix("@")
 
-        assert await self.found(cache=inner) == []
+        assert await self.found(cache=inner) == set()
         for cache in (self.cache, inner.namespace("k"), other):
-            assert await self.found(cache=cache) == self.kept(["@k", "k1", "k2"], [])
+            assert await self.found(cache=cache) == self.those(["@k", "k1", "k2"])
 
     async def test_tags_stay_in_their_namespace(self) -> None:
         """Invalidating a tag of one namespace leaves the same tag of others alone, and tags that look like it."""

@@ -59,12 +59,12 @@ class Loading(ProviderCase):
             await self.cache.get_or_set(key, one, ttl, tags=["t"], cost=3)
         await self.cache.get_or_set("default", one)
         await self.pass_time(6.0)
-        assert await self.found() == self.kept(["default", "long"], [])
+        assert await self.found() == self.those(["default", "long"])
         await self.pass_time(600.0)
-        assert await self.found() == self.kept(["long"], [])
+        assert await self.found() == self.those(["long"])
         await self.cache.invalidate_tags("t")
 
-        assert await self.found() == []
+        assert await self.found() == set()
 
     async def test_loader_may_be_any_callable(self) -> None:
         """Functions, methods, partials, objects and lambdas are loaders, whether they are awaited or not."""
@@ -293,7 +293,7 @@ class Loading(ProviderCase):
             ]
 
         assert await self.cache.get_or_set("outer", outer) == [1, 2, 2]
-        assert await self.found() == self.kept(["inner", "outer", "x", "y"], [])
+        assert await self.found() == self.those(["inner", "outer", "x", "y"])
 
     async def test_loader_that_asks_for_its_own_key_is_told(self) -> None:
         """It gets a RecursiveLoadError instead of waiting for itself: at once, later, or by a task of its own."""

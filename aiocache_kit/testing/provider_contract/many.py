@@ -23,10 +23,10 @@ class Multi(ProviderCase):
         await self.cache.set_multi({"a": 1, "b": 2}, 5, tags=["t"])
         await self.cache.set_multi({"c": 3}, 500, tags=["t"])
         await self.pass_time(6.0)
-        assert await self.found() == self.kept(["c"], [])
+        assert await self.found() == self.those(["c"])
         await self.cache.invalidate_tags("t")
 
-        assert await self.found() == []
+        assert await self.found() == set()
 
     async def test_delete_multi_counts_live_ones(self) -> None:
         """A key that is missing, has expired or comes twice is not counted twice."""
@@ -35,7 +35,7 @@ class Multi(ProviderCase):
         await self.pass_time(2.0)
 
         assert await self.cache.delete_multi(["a", "b", "missing", "dead", "a"]) == self.kept(2, 0)
-        assert await self.found() == self.kept(["c"], [])
+        assert await self.found() == self.those(["c"])
 
     async def test_no_keys_are_no_keys(self) -> None:
         """Empty collections are fine everywhere."""
@@ -62,7 +62,9 @@ class Multi(ProviderCase):
         values = {f"k{number}": number for number in range(5000)}
         await self.cache.set_multi(values)
 
-        assert await self.cache.get_multi(list(values)) == self.kept(values, {})
+        found = await self.cache.get_multi(list(values))
+        assert len(found) == self.kept(5000, 0)
+        assert all(found[key] == values[key] for key in found)
         assert await self.cache.delete_multi(values) == self.kept(5000, 0)
         assert await self.cache.get_multi(list(values)) == {}
 
@@ -91,7 +93,7 @@ class Tags(ProviderCase):
         await self.cache.invalidate_tags("t")
 
         assert await self.lacks("k")
-        assert await self.found() == self.kept(["other", "plain"], [])
+        assert await self.found() == self.those(["other", "plain"])
         assert await self.cache.get_or_set("k", lambda: "new") == "new"
 
     async def test_any_tag_will_do(self) -> None:
@@ -202,10 +204,10 @@ class Tags(ProviderCase):
         if self.stores:
             await self.cache.update("updated", lambda old: old + 1)
         await self.pass_time(10.0)
-        assert await self.found() == self.kept(["counted", "touched", "updated"], [])
+        assert await self.found() == self.those(["counted", "touched", "updated"])
         await self.cache.invalidate_tags("t")
 
-        assert await self.found() == []
+        assert await self.found() == set()
 
     async def test_invalidated_value_stays_dead(self) -> None:
         """However much is cleaned up meanwhile, an invalidated value never comes back, not even a prolonged one."""
@@ -216,7 +218,7 @@ class Tags(ProviderCase):
         await self.cache.invalidate_tags("t")
         for seconds in (3.0, 100.0, 300.0):
             await self.pass_time(seconds)
-            assert await self.found() == []
+            assert await self.found() == set()
             assert await self.lacks("k")
 
     async def test_invalidated_value_stays_dead_when_the_clock_is_set(self) -> None:
@@ -285,11 +287,11 @@ class Scopes(ProviderCase):
         """After a clear there is nothing, and all goes on as before."""
         await self.cache.set_multi({f"k{number}": number for number in range(500)}, tags=["t"])
         await self.cache.clear()
-        assert await self.found() == []
+        assert await self.found() == set()
         assert await self.cache.get_multi([f"k{number}" for number in range(500)]) == {}
         await self.cache.set("k1", "new")
 
-        assert await self.found() == self.kept(["k1"], [])
+        assert await self.found() == self.those(["k1"])
 
     async def test_clear_of_nothing_is_fine(self) -> None:
         """Clearing what is empty does nothing."""
@@ -297,14 +299,14 @@ class Scopes(ProviderCase):
         await self.cache.invalidate_prefix("p")
         await self.cache.clear()
 
-        assert await self.found() == []
+        assert await self.found() == set()
 
     async def test_prefix_takes_its_keys(self) -> None:
         """Invalidating a prefix takes the keys that begin with it."""
         await self.cache.set_multi(dict.fromkeys(("user:1", "user:2", "users", "use", "a user:"), 1))
         await self.cache.invalidate_prefix("user:")
 
-        assert await self.found() == self.kept(["a user:", "use", "users"], [])
+        assert await self.found() == self.those(["a user:", "use", "users"])
 
     async def test_keys_gives_each_live_key_once(self) -> None:
         """Keys that have expired, were deleted or invalidated are not given."""
@@ -352,4 +354,4 @@ class Scopes(ProviderCase):
             await self.cache.clear()
 
         assert found <= 200
-        assert await self.found() == []
+        assert await self.found() == set()

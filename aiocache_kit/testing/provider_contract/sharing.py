@@ -24,7 +24,7 @@ class Sharing(ProviderCase):
         await self.clock.settle()
         source.open()
 
-        assert await asyncio.gather(*tasks) == ["v"] * MANY
+        assert set(await asyncio.gather(*tasks)) == {"v"}
         assert source.loads == 1
 
     async def test_many_callers_share_one_error(self) -> None:
@@ -46,7 +46,7 @@ class Sharing(ProviderCase):
         await self.clock.settle()
         source.open()
 
-        assert await asyncio.gather(*tasks) == [None] * MANY
+        assert set(await asyncio.gather(*tasks)) == {None}
         assert source.loads == 1
 
     async def test_first_caller_may_leave(self) -> None:
@@ -60,7 +60,7 @@ class Sharing(ProviderCase):
         results = await outcomes(tasks)
 
         assert isinstance(results[0], asyncio.CancelledError)
-        assert results[1:] == ["v"] * (MANY - 1)
+        assert set(results[1:]) == {"v"}
         assert (source.loads, source.cancelled) == (1, 0)
 
     async def test_all_but_one_may_leave(self) -> None:
@@ -279,17 +279,17 @@ class SharingMany(ProviderCase):
     async def test_what_was_not_asked_for_is_ignored(self) -> None:
         """Keys that the loader gives without having been asked are neither given nor stored."""
         assert await self.cache.get_or_set_multi(["a"], lambda _: {"a": 1, "b": 2}) == {"a": 1}
-        assert await self.found() == self.kept(["a"], [])
+        assert await self.found() == self.those(["a"])
 
     async def test_values_have_ttl_and_tags(self) -> None:
         """All values that are loaded get what the caller says."""
         await self.cache.get_or_set_multi(["a", "b"], lambda keys: dict.fromkeys(keys, 1), 5, tags=["t"])
         await self.cache.get_or_set_multi(["c"], lambda keys: dict.fromkeys(keys, 1), 500, tags=["t"])
         await self.pass_time(6.0)
-        assert await self.found() == self.kept(["c"], [])
+        assert await self.found() == self.those(["c"])
         await self.cache.invalidate_tags("t")
 
-        assert await self.found() == []
+        assert await self.found() == set()
 
     async def test_loader_must_give_a_mapping(self) -> None:
         """Anything else is an error that says so, and nothing is stored."""
@@ -312,7 +312,7 @@ class SharingMany(ProviderCase):
             await self.cache.get_or_set_multi(["a", "b"], load)
 
         assert caught.error is error
-        assert await self.found() == self.kept(["a"], [])
+        assert await self.found() == self.those(["a"])
 
     async def test_each_key_is_loaded_once(self) -> None:
         """Callers whose keys overlap, while all of it is loading, load each key once between them."""
@@ -330,8 +330,9 @@ class SharingMany(ProviderCase):
         go.set()
         results = await asyncio.gather(*tasks)
 
-        assert results == [{key: key.upper() for key in keys} for keys in wanted]
-        assert sorted(asked) == sorted(f"k{number}" for number in range(52))
+        assert all(result == {key: key.upper() for key in keys} for result, keys in zip(results, wanted, strict=True))
+        assert set(asked) == {f"k{number}" for number in range(52)}
+        assert len(asked) == 52
 
     async def test_single_and_several_share(self) -> None:
         """A call for one key joins a load of several that holds it, and the other way round."""

@@ -1,6 +1,6 @@
 """What the checks of a storage share."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
 from typing import TypeVar
 
 from aiocache_kit.item import Item
@@ -45,6 +45,10 @@ class StorageCase(Contract):
         """Give `value` where the storage keeps anything, `otherwise` where it forgets all."""
         return value if self.stores else otherwise
 
+    def those(self, keys: Iterable[str]) -> set[str]:
+        """Give `keys`, or none where the storage forgets all."""
+        return set(keys) if self.stores else set()
+
     def item(
         self,
         key: str = "k",
@@ -83,6 +87,8 @@ class StorageCase(Contract):
         item = await self.store.read(key)
         return 0 if item is None else item.version
 
-    async def found(self, prefix: str = "") -> list[str]:
-        """Scan, and sort."""
-        return sorted([key async for key in self.store.scan(prefix)])
+    async def found(self, prefix: str = "") -> set[str]:
+        """Give the keys that a scan gives, each of them once."""
+        keys = [key async for key in self.store.scan(prefix)]
+        assert len(keys) == len(set(keys))
+        return set(keys)

@@ -176,7 +176,7 @@ class Conditions(StorageCase):
         """Of a hundred increments at the same time each gives another total."""
         totals = await together(*(self.store.increment(self.counter(0), 1) for _ in range(100)))
 
-        assert sorted(totals) == self.kept(list(range(1, 101)), [1] * 100)
+        assert set(totals) == self.kept(set(range(1, 101)), {1})
 
     def counter(self, initial: int, ttl: float | None = None) -> Item[int]:
         """Make a counter to be born."""

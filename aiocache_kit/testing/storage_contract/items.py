@@ -135,7 +135,7 @@ class Items(StorageCase):
         await self.store.remove("a*")
         await self.store.remove("*")
 
-        assert await self.found() == self.kept(["a", "ab"], [])
+        assert await self.found() == self.those(["a", "ab"])
 
     async def test_values_belong_to_whom_the_capabilities_say(self) -> None:
         """A value comes back as the same object, or as one of its own whose changes reach nobody."""
