@@ -15,9 +15,10 @@ async def test_nothing_is_taken_while_closing(*, over_tables: bool) -> None:
 
     async def load() -> str:
         try:
-            return await asyncio.Event().wait() and ""
+            await asyncio.Event().wait()
         finally:
             await leave.wait()
+        return "never"
 
     memory = memory_storage()
     cache = Provider(memory if over_tables else FaultyStorage(memory))

@@ -23,7 +23,7 @@ def test_nobody_changes_an_item() -> None:
     with pytest.raises((AttributeError, TypeError)):
         item.other = 2  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]  # what is tested
     with pytest.raises(TypeError):
-        Item("k", 1)  # type: ignore[misc]  # pyright: ignore[reportCallIssue]  # what is tested
+        Item("k", 1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]  # what is tested
 
 
 @pytest.mark.parametrize("is_stale", [False, True])
@@ -36,8 +36,8 @@ def test_the_repr_tells_neither_key_nor_value(*, is_stale: bool) -> None:
 
 def test_items_are_values() -> None:
     """Equal fields make equal items, which survive pickle and can be replaced field by field."""
-    item = Item(key="k", value=[1], tags=("a",))
+    item: Item[object] = Item(key="k", value=[1], tags=("a",))
 
-    assert item == Item(key="k", value=[1], tags=("a",))
+    assert item == Item[object](key="k", value=[1], tags=("a",))
     assert pickle.loads(pickle.dumps(item)) == item  # noqa: S301  - our own bytes
-    assert dataclasses.replace(item, value=2) == Item(key="k", value=2, tags=("a",))
+    assert dataclasses.replace(item, value=2) == Item[object](key="k", value=2, tags=("a",))

@@ -24,4 +24,5 @@ def test_sentinels_are_false_and_say_their_names(sentinel: Sentinel) -> None:
     """`value or other` reads as it should, and a signature shows the bare name."""
     assert not sentinel
     assert repr(sentinel) == sentinel.name
-    assert not any(sentinel == other for other in (None, False, 0, ""))
+    others: list[object] = [None, False, 0, ""]
+    assert sentinel not in others

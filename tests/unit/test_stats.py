@@ -30,7 +30,7 @@ def test_derived_figures() -> None:
 @pytest.mark.parametrize("name", COUNTERS)
 def test_counters_are_subtracted(name: str) -> None:
     """A difference holds what was counted in between, whichever counter it is."""
-    later, earlier = Stats(**{name: 7}), Stats(**{name: 5})
+    later, earlier = dataclasses.replace(Stats(), **{name: 7}), dataclasses.replace(Stats(), **{name: 5})
 
     assert getattr(later - earlier, name) == 2
 

@@ -159,7 +159,7 @@ async def test_an_interrupt_passes_through(kind: type[BaseException]) -> None:
 
     asyncio.get_running_loop().set_exception_handler(lambda *_: None)  # 3.12 also notes it as the task's, unasked for
     with pytest.raises(kind):
-        begin(work())
+        await begin(work())
 
     assert asyncio.current_task() is here
     await asyncio.sleep(0)

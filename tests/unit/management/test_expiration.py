@@ -92,10 +92,9 @@ def test_what_a_ttl_may_be(ttl: object, life: float) -> None:
 )
 def test_what_a_ttl_may_not_be(ttl: object) -> None:
     """Whatever is not positive and finite, or text of no known form, is refused with what is allowed."""
-    with pytest.raises(
-        InvalidTTLError, match='^ttl must be a positive number of seconds, a timedelta, text such as "1h'
-    ):
+    with pytest.raises(InvalidTTLError) as caught:
         life_of(ttl)
+    assert str(caught.value).startswith(f"ttl must be {ALLOWED}, not ")
 
 
 @pytest.mark.parametrize(

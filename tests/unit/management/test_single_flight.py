@@ -222,7 +222,7 @@ async def test_a_flight_everybody_left_does_not_take_away_its_successor() -> Non
     third = await started(flights.load("a", work))
     work.go_on.set()
 
-    assert await asyncio.gather(second, third) == [("value of a", False), ("value of a", True)]
+    assert [await second, await third] == [("value of a", False), ("value of a", True)]
     assert await nothing_left(flights)
 
 
