@@ -380,7 +380,7 @@ def _get_multi(setting: Setting, lookup: Lookup) -> Callable[..., Awaitable[dict
     recorder, check_open, get_slowly = setting.recorder, setting.check_open, setting.get_multi
 
     async def get_multi(keys: Iterable[str], *, type: Any = None) -> dict[str, Any]:  # noqa: ANN401  - see Provider
-        if not _are_few(keys):
+        if type is not None or not _are_few(keys):
             return await get_slowly(keys, type=type)
         check_open()
         found: dict[str, Any] = {}
@@ -391,7 +391,7 @@ def _get_multi(setting: Setting, lookup: Lookup) -> Callable[..., Awaitable[dict
             if value is MISSING:
                 missed.add(key)
             else:
-                found[key] = value if type is None else convert(value, type)
+                found[key] = value
         recorder.hits = before + len(found)  # a key that comes twice is one
         recorder.misses += len(missed)
         return found
