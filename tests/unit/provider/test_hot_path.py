@@ -154,6 +154,7 @@ def has_bad_key_among_several(steps: list[Step]) -> bool:
 @example(steps=[("set", ("a", 1, 2.5), {"tags": ["t"]}), ("increment", ("a", 1), {}), ("get_item", ("a",), {})])
 @example(steps=[("set", ("a", 1, 1), {}), ("advance", (1.0,), {}), ("increment", ("a", 1), {"initial": 5})])
 @example(steps=[("set", ("a", 1), {}), ("expire", ("a",), {}), ("get", ("a",), {}), ("set", ("a", 2), {})])
+@example(steps=[("set", ("a", None), {}), ("get_multi", (["a", "b"],), {"type": int})])
 @example(steps=[("set", ("a", 1), {"cost": 5}), ("set", ("a", 2, None), {}), ("get_item", ("a",), {})])
 def test_closures_answer_as_methods_do(make: Maker, steps: list[Step], *, inside: bool) -> None:
     """Whatever is called in whatever order, with good and bad arguments: answers, errors, items and counts agree."""
