@@ -19,6 +19,7 @@ _FORM: Final = Form("json", atoms=frozenset({type(None), bool, int, float, str})
 _AS_ZEROS: Final = bytes.maketrans(b"123456789", b"0" * 9)
 _TOO_MANY: Final = b"0" * 20
 """Digits in a row: a number of so many may be an int of more than 64 bits, of which orjson makes a float."""
+_TOO_MANY_BELOW: Final = b"-" + b"0" * 19
 
 
 class JsonSerializer:
@@ -47,7 +48,8 @@ class JsonSerializer:
     def decode(self, data: bytes, type: type[object] | None = None) -> object:
         """Read what `encode` wrote, as a `type` where one is given; raise `CorruptPayloadError` for other bytes."""
         try:
-            if _TOO_MANY in data.translate(_AS_ZEROS):
+            zeros = data.translate(_AS_ZEROS)
+            if _TOO_MANY in zeros or _TOO_MANY_BELOW in zeros:
                 _check_numbers(data)
             value = from_tree(self._loads(data), self.name, data)
         except (ValueError, TypeError, ArithmeticError, RecursionError):

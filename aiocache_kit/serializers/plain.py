@@ -28,8 +28,8 @@ from aiocache_kit.serializers.typed import convert, parts_of
 
 MOST_DEPTH: Final = 100
 """How deep containers may lie in one another."""
-_READ_DEPTH: Final = 4 * MOST_DEPTH
-"""The same in a tree, where a tag and the pairs of a dict are levels of their own."""
+_READ_DEPTH: Final = 2 * MOST_DEPTH
+"""The same in a tree, where the pairs of a dict may be levels of their own."""
 _TAGGED: Final = "@tagged"
 _PARTS: Final = "@parts"
 _CONTAINERS: Final = frozenset({list, dict})

@@ -1,0 +1,392 @@
+"""The codec as a whole: what it refuses to be, to write and to read, and how it does large things in a thread."""
+
+import asyncio
+import math
+import os
+import pickle
+import threading
+from collections.abc import Callable
+from struct import Struct
+from typing import Any, cast
+
+import pytest
+
+from aiocache_kit import (
+    ConfigError,
+    CorruptPayloadError,
+    Item,
+    SerializationError,
+    UnsupportedError,
+    ValueTooLargeError,
+)
+from aiocache_kit.serializers.aside import decode_aside, encode_aside
+from aiocache_kit.serializers.codec import Codec
+from aiocache_kit.serializers.compression import Compression
+from aiocache_kit.serializers.encryption import Encryption
+from aiocache_kit.serializers.envelope import BODY, HEAD, SIZE
+from aiocache_kit.serializers.registry import new_serializer, serializer_id
+from aiocache_kit.serializers.seal import Checksum, Seal
+from aiocache_kit.serializers.signing import Signing
+from tests.unit.serializers.samples import KEY, NEW, OLD, SEALS, codec, item
+
+SECRET_SEALS = sorted(set(SEALS) - {"checksum"})
+
+
+def payload(head: bytes, body: bytes, key: str = KEY) -> bytes:
+    """Seal a body as somebody would who knows the format but no secret."""
+    return head + Checksum().seal(body, head + key.encode())
+
+
+def head(given: int = 0, version: int = 0, *dates: float) -> bytes:
+    """Make a head from its fields."""
+    return HEAD.pack(0xAC, 1, 0, given, version, *(dates or (0.0, 0.0, 0.0, 0.0)))
+
+
+class Touchy:
+    """A serializer of somebody's own."""
+
+    name = "touchy"
+    runs_code = False
+
+    def encode(self, value: object) -> bytes:
+        return repr(value).encode()
+
+    def decode(self, data: bytes, type: type[object] | None = None) -> object:
+        raise KeyError(data, type)
+
+
+class Silent:
+    """A serializer that does not say whether reading it is safe."""
+
+    name = "silent"
+
+    def encode(self, value: object) -> bytes:
+        return repr(value).encode()
+
+    def decode(self, data: bytes, type: type[object] | None = None) -> object:
+        return data if type is None else None
+
+
+# --- what may be built ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("serializer", [new_serializer("pickle"), cast("Any", Silent())])
+def test_what_runs_code_needs_a_secret(serializer: Any) -> None:  # noqa: ANN401  - one lacks an attribute, on purpose
+    """A serializer whose bytes can run code, or that does not say, is refused without encryption or a signature."""
+    for seal in (None, Checksum()):
+        with pytest.raises(ConfigError, match="turn on encryption or signing") as caught:
+            Codec(serializer, seal=seal)
+        assert caught.value.field == "serialization_format"
+    for name in SECRET_SEALS:
+        assert Codec(serializer, seal=SEALS[name]()).has_bare_integers is False
+
+
+@pytest.mark.parametrize("size", [0, -1, 2**31])
+def test_the_limit_of_a_value_has_limits(size: int) -> None:
+    """A codec has a limit for values, of at most a gibibyte."""
+    with pytest.raises(ConfigError):
+        Codec(new_serializer("json"), max_size=size)
+
+
+def test_a_codec_shows_no_secret() -> None:
+    """What a codec and its parts print holds how they work and not what with."""
+    for seal in (Encryption([OLD, NEW]), Signing([OLD, NEW])):
+        shown = f"{Codec(new_serializer('json'), seal=seal)!r} {seal!r}"
+        assert "2 keys" in shown
+        for secret in (OLD, NEW):
+            assert repr(secret)[2:-1] not in shown
+            assert secret.hex() not in shown
+
+
+# --- bare integers ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [0, 1, -1, 42, 2**63 - 1, -(2**63)])
+def test_bare_integers_are_told_from_envelopes(number: int) -> None:
+    """An int of 64 bits is written as its digits, and these are read as that int under any key, without dates."""
+    written = codec("json/checksum").encode_integer(number)
+
+    assert written == str(number).encode()
+    assert codec("json/checksum").decode("any", written) == Item(key="any", value=number)
+    assert type(codec("json/checksum").decode("any", written).value) is int
+
+
+@pytest.mark.parametrize("number", [True, 2**63, -(2**63) - 1, 1.0, "1"])
+def test_other_numbers_are_never_bare(number: Any) -> None:  # noqa: ANN401  - of a wrong type, on purpose
+    """What Redis could not count on, or would make something else of, is not written bare."""
+    with pytest.raises(SerializationError):
+        codec("json/checksum").encode_integer(number)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"-", b"01", b"-0", b"+1", b"1 ", b"1_0", b"1.5", b"1e3", b"9223372036854775808", b"9" * 5000, b"1\n"],
+)
+def test_what_only_begins_like_a_number_is_corrupt(data: bytes) -> None:
+    """Only digits as Redis writes them are an int."""
+    with pytest.raises(CorruptPayloadError):
+        codec("json/checksum").decode(KEY, data)
+
+
+@pytest.mark.parametrize("seal", SECRET_SEALS)
+def test_where_there_is_a_secret_there_are_no_bare_integers(seal: str) -> None:
+    """Nobody can have sealed one: they are neither written nor read, and ints come back from envelopes."""
+    sealing = codec(f"json/{seal}")
+    with pytest.raises(UnsupportedError, match="conditional writes"):
+        sealing.encode_integer(5)
+    with pytest.raises(CorruptPayloadError):
+        sealing.decode(KEY, b"5")
+    assert sealing.decode(KEY, sealing.encode(item(5))) == item(5)
+
+
+# --- what is not believed ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seal", SECRET_SEALS)
+def test_what_was_not_sealed_is_not_read_where_a_secret_is_configured(seal: str) -> None:
+    """A payload under a mere checksum, with its own seal byte or a false one, is refused where there is a secret."""
+    plain = codec("json/checksum").encode(item({"admin": True}))
+    sealing = codec(f"json/{seal}")
+    with pytest.raises(CorruptPayloadError):
+        sealing.decode(KEY, plain)
+    with pytest.raises(CorruptPayloadError):
+        sealing.decode(KEY, plain[:2] + bytes((cast("Seal", SEALS[seal]()).id,)) + plain[3:])
+
+
+@pytest.mark.parametrize("seal", SECRET_SEALS)
+def test_an_expired_item_stays_dead(seal: str) -> None:
+    """The dates are under the seal: a payload that is put back says when it died, and cannot be given more time."""
+    sealing = codec(f"json/{seal}")
+    old = sealing.encode(item("old"))
+
+    assert sealing.decode(KEY, old).expiration == item("old").expiration
+    for place in range(4, HEAD.size):
+        with pytest.raises(CorruptPayloadError):
+            sealing.decode(KEY, old[:place] + bytes((old[place] ^ 0x40,)) + old[place + 1 :])
+
+
+OTHERS: dict[str, Callable[[], Seal]] = {
+    "hmac-sha256": lambda: Signing([NEW]),
+    "blake2b": lambda: Signing([NEW], "blake2b"),
+    "aes-256-gcm": lambda: Encryption([NEW]),
+    "chacha20-poly1305": lambda: Encryption([NEW], "chacha20-poly1305"),
+}
+RAN: list[int] = []
+
+
+def _ran(number: int) -> None:
+    RAN.append(number)
+
+
+class Charge:
+    """Runs code when its pickle is read."""
+
+    def __reduce__(self) -> tuple[object, tuple[int]]:
+        return _ran, (1,)
+
+
+@pytest.mark.parametrize("seal", SECRET_SEALS)
+def test_a_pickle_of_somebody_else_is_not_opened(seal: str) -> None:
+    """A pickle that runs code does not run it where it has no seal, a false one, or one of another secret."""
+    charge = pickle.dumps(Charge())
+    body = BODY.pack(0, 0, serializer_id("pickle")) + charge
+    mine = codec(f"pickle/{seal}")
+    other = OTHERS[seal]()
+    forged = [charge, payload(head(), body)]
+    for kind in range(5):
+        start = HEAD.pack(0xAC, 1, kind, 0, 0, 0.0, 0.0, 0.0, 0.0)
+        forged += [payload(start, body), start + other.seal(body, start + KEY.encode())]
+    for data in forged:
+        with pytest.raises(CorruptPayloadError):
+            mine.decode(KEY, data)
+
+    assert RAN == []
+    pickle.loads(charge)  # noqa: S301  - that it is one
+    assert RAN.pop() == 1
+
+
+NOTES = Struct(">BQH")
+WRONG_BODIES: dict[str, bytes] = {
+    "no body": b"",
+    "half a body": b"\x06\0\0",
+    "an unknown content": BODY.pack(8, 0, 0) + b"x",
+    "a content too large": BODY.pack(0x7F, 0, 0) + b"x",
+    "None with bytes": BODY.pack(1, 0, 0) + b"x",
+    "an int of no bytes": BODY.pack(4, 0, 0),
+    "an int with room to spare": BODY.pack(4, 0, 0) + b"\0\0\5",
+    "a float of nine bytes": BODY.pack(5, 0, 0) + b"123456789",
+    "a str that is no UTF-8": BODY.pack(6, 0, 0) + b"\xff",
+    "a str of a serializer": BODY.pack(6, 0, 1) + b"x",
+    "json of no serializer": BODY.pack(0, 0, 0) + b"{}",
+    "compressed where nothing is": BODY.pack(6, 2, 0) + SIZE.pack(1) + b"x",
+    "notes that are missing": BODY.pack(0x86, 0, 0),
+    "notes that end early": BODY.pack(0x86, 0, 0) + NOTES.pack(0, 0, 2) + b"\0\0\0\1a",
+    "a tag longer than all": BODY.pack(0x86, 0, 0) + NOTES.pack(0, 0, 1) + b"\xff\xff\xff\xffa",
+    "a tag of nothing": BODY.pack(0x86, 0, 0) + NOTES.pack(0, 0, 1) + b"\0\0\0\0",
+    "a tag that is no UTF-8": BODY.pack(0x86, 0, 0) + NOTES.pack(0, 0, 1) + b"\0\0\0\1\xff",
+    "a cost that is not there": BODY.pack(0x86, 0, 0) + NOTES.pack(0, 5, 0),
+    "a cost that is two": BODY.pack(0x86, 0, 0) + NOTES.pack(2, 5, 0),
+    "notes without a value": BODY.pack(0x84, 0, 0) + NOTES.pack(0, 0, 0),
+}
+
+
+@pytest.mark.parametrize("what", sorted(WRONG_BODIES))
+def test_a_body_that_cannot_be_is_corrupt(what: str) -> None:
+    """Whoever can compute a checksum can write anything; what no codec writes is still found out."""
+    with pytest.raises(CorruptPayloadError):
+        codec("json/checksum").decode(KEY, payload(head(), WRONG_BODIES[what]))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        head(8),
+        head(0xFF),
+        head(0, 0, math.nan, 0.0, 0.0, 0.0),
+        head(0, 0, math.inf, 0.0, 0.0, 0.0),
+        head(1, 0, 0.0, math.nan, 0.0, 0.0),
+        head(0, 0, 0.0, 1.0, 0.0, 0.0),
+        head(0, 0, 0.0, 0.0, 1.0, 0.0),
+        head(0, 0, 0.0, 0.0, 0.0, 1.0),
+    ],
+    ids=lambda data: data[3:].hex().rstrip("0"),
+)
+def test_a_head_that_cannot_be_is_corrupt(wrong: bytes) -> None:
+    """Flags that mean nothing, instants that are none, and dates that are not announced, are refused."""
+    with pytest.raises(CorruptPayloadError):
+        codec("json/checksum").decode(KEY, payload(wrong, BODY.pack(1, 0, 0)))
+    assert codec("json/checksum").decode(KEY, payload(head(), BODY.pack(1, 0, 0))).value is None
+
+
+def test_an_end_in_infinity_comes_back() -> None:
+    """A fall-back that is kept for ever has an infinite date, which is not the same as none."""
+    kept = Item(key=KEY, value=cast("object", 1), ttl=0.0, expiration=5.0, stale_until=math.inf)
+
+    assert codec("json/checksum").decode(KEY, codec("json/checksum").encode(kept)) == kept
+
+
+def test_what_a_serializer_of_ones_own_raises_is_a_corrupt_payload() -> None:
+    """Any exception while reading counts as a payload that cannot be read, and is told by its name only."""
+    touchy = Codec(Touchy())
+    with pytest.raises(CorruptPayloadError, match=r"by touchy \(KeyError\)") as caught:
+        touchy.decode(KEY, touchy.encode(item(["secret"])))
+    assert "secret" not in str(caught.value)
+    assert caught.value.__suppress_context__
+
+
+# --- what is too much -------------------------------------------------------------------------------------------------
+
+
+def test_a_value_over_the_limit_is_not_written() -> None:
+    """A value is counted as serialized, before compression; the error tells how much is allowed."""
+    small = codec("json/checksum/zlib", max_size=1000)
+    assert small.decode(KEY, small.encode(item(b"x" * 1000))).value == b"x" * 1000
+    for value in (b"x" * 1001, "ä" * 501, ["x" * 1000]):
+        with pytest.raises(ValueTooLargeError, match="1000 are allowed"):
+            small.encode(item(value))
+
+
+def test_a_payload_over_the_limit_is_not_read() -> None:
+    """What a codec with a higher limit wrote is refused by one with a lower limit, compressed or not."""
+    for kind in ("json/checksum", "json/checksum/zlib", "json/aes-256-gcm"):
+        data = codec(kind).encode(item(b"x" * 50_000))
+        with pytest.raises(CorruptPayloadError):
+            codec(kind, max_size=1000).decode(KEY, data)
+
+
+@pytest.mark.parametrize("version", [-1, 2**64])
+def test_an_item_that_does_not_fit_the_envelope_is_refused(version: int) -> None:
+    """A version of more than 64 bits, or a cost, is a clear error."""
+    with pytest.raises(SerializationError, match="64 bits"):
+        codec("json/checksum").encode(Item(key=KEY, value=1, version=version))
+    with pytest.raises(SerializationError, match="64 bits"):
+        codec("json/checksum").encode(Item(key=KEY, value=1, cost=version))
+
+
+# --- secrets that change ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("make", [Encryption, Signing], ids=["encryption", "signing"])
+def test_secrets_can_be_changed_while_running(make: Any) -> None:  # noqa: ANN401  - one of two classes
+    """The first secret writes, all read; what was written under a secret that was dropped is a miss."""
+    rings = ([OLD], [OLD, NEW], [NEW, OLD], [NEW])
+    steps = [(ring, Codec(new_serializer("json"), seal=make(ring))) for ring in rings]
+    for readable, reader in steps:
+        for (first, *_), writer in steps:
+            data = writer.encode(item(5))
+            if first in readable:
+                assert reader.decode(KEY, data) == item(5)
+            else:
+                with pytest.raises(CorruptPayloadError):
+                    reader.decode(KEY, data)
+
+
+# --- in a thread ------------------------------------------------------------------------------------------------------
+
+
+class Watched:
+    """A seal that notes in which thread it works."""
+
+    id = 0
+    needs_secret = True
+
+    def __init__(self) -> None:
+        self._seal = Checksum()
+        self.threads: list[int] = []
+
+    def seal(self, body: bytes, bound: bytes) -> bytes:
+        self.threads.append(threading.get_ident())
+        return self._seal.seal(body, bound)
+
+    def open(self, sealed: bytes, bound: bytes) -> bytes:
+        self.threads.append(threading.get_ident())
+        return self._seal.open(sealed, bound)
+
+
+@pytest.mark.parametrize(
+    ("compression", "size", "aside"),
+    [
+        (None, 100, False),
+        (None, 200_000, False),
+        (None, 300_000, True),
+        ("zlib", 50_000, False),
+        ("zlib", 70_000, True),
+        ("zstd", 70_000, False),
+        ("zstd", 300_000, True),
+    ],
+)
+async def test_large_values_are_sealed_and_opened_in_a_thread(
+    compression: str | None, size: int, *, aside: bool
+) -> None:
+    """From the size on at which that is faster, and not below it; the item is the same either way."""
+    seal = Watched()
+    watched = Codec(new_serializer("json"), compression=Compression(compression) if compression else None, seal=seal)
+    written = item(os.urandom(size))
+    data = await encode_aside(watched, written)
+    read = await decode_aside(watched, KEY, data)
+
+    assert read == written == watched.decode(KEY, data)
+    assert (seal.threads[0] != threading.get_ident()) is aside
+    assert aside is False or seal.threads[1] != threading.get_ident()
+
+
+async def test_errors_come_back_from_the_thread() -> None:
+    """What is wrong with a large value or payload is raised where it was asked for."""
+    plain = codec("json/checksum", max_size=2_000_000)
+    with pytest.raises(SerializationError):
+        await encode_aside(plain, item([1j] * 100_000))
+    data = await encode_aside(plain, item(b"x" * 1_000_000))
+    with pytest.raises(CorruptPayloadError):
+        await decode_aside(plain, "other", data)
+
+
+async def test_many_at_once_do_not_mix() -> None:
+    """Large values that are written and read by many tasks at once stay with their keys."""
+    together = codec("json/aes-256-gcm/zstd")
+    items = [item({"n": number, "text": "ab" * 100_000}, f"key:{number}") for number in range(8)]
+    payloads = await asyncio.gather(*(encode_aside(together, each) for each in items))
+    read = await asyncio.gather(
+        *(decode_aside(together, each.key, data) for each, data in zip(items, payloads, strict=True))
+    )
+
+    assert read == items
