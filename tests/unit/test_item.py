@@ -38,6 +38,9 @@ def test_items_are_values() -> None:
     """Equal fields make equal items, which survive pickle and can be replaced field by field."""
     item: Item[object] = Item(key="k", value=[1], tags=("a",))
 
-    assert item == Item[object](key="k", value=[1], tags=("a",))
+    same: Item[object] = Item(key="k", value=[1], tags=("a",))
+    other: Item[object] = Item(key="k", value=2, tags=("a",))
+
+    assert item == same
     assert pickle.loads(pickle.dumps(item)) == item  # noqa: S301  - our own bytes
-    assert dataclasses.replace(item, value=2) == Item[object](key="k", value=2, tags=("a",))
+    assert dataclasses.replace(item, value=2) == other
