@@ -475,5 +475,5 @@ def test_any_sequence_of_calls_agrees_with_a_dict(name: str) -> None:
 
 def examples(*, evicts: bool) -> int:
     """Give the number of runs that the profile asks for, or a part of it for each of the many policies."""
-    all_of_them: int = settings().max_examples  # pyright: ignore[reportUnknownMemberType]  # as hypothesis leaves it
+    all_of_them = int(settings().max_examples)  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]  # as above
     return all_of_them // 5 if evicts else all_of_them
