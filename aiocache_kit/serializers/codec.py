@@ -12,6 +12,7 @@ writing one is refused, and reading one is a `CorruptPayloadError`.
 from typing import Final, TypeAlias
 
 from aiocache_kit.errors import (
+    CacheError,
     ConfigError,
     CorruptPayloadError,
     SerializationError,
@@ -133,7 +134,7 @@ class Codec:
             content, rest = write(value)
         else:
             serializer, content = self._serializer_id, SERIALIZED
-            rest = self._parts(value) if type(value) is Parts else self._serializer.encode(value)
+            rest = self._parts(value) if type(value) is Parts else self._serialize(value)
         if len(rest) > self._max_size:
             raise ValueTooLargeError(
                 f"a value of type {type(value).__name__} takes {len(rest)} bytes, and {self._max_size} are allowed"
@@ -143,6 +144,15 @@ class Codec:
             rest = pack_notes(item) + rest
         key = item.key.encode("utf-8", "surrogatepass")
         return pack_head(item, self._seal.id), key, content, serializer, rest
+
+    def _serialize(self, value: object) -> bytes:
+        try:
+            return self._serializer.encode(value)
+        except CacheError:
+            raise
+        except Exception as error:  # noqa: BLE001  - one of a user's own may raise anything
+            what = f"a value of type {type(value).__name__} ({type(error).__name__})"
+            raise SerializationError(f"{self._serializer.name} cannot write {what}") from None  # its text may hold it
 
     def _parts(self, parts: Parts) -> bytes:
         if parts.format != self._serializer.name:

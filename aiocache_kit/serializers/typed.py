@@ -83,10 +83,12 @@ def _msgspec() -> Any:  # noqa: ANN401  - the module
 
 
 def _by_its_own(type: type, value: object) -> object:
-    """Make what msgspec cannot: a model of pydantic within something else."""
+    """Make what msgspec cannot: an object of another class within something else; it wraps what is raised here."""
+    if isinstance(value, type):
+        return value
     validate = getattr(type, "model_validate", None)
     if not callable(validate):
-        raise NotImplementedError
+        raise TypeError
     return _by_pydantic(value, type, validate)
 
 

@@ -49,6 +49,8 @@ class Touchy:
     runs_code = False
 
     def encode(self, value: object) -> bytes:
+        if value == ["a secret"]:
+            raise KeyError(value)
         return repr(value).encode()
 
     def decode(self, data: bytes, type: type[object] | None = None) -> object:
@@ -265,13 +267,16 @@ def test_an_end_in_infinity_comes_back() -> None:
     assert codec("json/checksum").decode(KEY, codec("json/checksum").encode(kept)) == kept
 
 
-def test_what_a_serializer_of_ones_own_raises_is_a_corrupt_payload() -> None:
-    """Any exception while reading counts as a payload that cannot be read, and is told by its name only."""
+def test_what_a_serializer_of_ones_own_raises_is_one_of_our_errors() -> None:
+    """An exception while writing is a value that cannot be written, one while reading a payload that cannot be read."""
     touchy = Codec(Touchy())
     with pytest.raises(CorruptPayloadError, match=r"by touchy \(KeyError\)") as caught:
         touchy.decode(KEY, touchy.encode(item(["secret"])))
-    assert "secret" not in str(caught.value)
-    assert caught.value.__suppress_context__
+    with pytest.raises(SerializationError, match=r"of type list \(KeyError\)") as refused:
+        touchy.encode(item(["a secret"]))
+    for error in (caught.value, refused.value):
+        assert "secret" not in str(error)
+        assert error.__suppress_context__
 
 
 # --- what is too much -------------------------------------------------------------------------------------------------

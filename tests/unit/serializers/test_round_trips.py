@@ -145,6 +145,19 @@ def test_typed_dicts_need_no_type(name: str) -> None:
         serializer.decode(data, Account)
 
 
+def test_objects_of_any_class_pass_where_they_are_asked_for() -> None:
+    """In a container, objects that are of the class already stay the very same; others do not fit, and it is said."""
+    plain, model = Plain(), Model(theNumber=1)
+
+    assert convert([plain], list[Plain]) == [plain]
+    assert convert({"a": [model]}, dict[str, list[Model]])["a"][0] is model
+    for wrong in ([1], [{"number": "x"}], [None]):
+        with pytest.raises(WrongTypeError):
+            convert(wrong, list[Plain])
+        with pytest.raises(WrongTypeError):
+            convert(wrong, list[Model])
+
+
 def test_parts_are_no_value() -> None:
     """Who reads an object without naming its type is told so; values pass."""
     parts = new_serializer("json").decode(new_serializer("json").encode(Point(1, 2)))
