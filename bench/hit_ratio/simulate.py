@@ -108,8 +108,8 @@ def simulate(
     parts: list[list[Hashable]] = [[] for _ in range(shards)]
     sizes_of: list[list[int]] = [[] for _ in range(shards)]
     for key, size in zip(keys, repeat(1) if sizes is None else sizes, strict=False):
-        # Whole numbers are their own hash: mixed, they spread over the shards as texts do.
-        place = (hash(key) * 0x9E3779B97F4A7C15 >> 32) % shards
+        # A whole number is its own hash; that of a tuple is mixed, and so spreads numbers over shards as texts spread.
+        place = hash((key,)) % shards
         parts[place].append(key)
         sizes_of[place].append(size)
     total = Score()
