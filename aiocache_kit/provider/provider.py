@@ -772,7 +772,8 @@ def _seconds_of(timeout: object) -> float:
     try:
         return life_of(timeout)
     except InvalidTTLError as error:
-        given = timeout if isinstance(timeout, int | float | str) else type(timeout).__name__
+        is_short = isinstance(timeout, float | str) or (isinstance(timeout, int) and abs(timeout) < 2**63)
+        given = timeout if is_short else type(timeout).__name__
         raise InvalidArgumentError(
             f"timeout must be seconds from 0 up, a timedelta, text, or None to wait for ever, not {given}"
         ) from error
