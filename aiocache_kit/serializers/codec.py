@@ -43,8 +43,10 @@ from aiocache_kit.serializers.seal import Checksum, Seal
 
 MAX_SIZE: Final = 64 * 2**20
 _LARGEST_MAX_SIZE: Final = 2**30
+MAX_NOTES: Final = 2**20
+"""Bytes that cost and tags of one item may take."""
 _ROOM: Final = 1024
-"""Bytes that an envelope takes beyond its body, at most."""
+"""Bytes that an envelope takes beyond value, cost and tags, at most."""
 _DIGITS: Final = frozenset(b"%c" % digit for digit in b"-0123456789")
 _LONGEST_INTEGER: Final = 20
 _LEAST, _MOST = -(2**63), 2**63 - 1
@@ -141,7 +143,10 @@ class Codec:
             )
         if item.tags or item.cost is not None:
             content |= HAS_NOTES
-            rest = pack_notes(item) + rest
+            notes = pack_notes(item)
+            if len(notes) > MAX_NOTES:
+                raise ValueTooLargeError(f"the tags of an item take {len(notes)} bytes, and {MAX_NOTES} are allowed")
+            rest = notes + rest
         key = item.key.encode("utf-8", "surrogatepass")
         return pack_head(item, self._seal.id), key, content, serializer, rest
 
@@ -176,7 +181,7 @@ class Codec:
             if data[:1] in _DIGITS:
                 return self._bare(data)
             raise unlike(data)
-        if len(data) > self._max_size + self._max_size // 2 + _ROOM:
+        if len(data) > self._max_size + MAX_NOTES + _ROOM:
             raise CorruptPayloadError("the payload is larger than a value may be")
         bound = data[: HEAD.size] + key.encode("utf-8", "surrogatepass")
         body = self._seal.open(data[HEAD.size :], bound)
@@ -213,7 +218,7 @@ class Codec:
         start = BODY.size + SIZE.size
         if len(body) <= start:
             raise CorruptPayloadError("the payload has no body")
-        return ours.unpack(body[start:], SIZE.unpack_from(body, BODY.size)[0])
+        return ours.unpack(body[start:], SIZE.unpack_from(body, BODY.size)[0], self._max_size + MAX_NOTES)
 
     def read(self, key: str, opened: Opened) -> Item[object]:
         """Do the second half of `decode`: read the value."""

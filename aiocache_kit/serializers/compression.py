@@ -1,7 +1,7 @@
 """Compression: fewer bytes for large values, and no bombs.
 
-Rule 1: what says that it becomes larger than `most_size`, or than `MOST_RATIO` times its own size, is refused before
-anything is unpacked; and unpacking ends where the announced size does.
+Rule 1: what says that it becomes larger than the reader allows, or than `MOST_RATIO` times its own size, is refused
+before anything is unpacked; and unpacking ends where the announced size does.
 Rule 2: what would be refused when it is read, or does not get smaller, is stored as it is.
 Rule 3: the only file that imports zstandard and lz4, which are extras.
 """
@@ -40,11 +40,9 @@ class _Algorithm(NamedTuple):
 class Compression:
     """One algorithm, at one level."""
 
-    __slots__ = ("_most_size", "_pack", "_unpack", "id", "name", "threshold")
+    __slots__ = ("_pack", "_unpack", "id", "name", "threshold")
 
-    def __init__(
-        self, name: str, level: int | None = None, *, threshold: int = THRESHOLD, most_size: int = 64 * 2**20
-    ) -> None:
+    def __init__(self, name: str, level: int | None = None, *, threshold: int = THRESHOLD) -> None:
         """Use ``gzip``, ``zlib``, ``zstd`` or ``lz4`` at `level` (None: its default) from `threshold` bytes on.
 
         Raises `ConfigError` for another name or level, and `MissingDependencyError` where the extra is not installed.
@@ -57,7 +55,6 @@ class Compression:
         self.name = name
         self.id = algorithm.id
         self.threshold = threshold
-        self._most_size = most_size
         self._pack, self._unpack = algorithm.make(level)
         try:
             self._pack(b"")
@@ -69,9 +66,12 @@ class Compression:
         packed = self._pack(data)
         return packed if len(packed) < len(data) and self._may_become(len(packed), len(data)) else None
 
-    def unpack(self, packed: bytes, size: int) -> bytes:
-        """Give back the `size` bytes of which `pack` made `packed`; raise `CorruptPayloadError` for anything else."""
-        if not 0 < size <= self._most_size or not self._may_become(len(packed), size):
+    def unpack(self, packed: bytes, size: int, most: int) -> bytes:
+        """Give back the `size` bytes, at most `most`, of which `pack` made `packed`.
+
+        Raises `CorruptPayloadError` for anything else.
+        """
+        if not 0 < size <= most or not self._may_become(len(packed), size):
             raise CorruptPayloadError("the payload would unpack to more than is allowed")
         try:
             data = self._unpack(packed, size)

@@ -9,7 +9,7 @@ Rule: the only file that imports orjson, and only when a serializer is made.
 from typing import TYPE_CHECKING, Final
 
 from aiocache_kit.errors import CorruptPayloadError, SerializationError
-from aiocache_kit.serializers.plain import Form, explain, from_tree, to_tree
+from aiocache_kit.serializers.plain import Form, from_tree, to_tagged_tree, to_tree
 from aiocache_kit.serializers.typed import convert
 
 if TYPE_CHECKING:
@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 
 _FORM: Final = Form("json", atoms=frozenset({type(None), bool, int, float, str}), keys=frozenset({str}), finite=True)
 _AS_ZEROS: Final = bytes.maketrans(b"123456789", b"0" * 9)
-_TOO_MANY: Final = b"0" * 20
-"""Digits in a row: a number of so many may be an int of more than 64 bits, of which orjson makes a float."""
-_TOO_MANY_BELOW: Final = b"-" + b"0" * 19
+_MANY: Final = b"0" * 19
+"""Digits in a row, without which no int is of more than 64 bits. Of one that is, orjson would make a float."""
+_TOO_MANY: Final = (b"0" * 20, b"-" + b"0" * 19)
+_MOST_DIGITS: Final = 20
 
 
 class JsonSerializer:
@@ -41,15 +42,17 @@ class JsonSerializer:
         """Write `value`; raise `SerializationError` where it would not come back the same."""
         try:
             return self._dumps(to_tree(value, _FORM))
+        except TypeError:
+            tree = to_tagged_tree(value, _FORM)
+        try:
+            return self._dumps(tree)
         except TypeError as error:
-            explain(value, _FORM)
             raise SerializationError(f"json cannot write a value of type {type(value).__name__}: {error}") from None
 
     def decode(self, data: bytes, type: type[object] | None = None) -> object:
         """Read what `encode` wrote, as a `type` where one is given; raise `CorruptPayloadError` for other bytes."""
         try:
-            zeros = data.translate(_AS_ZEROS)
-            if _TOO_MANY in zeros or _TOO_MANY_BELOW in zeros:
+            if _MANY in data.translate(_AS_ZEROS):
                 _check_numbers(data)
             value = from_tree(self._loads(data), self.name, data)
         except (ValueError, TypeError, ArithmeticError, RecursionError):
@@ -59,13 +62,16 @@ class JsonSerializer:
 
 
 def _check_numbers(data: bytes) -> None:
-    """Raise `ValueError` where an int is of more than 64 bits. Slow, and hardly ever called: such digits are rare."""
+    """Raise `ValueError` where an int is of more than 64 bits. Slow beyond the first line: such digits are rare."""
+    zeros = data.translate(_AS_ZEROS)
+    if not any(many in zeros for many in _TOO_MANY):
+        return
     import json  # noqa: PLC0415  - as said
 
     json.loads(data, parse_int=_check_number)
 
 
 def _check_number(digits: str) -> int:
-    if len(digits) > len(_TOO_MANY) or not -(2**63) <= (number := int(digits)) < 2**64:
+    if len(digits) > _MOST_DIGITS or not -(2**63) <= (number := int(digits)) < 2**64:
         raise ValueError("an int of more than 64 bits")
     return number

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Final, Protocol, cast
 
 from aiocache_kit.errors import CorruptPayloadError, SerializationError
-from aiocache_kit.serializers.plain import Form, explain, from_tree, to_tree
+from aiocache_kit.serializers.plain import Form, from_tree, to_tagged_tree, to_tree
 from aiocache_kit.serializers.typed import convert
 
 _ATOMS: Final = frozenset({type(None), bool, int, float, str, bytes})
@@ -45,10 +45,13 @@ class MsgpackSerializer:
         """Write `value`; raise `SerializationError` where it would not come back the same."""
         try:
             return self._packb(to_tree(value, _FORM), strict_types=True)
-        except (TypeError, ValueError, OverflowError) as error:
-            if isinstance(error, SerializationError):
-                raise
-            explain(value, _FORM)
+        except SerializationError:
+            raise
+        except (TypeError, ValueError, OverflowError):
+            tree = to_tagged_tree(value, _FORM)
+        try:
+            return self._packb(tree, strict_types=True)
+        except (TypeError, ValueError, OverflowError):
             raise SerializationError(f"msgpack cannot write a value of type {type(value).__name__}") from None
 
     def decode(self, data: bytes, type: type[object] | None = None) -> object:

@@ -23,8 +23,9 @@ from typing import Final, cast
 from uuid import UUID
 
 from aiocache_kit.errors import SerializationError
+from aiocache_kit.serializers.apart import parts_of
 from aiocache_kit.serializers.parts import Parts
-from aiocache_kit.serializers.typed import convert, parts_of
+from aiocache_kit.serializers.typed import convert
 
 MOST_DEPTH: Final = 100
 """How deep containers may lie in one another."""
@@ -51,20 +52,21 @@ class Form:
 
 
 def to_tree(value: object, form: Form) -> object:
-    """Give a tree that `form` can write, `value` itself where it is one.
+    """Give a tree that `form` can write, `value` itself where its types say so: it may still refuse an atom or key.
 
     Raises `SerializationError` for what would not come back the same.
     """
-    if _is_plain(value, form):
-        return value
+    return value if _is_plain(value, form) else to_tagged_tree(value, form)
+
+
+def to_tagged_tree(value: object, form: Form) -> object:
+    """Give a tree that `form` can write, made part by part.
+
+    Raises `SerializationError`, which says what is in the way, for what would not come back the same.
+    """
     writer = _Writer(form)
     tree = writer.tree(value, 0)
     return {_PARTS if writer.has_parts else _TAGGED: tree}
-
-
-def explain(value: object, form: Form) -> None:
-    """Raise the `SerializationError` that says what in `value` the format refused; return where that is not known."""
-    _Writer(form).tree(value, 0)
 
 
 def from_tree(tree: object, format: str, data: bytes) -> object:
@@ -88,7 +90,10 @@ def _make(parts: object, type: type[object]) -> object:
 
 
 def _is_plain(value: object, form: Form) -> bool:
-    """Whether the format can write `value` as it is; level by level, because looking at types together is cheap."""
+    """Whether `value` is of the format's own types, but for keys, which it checks itself when it writes.
+
+    Level by level, because looking at types together is cheap.
+    """
     kind = type(value)
     if kind is not list and (kind is not dict or _is_like_a_tag(cast("dict[object, object]", value))):
         return kind in form.atoms and _are_finite((value,), form)
@@ -96,13 +101,9 @@ def _is_plain(value: object, form: Form) -> bool:
     for _ in range(MOST_DEPTH):
         below: list[object] = []
         for container in level:
+            parts = cast("Collection[object]", container)
             if type(container) is dict:
-                pairs = cast("dict[object, object]", container)
-                if not form.keys.issuperset(map(type, pairs)):
-                    return False
-                parts: Collection[object] = pairs.values()
-            else:
-                parts = cast("list[object]", container)
+                parts = cast("dict[object, object]", container).values()
             kinds = {*map(type, parts)}
             if float in kinds and not _are_finite(parts, form):
                 return False

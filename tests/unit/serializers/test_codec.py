@@ -294,9 +294,21 @@ def test_a_value_over_the_limit_is_not_written() -> None:
 def test_a_payload_over_the_limit_is_not_read() -> None:
     """What a codec with a higher limit wrote is refused by one with a lower limit, compressed or not."""
     for kind in ("json/checksum", "json/checksum/zlib", "json/aes-256-gcm"):
-        data = codec(kind).encode(item(b"x" * 50_000))
+        data = codec(kind, max_size=3_000_000).encode(item(b"x" * 3_000_000))
         with pytest.raises(CorruptPayloadError):
             codec(kind, max_size=1000).decode(KEY, data)
+
+
+@pytest.mark.parametrize("kind", ["json/checksum", "json/checksum/zlib", "json/aes-256-gcm"])
+def test_the_largest_value_with_the_largest_tags_comes_back(kind: str) -> None:
+    """Tags have a limit of their own, a mebibyte: whatever can be written within both limits can be read."""
+    small = codec(kind, max_size=1000)
+    tags = tuple(f"{number}{'x' * 1030}" for number in range(1000))
+    full = Item(key=KEY, value=cast("object", b"x" * 1000), tags=tags)
+
+    assert small.decode(KEY, small.encode(full)) == full
+    with pytest.raises(ValueTooLargeError, match="tags of an item"):
+        small.encode(Item(key=KEY, value=1, tags=(*tags, "x" * 20_000)))
 
 
 @pytest.mark.parametrize("version", [-1, 2**64])

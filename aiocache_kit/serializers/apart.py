@@ -1,0 +1,80 @@
+"""Objects of classes, taken apart: the way back from typed reads.
+
+Rule: an object is put together again at once, and must be equal. What a reader would find out later is found here.
+"""
+
+import datetime as dt
+from collections.abc import Iterator
+from decimal import Decimal
+from enum import Enum
+from typing import Any, Final, cast
+from uuid import UUID
+
+from aiocache_kit.errors import MissingDependencyError, SerializationError
+from aiocache_kit.serializers.typed import convert, load_msgspec
+
+_KEPT: Final = (bytes, dt.datetime, dt.date, dt.time, dt.timedelta, UUID, Decimal)
+"""Types that stay what they are among the parts of an object."""
+_MARKS: Final = ("__dataclass_fields__", "__struct_fields__", "__attrs_attrs__")
+"""What the classes have whose objects msgspec takes apart."""
+
+
+def parts_of(value: object, format: str) -> object:
+    """Give the parts of an object of a class: dicts, lists, tuples, atoms, and what `_KEPT` says, at every depth.
+
+    Raises `SerializationError`, which names its class, where `convert` would not make an equal object of them again.
+    """
+    kind = type(value)
+    if not _can_be_taken_apart(kind):
+        raise SerializationError(
+            f"{format} cannot write a value of type {kind.__name__} so that it comes back: "
+            "store a dataclass, a model or plain values, or use the serializer pickle"
+        )
+    try:
+        for parts in _ways(value):
+            if _is_same(convert(parts, kind), value, parts):
+                return parts
+    except MissingDependencyError:
+        raise
+    except Exception as error:  # noqa: BLE001  - the class has a say in how it is made, and its error may show the value
+        reason = type(error).__name__
+    else:
+        reason = "it is not equal"
+    raise SerializationError(
+        f"{format} would not bring back a value of type {kind.__name__} as it is ({reason}): "
+        "its fields must be of the types that it declares; or use the serializer pickle"
+    ) from None
+
+
+def _can_be_taken_apart(kind: type[object]) -> bool:
+    if Enum in kind.__mro__ or any(hasattr(kind, mark) for mark in _MARKS):
+        return True
+    return _is_model(kind) or (hasattr(kind, "_fields") and tuple in kind.__mro__)
+
+
+def _is_model(kind: type[object]) -> bool:
+    return callable(getattr(kind, "model_dump", None)) and callable(getattr(kind, "model_validate", None))
+
+
+def _ways(value: object) -> Iterator[object]:
+    """Give the parts of `value` in each way in which its class may take them back."""
+    if _is_model(type(value)):
+        dump = cast("Any", value).model_dump
+        yield dump(by_alias=True)
+        yield dump()
+    else:
+        yield load_msgspec().to_builtins(value, builtin_types=_KEPT, enc_hook=_dumped)
+
+
+def _dumped(value: object) -> object:
+    if _is_model(type(value)):
+        return cast("Any", value).model_dump(by_alias=True)
+    raise NotImplementedError
+
+
+def _is_same(made: object, value: object, parts: object) -> bool:
+    if type(made) is not type(value):
+        return False
+    if type(value).__eq__ is object.__eq__ and not isinstance(value, Enum):
+        return any(again == parts for again in _ways(made))  # the class knows no equality: then its parts tell
+    return bool(made == value)
