@@ -1,6 +1,7 @@
 import dataclasses
 import json
 from types import MappingProxyType
+from typing import Any
 
 import pytest
 
@@ -30,7 +31,9 @@ def test_derived_figures() -> None:
 @pytest.mark.parametrize("name", COUNTERS)
 def test_counters_are_subtracted(name: str) -> None:
     """A difference holds what was counted in between, whichever counter it is."""
-    later, earlier = dataclasses.replace(Stats(), **{name: 7}), dataclasses.replace(Stats(), **{name: 5})
+    seven: dict[str, Any] = {name: 7}
+    five: dict[str, Any] = {name: 5}
+    later, earlier = Stats(**seven), Stats(**five)
 
     assert getattr(later - earlier, name) == 2
 

@@ -130,7 +130,8 @@ async def test_wrong_input_opens_nothing() -> None:
     """Rule 1: a call that is refused for its input has not even opened the storage."""
     storage = FaultyStorage(memory_storage())
     cache = Provider(storage)
-    for call in (cache.get(""), cache.set("k", 1, 0), cache.get_or_set("", dict), cache.set_multi({"": 1})):
+    calls: list[Any] = [cache.get(""), cache.set("k", 1, 0), cache.get_or_set("", dict), cache.set_multi({"": 1})]
+    for call in calls:
         with pytest.raises((InvalidKeyError, InvalidTTLError, InvalidArgumentError)):
             await call
 
@@ -209,7 +210,7 @@ async def test_views_share_what_is_under_way() -> None:
         return loads
 
     async with Provider(memory_storage()) as cache:
-        tasks = []
+        tasks: list[asyncio.Task[int]] = []
         for _ in range(3):
             tasks.append(asyncio.create_task(cache.namespace("n").get_or_set("k", load)))
             await asyncio.sleep(0)
@@ -332,17 +333,23 @@ async def test_locks_check_their_input() -> None:
         for wrong in (0, True, "soon"):
             with pytest.raises(InvalidTTLError):
                 cache.lock("k", wrong)
-        for wrong in (-1, True, "soon", [], 10**5000):
-            with pytest.raises(InvalidArgumentError, match="^timeout must be seconds from 0 up"):
+        for wrong in (-1, True, "soon", b"", 10**5000):
+            with pytest.raises(InvalidArgumentError, match="timeout must be seconds from 0 up"):
                 cache.lock("k", timeout=wrong)
         async with cache.lock("k"):
             with pytest.raises(LockTimeoutError):
                 await cache.lock("k", timeout=0).__aenter__()
 
 
+def weigh_10(key: str, value: object) -> int:
+    """Let every entry weigh the same."""
+    del key, value
+    return 10
+
+
 async def test_what_stats_say() -> None:
     """Each kind of call is counted once, in the view and in all around it; the storage's figures are one for all."""
-    async with Provider(memory_storage(max_size=10_000, sizer=lambda *_: 10)) as cache:
+    async with Provider(memory_storage(max_size=10_000, sizer=weigh_10)) as cache:
         view = cache.namespace("n")
         await view.set("a", 1)
         await view.set_multi({"b": 1, "c": 2})

@@ -45,6 +45,9 @@ class Five(Storage):
             return None
         return replace(item, is_stale=now >= fresh_until)
 
+    def end_of(self, key: str) -> float | None:
+        return self.items[key].expiration
+
     async def read(self, key: str) -> Item[object] | None:
         item = self.current(key)
         if self.meanwhile:
@@ -143,14 +146,14 @@ async def test_increment_keeps_the_end(storage: Five, clock: FakeClock) -> None:
     assert await storage.increment(Item(key="k", value=10, ttl=10.0, tags=("t",)), 5) == 15
     await clock.advance(4.0)
     assert await storage.increment(Item(key="k", value=0, ttl=99.0), -1) == 14
-    assert storage.items["k"].expiration == clock.time() + 6.0
+    assert storage.end_of("k") == clock.time() + 6.0
     assert storage.items["k"].tags == ("t",)
     await clock.advance(6.0)
 
     assert await storage.increment(Item(key="k", value=1), 1) == 2
-    assert storage.items["k"].expiration is None
+    assert storage.end_of("k") is None
     assert await storage.increment(Item(key="k", value=1), 1) == 3
-    assert storage.items["k"].expiration is None
+    assert storage.end_of("k") is None
 
 
 async def test_increment_of_something_else(storage: Five) -> None:

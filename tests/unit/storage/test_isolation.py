@@ -103,7 +103,7 @@ def test_circles_are_kept() -> None:
     assert copied[0] is copied
 
 
-@pytest.mark.parametrize("value", [threading.Lock(), [Stubborn()], (part for part in ())], ids=type)
+@pytest.mark.parametrize("value", [threading.Lock(), [Stubborn()], iter(())], ids=type)
 def test_what_cannot_be_copied_is_refused(value: object) -> None:
     """The error names the type and the way out, and not the value."""
     with pytest.raises(SerializationError, match=f"a value of type {type(value).__name__} cannot be copied") as caught:

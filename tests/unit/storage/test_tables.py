@@ -1,7 +1,7 @@
 import asyncio
 import math
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 
 import pytest
 
@@ -88,28 +88,25 @@ async def test_busy_tables_are_not_put_to(storage: TableStorage) -> None:
     assert storage.may_put(["k"])
 
 
-@pytest.mark.parametrize(
-    "write",
-    [
-        lambda storage: storage.write(Item(key="k", value=2)),
-        lambda storage: storage.remove("k"),
-        lambda storage: storage.increment(Item(key="k", value=0), 1),
-        lambda storage: storage.touch(Item(key="k", value=None, ttl=99.0)),
-        lambda storage: storage.expire("k"),
-        lambda storage: storage.write_multi([Item(key="k", value=2)]),
-        lambda storage: storage.remove_multi(["k"]),
-        lambda storage: storage.turn("k"),
-        lambda storage: storage.clear("k"),
-    ],
-    ids=["write", "remove", "increment", "touch", "expire", "write_multi", "remove_multi", "turn", "clear"],
-)
-async def test_writers_wait_and_readers_do_not(
-    storage: TableStorage, write: Callable[[TableStorage], asyncio.Future[object]]
-) -> None:
+WRITES: dict[str, Callable[[TableStorage], Coroutine[object, object, object]]] = {
+    "write": lambda storage: storage.write(Item(key="k", value=2)),
+    "remove": lambda storage: storage.remove("k"),
+    "increment": lambda storage: storage.increment(Item(key="k", value=0), 1),
+    "touch": lambda storage: storage.touch(Item(key="k", value=None, ttl=99.0)),
+    "expire": lambda storage: storage.expire("k"),
+    "write_multi": lambda storage: storage.write_multi([Item(key="k", value=2)]),
+    "remove_multi": lambda storage: storage.remove_multi(["k"]),
+    "turn": lambda storage: storage.turn("k"),
+    "clear": lambda storage: storage.clear("k"),
+}
+
+
+@pytest.mark.parametrize("name", WRITES)
+async def test_writers_wait_and_readers_do_not(storage: TableStorage, name: str) -> None:
     """Rule 1: whatever changes an entry waits for who holds its table; reading goes on."""
     storage.put("k", 1, 5.0)
     async with storage.table_of("k").exclusive():
-        writing = asyncio.ensure_future(write(storage))  # noqa: TID251  - awaited below
+        writing = asyncio.create_task(WRITES[name](storage))
         for _ in range(3):
             await asyncio.sleep(0)
         assert not writing.done()
@@ -228,9 +225,15 @@ async def test_own_copies(clock: FakeClock) -> None:
     assert memory_storage().capabilities.by_reference
 
 
+def weigh_501(key: str, value: object) -> int:
+    """Let every entry weigh the same."""
+    del key, value
+    return 501
+
+
 async def test_what_is_over_its_bound_is_refused(clock: FakeClock) -> None:
     """A bound in bytes is one of each table; what is larger is refused, whichever way it comes."""
-    storage = memory_storage(clock=clock, max_size=1000, shard_count=2, sizer=lambda *_: 501)
+    storage = memory_storage(clock=clock, max_size=1000, shard_count=2, sizer=weigh_501)
     with pytest.raises(ValueTooLargeError, match="takes at most 500 in one place"):
         storage.put("k", 1, 5.0)
     with pytest.raises(ValueTooLargeError):
@@ -283,12 +286,12 @@ async def test_long_work_lets_others_run(storage: TableStorage) -> None:
 
     counting = asyncio.create_task(count())
     keys = [str(number) for number in range(8000)]
-    calls: list[Callable[[], asyncio.Future[object]]] = [
-        lambda: asyncio.gather(storage.write_multi(Item(key=key, value=1) for key in keys)),
-        lambda: asyncio.gather(scan()),
-        lambda: asyncio.gather(storage.read_multi(keys)),
-        lambda: asyncio.gather(storage.clear("1")),
-        lambda: asyncio.gather(storage.remove_multi(keys)),
+    calls: list[Callable[[], Coroutine[object, object, object]]] = [
+        lambda: storage.write_multi(Item(key=key, value=1) for key in keys),
+        scan,
+        lambda: storage.read_multi(keys),
+        lambda: storage.clear("1"),
+        lambda: storage.remove_multi(keys),
     ]
     for call in calls:
         before = turns
