@@ -20,6 +20,20 @@ from aiocache_kit.serializers.signing import Signing
 OLD: Final = bytes(range(32))
 NEW: Final = bytes(range(32, 64))
 KEY: Final = "@users:user:123"
+HOUR: Final = dt.timedelta(hours=1)
+
+
+class Berlin(dt.tzinfo):
+    """A zone with a name and rules, such as zoneinfo has, without the data that a machine may lack."""
+
+    def utcoffset(self, _moment: dt.datetime | None, /) -> dt.timedelta:
+        return HOUR
+
+    def dst(self, _moment: dt.datetime | None, /) -> dt.timedelta:
+        return HOUR * 0
+
+    def tzname(self, _moment: dt.datetime | None, /) -> str:
+        return "CET"
 
 
 class Colour(Enum):

@@ -6,7 +6,6 @@ import math
 from decimal import Decimal
 from typing import Any, cast
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
@@ -18,7 +17,7 @@ from aiocache_kit.serializers.parts import Parts, whole
 from aiocache_kit.serializers.plain import MOST_DEPTH
 from aiocache_kit.serializers.registry import new_serializer
 from aiocache_kit.serializers.typed import convert
-from tests.unit.serializers.samples import KEY, Account, Colour, Level, Model, Movie, Person, Point, codec, item
+from tests.unit.serializers.samples import KEY, Account, Berlin, Colour, Level, Model, Movie, Person, Point, codec, item
 
 FORMATS = ("json", "msgpack")
 formats = pytest.mark.parametrize("name", FORMATS)
@@ -227,7 +226,7 @@ REFUSED: dict[str, tuple[object, str]] = {
     "a lone surrogate": (["\ud800"], "str"),
     "a lone surrogate as key": ({"\ud800": 1}, "str"),
     "Decimal NaN": ([Decimal("nan")], "Decimal"),
-    "a named zone": ([dt.datetime(2020, 1, 1, tzinfo=ZoneInfo("Europe/Berlin"))], "datetime"),
+    "a named zone": ([dt.datetime(2020, 1, 1, tzinfo=Berlin())], "datetime"),
     "a fold": ([dt.datetime(2020, 1, 1, tzinfo=dt.UTC, fold=1)], "datetime"),
     "lists too deep": (nested(MOST_DEPTH + 1), "100"),
     "lists far too deep": (nested(10_000), "100"),

@@ -11,13 +11,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from aiocache_kit import SerializationError
 from aiocache_kit.serializers.parts import Parts
 from aiocache_kit.serializers.registry import new_serializer
 from aiocache_kit.serializers.typed import convert
-from tests.unit.serializers.samples import Account, Colour, Model, Movie, Person, Point
+from tests.unit.serializers.samples import Account, Berlin, Colour, Model, Movie, Person, Point
 
 PAGE: Final = Path(__file__).parents[3] / "docs" / "explanation" / "serialization.md"
 FORMATS: Final = ("json", "msgpack", "pickle")
@@ -57,7 +56,7 @@ ROWS: Final[list[tuple[str, object, Any]]] = [
     ("`tuple`, `set`, `frozenset`", [(1, 2), {3}, frozenset({4})], None),
     ("`bytes`", [b"\xff"], None),
     ("`datetime`, `date`, `time`, `timedelta`", [NOON, NOON.date(), NOON.time(), dt.timedelta(1)], None),
-    ("`datetime` with a named zone", [NOON.astimezone(ZoneInfo("Europe/Berlin"))], None),
+    ("`datetime` with a named zone", [NOON.astimezone(Berlin())], None),
     ("`UUID`, finite `Decimal`", [UUID(int=5), Decimal("1.50")], None),
     ("TypedDict", Movie(title="Metropolis", released=dt.date(1927, 1, 10)), None),
     ("dataclass", Person("Ada", dt.date(1815, 12, 10)), Person),
