@@ -77,7 +77,7 @@ def _some_parts(value: object, most: int) -> tuple[list[object], int]:
     if isinstance(value, Mapping | Sequence | AbstractSet):
         count = len(cast("Sequence[object]", value)) * (2 if isinstance(value, Mapping) else 1)
         step = min(count, MOST_PARTS * 4) // most | 1  # odd, to come by keys and values alike
-        return list(islice(_parts(value), 0, most * step, step)), count
+        return list(islice(_parts(cast("object", value)), 0, most * step, step)), count
     parts = list(_parts(value))
     return parts, len(parts)
 

@@ -13,12 +13,13 @@ def bytes_of_all_parts(value: object, seen: set[int]) -> int:
         return 0
     seen.add(id(value))
     inner: Iterable[object] = ()
+    own = sys.getsizeof(value)
     if isinstance(value, Mapping):
         mapping = cast("Mapping[object, object]", value)
         inner = [*mapping.keys(), *mapping.values()]
     elif isinstance(value, list):
         inner = cast("list[object]", value)
-    return sys.getsizeof(value) + sum(bytes_of_all_parts(part, seen) for part in inner)
+    return own + sum(bytes_of_all_parts(part, seen) for part in inner)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ async def test_a_key_that_the_hash_cannot_take(key: Any) -> None:  # noqa: ANN40
     """A wrong key is told as such, and not by what a `hash_func` of the user's own makes of it."""
     storage = memory_storage(shard_count=4, hash_func=lambda text: zlib.crc32(text.encode()))
     async with Provider(storage) as cache:
-        for call in (cache.get(key), cache.get_or_set(key, dict), cache.set(key, 1), cache.get_multi([key])):
+        calls: list[Any] = [cache.get(key), cache.get_or_set(key, str), cache.set(key, 1), cache.get_multi([key])]
+        for call in calls:
             with pytest.raises(InvalidKeyError):
                 await call
         with pytest.raises(InvalidKeyError):

@@ -70,7 +70,7 @@ async def test_nobody_overtakes_who_waits(locks: Locks) -> None:
 
 async def test_fencing_numbers_grow(locks: Locks) -> None:
     """Rule 3: each lease has a larger number than all before, over all locks, and a token of its own."""
-    leases = []
+    leases: list[Lease] = []
     for key in ("a", "b", "a", "c"):
         async with locks.hold(key, 10.0, 1.0) as lease:
             leases.append(lease)

@@ -5,9 +5,10 @@ import ipaddress
 import re
 import threading
 import uuid
+from collections.abc import Iterator
 from enum import Enum
 from pathlib import PurePosixPath
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import pytest
 from hypothesis import given
@@ -28,6 +29,10 @@ class Point(NamedTuple):
 class Stubborn:
     def __deepcopy__(self, memo: object) -> object:
         raise LookupError
+
+
+def numbers() -> Iterator[int]:
+    yield 1
 
 
 IMMUTABLE: list[object] = [
@@ -83,8 +88,10 @@ def test_a_copy_shares_nothing_that_can_change(value: object) -> None:
     """No list of the copy, however deep, is one of the original."""
 
     def lists(part: object) -> set[int]:
-        inner = part if isinstance(part, list | tuple) else ()
-        return set().union({id(part)} if isinstance(part, list) else (), *(lists(each) for each in inner))
+        here, inner = id(part), list[object]()
+        if isinstance(part, list | tuple):
+            inner.extend(cast("list[object]", part))
+        return set[int]().union([here] if isinstance(part, list) else [], *map(lists, inner))
 
     copied = own_copy(value)
 
@@ -103,7 +110,7 @@ def test_circles_are_kept() -> None:
     assert copied[0] is copied
 
 
-@pytest.mark.parametrize("value", [threading.Lock(), [Stubborn()], iter(())], ids=type)
+@pytest.mark.parametrize("value", [threading.Lock(), [Stubborn()], numbers()], ids=type)
 def test_what_cannot_be_copied_is_refused(value: object) -> None:
     """The error names the type and the way out, and not the value."""
     with pytest.raises(SerializationError, match=f"a value of type {type(value).__name__} cannot be copied") as caught:

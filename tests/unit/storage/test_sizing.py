@@ -44,12 +44,13 @@ def bytes_of(value: object, seen: set[int] | None = None) -> int:
         return 0
     known.add(id(value))
     parts: Iterable[object] = ()
+    own = sys.getsizeof(value)
     if isinstance(value, Mapping):
         mapping = cast("Mapping[object, object]", value)
         parts = [*mapping.keys(), *mapping.values()]
     elif isinstance(value, list | tuple | frozenset):
         parts = cast("Iterable[object]", value)
-    return sys.getsizeof(value) + sum(bytes_of(part, known) for part in parts)
+    return own + sum(bytes_of(part, known) for part in parts)
 
 
 @given(TREES)
