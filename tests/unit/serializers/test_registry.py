@@ -92,13 +92,16 @@ def test_two_names_never_look_alike_in_a_payload() -> None:
 
 def test_built_in_names_do_not_change() -> None:
     """The bytes by which payloads know their serializer are what they were in the first version."""
-    assert {name: serializer_id(name) for name in serializer_names()} == {
+    built_in = ("json", "msgpack", "pickle", "protobuf")
+
+    assert set(built_in) <= set(serializer_names())
+    assert {name: serializer_id(name) for name in built_in} == {
         "json": 9541,
         "msgpack": 42838,
         "pickle": 29710,
         "protobuf": 50622,
     }
-    with pytest.raises(InvalidArgumentError, match="json, msgpack, pickle, protobuf"):
+    with pytest.raises(InvalidArgumentError, match=r"there are .*msgpack, pickle"):
         new_serializer("gob")
 
 
