@@ -12,7 +12,7 @@ from functools import partial
 from typing import TypeVar, cast
 
 from aiocache_kit.clock import Clock
-from aiocache_kit.errors import ProviderClosedError
+from aiocache_kit.errors import InvalidArgumentError, ProviderClosedError
 from aiocache_kit.item import Item
 from aiocache_kit.management.expiration import ttl_of
 from aiocache_kit.management.single_flight import SingleFlight
@@ -20,6 +20,7 @@ from aiocache_kit.provider.locks import Locks
 from aiocache_kit.provider.maintenance import Maintenance
 from aiocache_kit.provider.tagging import Tagging
 from aiocache_kit.provider.turns import Turns
+from aiocache_kit.sentinels import MISSING
 from aiocache_kit.storage.base import ALWAYS, Condition, Storage, if_version
 from aiocache_kit.storage.tables import TableStorage
 
@@ -113,6 +114,7 @@ class Core:
         self, key: str, value: object, life: float, tags: tuple[str, ...] = (), cost: int | None = None
     ) -> Item[object]:
         """Make the item to write, stamped for now; key and tags in their stored form."""
+        _check_value(value)
         ttl = ttl_of(life)
         if tags:
             self.tagging.note(life)
@@ -145,6 +147,7 @@ class Core:
         condition: Condition = ALWAYS,
     ) -> bool:
         """Store a value under a stored key if `condition` holds; a table of this process needs no item for that."""
+        _check_value(value)
         if self.tables is None:
             return await self.storage.write(self.item(key, value, life, tags, cost), condition)
         await self.tables.turn(key)
@@ -217,3 +220,8 @@ class Core:
             item = await self.storage.read(key)
             if item is not None and self.tagging.has_killed(item):
                 await self.storage.remove(key, if_version(item.version))
+
+
+def _check_value(value: object) -> None:
+    if value is MISSING:
+        raise InvalidArgumentError("value must not be MISSING, which says that there is none: delete the key instead")

@@ -14,12 +14,14 @@ one file: docs/decisions/0002-the-hot-path-is-closures.md.
 Rule 1: whatever a closure answers itself, `Provider`'s own method answers in the same way; the contract suite runs
 both.
 Rule 2: nothing here awaits before it has decided, so no other task comes between a look and what follows from it.
-Rule 3: a key need not be checked to be found, only to be missed: what is not a `str` is never in a table.
+Rule 3: what `Provider` takes by keyword only, the plain closures take by place as well, since Python is slower to find
+the defaults of keywords; type checkers know only the former.
+Rule 4: a key need not be checked to be found, only to be missed: what is not a `str` is never in a table.
 """
 
 import math
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
-from typing import Any, Final, NamedTuple, Protocol, TypeAlias, cast
+from typing import Any, Final, NamedTuple, NoReturn, Protocol, TypeAlias, cast
 
 from aiocache_kit.errors import ProviderClosedError
 from aiocache_kit.keys import MARK, check_key
@@ -43,6 +45,9 @@ _MANY: Final = 2000
 """Keys of one call that are looked up without a turn of the event loop: about a millisecond."""
 
 Lookup: TypeAlias = Callable[[str], object]
+
+
+SlowGet: TypeAlias = Callable[..., Awaitable[Any]]
 
 
 class SlowGetOrSet(Protocol):
@@ -80,6 +85,9 @@ class Setting(NamedTuple):
     default_life: float
     flights: Mapping[str, object]
     check_open: Callable[[], None]
+    get: SlowGet
+    """What `Provider.get` and `Provider.get_or_set` are without closures."""
+    get_or_load: SlowGet
     get_or_set: SlowGetOrSet
     set: SlowSet
     get_multi: SlowGetMulti
@@ -98,6 +106,28 @@ class Setting(NamedTuple):
         return self.storage.tables[0].weights is not None
 
 
+class _RetiredError(Exception):
+    """Raised within a plain closure that somebody saved and that must not answer any more."""
+
+
+class _RetiredIndex(dict[str, int]):
+    def get(self, key: str, default: object = None, /) -> NoReturn:
+        del key, default
+        raise _RetiredError
+
+
+class _Retired:
+    """Stands in for the table of plain closures when a namespace has appeared: they hand every call on.
+
+    A key of the root that begins with the mark would otherwise be taken for one of the namespace, by whoever saved
+    ``get = cache.get`` before. A hit pays nothing for this: it is the cell of the closure that is changed.
+    """
+
+    index = _RetiredIndex()
+    busy = True
+    closed = True
+
+
 class HotPath:
     """The closures for one provider, or one namespace of it; to be taken away when it closes."""
 
@@ -109,8 +139,8 @@ class HotPath:
         if setting.is_plain:
             table, recorder, monotonic = setting.storage.tables[0], setting.recorder, setting.storage.clock.monotonic
             self.lookup = _plain_lookup(table, recorder, monotonic)
-            self.get = _plain_get(table, recorder, monotonic)
-            self.get_or_set = _plain_get_or_set(table, recorder, monotonic, setting.get_or_set)
+            self.get = _plain_get(table, recorder, monotonic, setting.get)
+            self.get_or_set = _plain_get_or_set(table, recorder, monotonic, setting.get_or_set, setting.get_or_load)
             self.get_multi = _plain_get_multi(table, recorder, monotonic, setting.get_multi)
         else:
             self.lookup = _lookup(setting)
@@ -124,6 +154,14 @@ class HotPath:
         self.exists = _exists(setting)
         self.set = _plain_set(setting) if setting.is_plain and not setting.is_weighed else _set(setting)
 
+    def retire(self) -> None:
+        """Let plain closures that somebody may have saved hand on what they are asked."""
+        for name in REPLACED:
+            closure = getattr(self, name)
+            for variable, cell in zip(closure.__code__.co_freevars, closure.__closure__, strict=True):
+                if variable == "table":
+                    cell.cell_contents = _Retired
+
 
 def _plain_lookup(table: Table, recorder: Recorder, monotonic: Callable[[], float]) -> Lookup:
     """Make the plain function that gives a live value and counts a hit, or gives `MISSING` and counts nothing."""
@@ -134,6 +172,8 @@ def _plain_lookup(table: Table, recorder: Recorder, monotonic: Callable[[], floa
         except TypeError:
             check_key(key)
             raise
+        except (ProviderClosedError, _RetiredError):
+            return MISSING
         if slot is not None:
             now = monotonic()
             if now < table.fresh[slot] or table.is_live(slot, now):
@@ -147,13 +187,17 @@ def _plain_lookup(table: Table, recorder: Recorder, monotonic: Callable[[], floa
     return lookup
 
 
-def _plain_get(table: Table, recorder: Recorder, monotonic: Callable[[], float]) -> Callable[..., Awaitable[Any]]:
-    async def get(key: str, default: Any = None, *, type: Any = None) -> Any:  # noqa: ANN401  - see Provider.get
+def _plain_get(
+    table: Table, recorder: Recorder, monotonic: Callable[[], float], get_slowly: SlowGet
+) -> Callable[..., Awaitable[Any]]:
+    async def get(key: str, default: Any = None, type: Any = None) -> Any:  # noqa: ANN401  - see Provider.get
         try:
             slot = table.index.get(key)
         except TypeError:
             check_key(key)
             raise
+        except _RetiredError:
+            return await get_slowly(key, default, type=type)
         if slot is not None:
             now = monotonic()
             if now < table.fresh[slot] or table.is_live(slot, now):
@@ -164,8 +208,6 @@ def _plain_get(table: Table, recorder: Recorder, monotonic: Callable[[], float])
                 return table.values[slot] if type is None else convert(table.values[slot], type)
         if not (key and isinstance(key, str)):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers may be untyped
             check_key(key)
-        if table.closed:
-            raise ProviderClosedError
         recorder.misses += 1
         return default
 
@@ -173,7 +215,7 @@ def _plain_get(table: Table, recorder: Recorder, monotonic: Callable[[], float])
 
 
 def _plain_get_or_set(
-    table: Table, recorder: Recorder, monotonic: Callable[[], float], load: SlowGetOrSet
+    table: Table, recorder: Recorder, monotonic: Callable[[], float], load: SlowGetOrSet, get_or_load: SlowGet
 ) -> Callable[..., Awaitable[Any]]:
     async def get_or_set(key: str, loader: Any, ttl: Any = DEFAULT, **options: Any) -> Any:  # noqa: ANN401  - see Provider
         try:
@@ -181,6 +223,8 @@ def _plain_get_or_set(
         except TypeError:
             check_key(key)
             raise
+        except _RetiredError:
+            return await get_or_load(key, loader, ttl, **options)
         if slot is not None:
             now = monotonic()
             if now < table.fresh[slot] or table.is_live(slot, now):
@@ -238,7 +282,6 @@ def _plain_set(setting: Setting) -> Callable[..., Awaitable[None]]:  # noqa: C90
         key: str,
         value: object,
         ttl: Any = DEFAULT,  # noqa: ANN401  - whatever it is, it is checked
-        *,
         tags: Any = _NO_TAGS,  # noqa: ANN401  - as above
         cost: Any = None,  # noqa: ANN401  - as above
     ) -> None:
@@ -249,7 +292,7 @@ def _plain_set(setting: Setting) -> Callable[..., Awaitable[None]]:  # noqa: C90
             life = ttl
         else:
             return await set_slowly(key, value, ttl, tags=tags, cost=cost)
-        if tags is not _NO_TAGS or cost is not None or flights or table.busy:
+        if tags is not _NO_TAGS or cost is not None or flights or table.busy or value is MISSING:
             return await set_slowly(key, value, ttl, tags=tags, cost=cost)
         try:
             slot = table.index.get(key)
@@ -308,6 +351,8 @@ def _lookup(setting: Setting) -> Lookup:
                 full = prefix + key if key[0] != MARK else stored_form(key)
             table = tables[hash_func(full) & mask] if mask else only
             slot = table.index.get(full)
+        except ProviderClosedError:
+            return MISSING
         except Exception:  # `hash_func` may be a user's own
             check_key(key)
             raise
@@ -367,7 +412,7 @@ def _set(setting: Setting) -> Callable[..., Awaitable[None]]:
     ) -> None:
         life = default_life if ttl is DEFAULT else life_of(ttl)
         full, table = find(key)
-        if tags is not _NO_TAGS or cost is not None or not by_reference or flights or table.busy:
+        if tags is not _NO_TAGS or cost is not None or not by_reference or flights or table.busy or value is MISSING:
             return await set_slowly(key, value, ttl, tags=tags, cost=cost)
         table.put(full, value, life, monotonic())
         recorder.sets += 1

@@ -9,6 +9,7 @@ Rule 1: input is checked before anything happens; a call that raises for its inp
 Rule 2: keys, tags and prefixes have their stored form from here downwards, and their own above (`names`).
 """
 
+import math
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
@@ -75,6 +76,8 @@ class Provider:
         what would be lost with the process (zero: when the provider is closed, only). `clock` is the storage's own
         unless it is given; the storage is told to use it then.
         """
+        _check_interval("cleanup_interval", cleanup_interval, may_be_zero=False)
+        _check_interval("sync_interval", sync_interval, may_be_zero=True)
         used_clock = storage.clock if clock is None else clock
         self._core = Core(storage, life_of(default_ttl), cleanup_interval, sync_interval, used_clock)
         self._become(Names("", self._warm_again), Recorder(), outer=None)
@@ -190,6 +193,7 @@ class Provider:
     def _warm_again(self) -> None:
         """Leave the plainest closures, which would take keys with a mark for others."""
         if self._hot is not None:
+            self._hot.retire()
             self._warm()
 
     def _warm_all(self) -> None:
@@ -212,6 +216,8 @@ class Provider:
                 default_life=core.default_life,
                 flights=core.flights.flights,
                 check_open=core.check_open,
+                get=partial(Provider.get, self),
+                get_or_load=partial(Provider.get_or_set, self),
                 get_or_set=self._load_one,
                 set=self._set_slowly,
                 get_multi=self._get_multi_slowly,
@@ -777,6 +783,13 @@ def _seconds_of(timeout: object) -> float:
         raise InvalidArgumentError(
             f"timeout must be seconds from 0 up, a timedelta, text, or None to wait for ever, not {given}"
         ) from error
+
+
+def _check_interval(name: str, seconds: object, *, may_be_zero: bool) -> None:
+    number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+    if not number or not 0 <= cast("float", seconds) < math.inf or (seconds == 0 and not may_be_zero):
+        least = "from 0 up" if may_be_zero else "above 0"
+        raise InvalidArgumentError(f"{name} must be a number of seconds {least}, not {seconds!r:.40}")
 
 
 def _check_int(name: str, number: object) -> None:

@@ -18,7 +18,7 @@ import asyncio
 import math
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import asynccontextmanager
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NoReturn, TypeAlias
 
 from aiocache_kit.clock import Clock
 from aiocache_kit.errors import ProviderClosedError, ValueTooLargeError
@@ -49,6 +49,17 @@ One flat tuple, because one that holds nothing but atoms is of no interest to th
 seen it. With the tags as a tuple within, it takes two looks, and filling a table with a million tagged entries runs
 some twenty full collections of 200 ms.
 """
+
+
+class _Shut(dict[str, int]):
+    """The index of a table that was closed: it answers look-ups with an error, so that no hit pays for asking."""
+
+    __slots__ = ()
+
+    def get(self, key: str, default: object = None, /) -> NoReturn:
+        """Raise `ProviderClosedError`."""
+        del key, default
+        raise ProviderClosedError
 
 
 class Table:
@@ -471,6 +482,13 @@ class Table:
         copy.index, copy.values, copy.fresh = self.index.copy(), self.values[:], self.fresh[:]
         copy.lives, copy.extras = self.lives[:], self.extras.copy()
         return copy
+
+    def shut(self) -> Iterator[None]:
+        """Be empty and stay so: look-ups and writes raise `ProviderClosedError` from now on; see `start_again`."""
+        self.closed = self.busy = True
+        remains = self.start_again()
+        self.index = _Shut()
+        return remains
 
     def rest(self) -> list[object]:
         """Give what is freed last, at once: numbers in a few lists."""

@@ -301,7 +301,8 @@ class TableStorage(Storage):
         try:
             await self.sync()
         finally:
-            await self._start_again()
+            self._remains += [table.shut() for table in self.tables]
+            await self._free_remains()
 
     async def size(self) -> Size:
         """Count what is held."""
