@@ -61,9 +61,10 @@ def _run(console: Console, word: str, options: argparse.Namespace, folder: Path 
 
 
 def _draw(console: Console, folder: Path) -> None:
-    """Bring the page of the docs up to date, and its images where there is what draws them."""
-    page.PAGE.write_text(page.render(page.PAGE.read_text("utf-8"), folder), "utf-8")
-    console.print(f"[dim]figures in {page.PAGE}[/]")
+    """Bring the pages up to date, and the images where there is what draws them."""
+    for path in page.PAGES:
+        path.write_text(page.render(path.read_text("utf-8"), folder), "utf-8")
+        console.print(f"[dim]figures in {path}[/]")
     try:
         from bench import plots  # noqa: PLC0415  - only here, and not everybody has matplotlib
     except ModuleNotFoundError as error:

@@ -1,7 +1,7 @@
-"""Puts the figures that were kept into the page of the docs, between its markers.
+"""Puts the figures that were kept into the pages that show them, between their markers.
 
 ``<!-- figures: NAME -->`` and ``<!-- end -->`` stand on lines of their own; what is between them is made here and by
-nobody else, so that page and results cannot differ: a test renders the page and compares.
+nobody else, so that pages and results cannot differ: a test renders the pages and compares.
 """
 
 import re
@@ -13,13 +13,17 @@ from bench import record
 from bench.micro.cases import CASES
 from bench.stall.scenarios import SCENARIOS
 
-PAGE: Final = Path(__file__).parents[1] / "docs" / "explanation" / "performance.md"
+ROOT: Final = Path(__file__).parents[1]
+PAGE: Final = ROOT / "docs" / "explanation" / "performance.md"
+PAGES: Final = (PAGE, ROOT / "README.md")
 _PLACE: Final = re.compile(r"(?<=^<!-- figures: )(\w+)( -->\n).*?(?=^<!-- end -->$)", re.MULTILINE | re.DOTALL)
 _ORDER: Final = ("micro", "memory", "stall", "stampede", "import", "hit_ratio")
 _PLAIN: Final = {"cachetools", "cachebox", "cachebox, a ttl an entry", "theine"}
 
 Kept: TypeAlias = Mapping[str, Mapping[str, Any]]
 """What was kept of one benchmark, by version of Python."""
+Outcomes: TypeAlias = Mapping[str, Kept]
+"""What was kept of all of them, by name."""
 
 
 def render(text: str, folder: Path = record.RESULTS) -> str:
@@ -83,6 +87,58 @@ def _marks(folder: Path) -> Iterator[str]:
                 ],
             )
             yield ""
+
+
+def _summary(folder: Path) -> Iterator[str]:
+    """Give the few figures that a reader wants first, a column a Python."""
+    outcomes = {name: kept(name, folder) for name in _ORDER}
+    pythons = list(outcomes["micro"])
+    rows = [[what, *(_or_nothing(figure, outcomes, python) for python in pythons)] for what, figure in _SUMMARY.items()]
+    yield from table(["measured", *(f"Python {python}" for python in pythons)], rows)
+
+
+def _or_nothing(figure: Callable[[Outcomes, str], str], outcomes: Outcomes, python: str) -> str:
+    try:
+        return figure(outcomes, python)
+    except KeyError:  # not measured on this Python
+        return ""
+
+
+def _timing(case: str, who: str = "aiocache_kit") -> Callable[[Outcomes, str], str]:
+    return lambda outcomes, python: f"{outcomes['micro'][python]['results'][case][who]['ratio']:.2f}"
+
+
+def _faster(rival: str) -> Callable[[Outcomes, str], str]:
+    def figure(outcomes: Outcomes, python: str) -> str:
+        found = outcomes["micro"][python]["results"]["get"]
+        return f"{found[rival]['ratio'] / found['aiocache_kit']['ratio']:.0f}"
+
+    return figure
+
+
+def _worst_stall(outcomes: Outcomes, python: str) -> str:
+    found = outcomes["stall"][python]["results"]
+    return f"{max(found[name]['aiocache_kit']['held'] for name in SCENARIOS if name != 'fill'):.0f} ms"
+
+
+_SUMMARY: Final[Mapping[str, Callable[[Outcomes, str], str]]] = {
+    "`get`, a hit: times an `async def` over a dict that checks the end": _timing("get"),
+    "`get_or_set`, a hit: the same": _timing("get_or_set"),
+    "`set` with ttl: times the same over an `OrderedDict`": _timing("set"),
+    "a call of a cached function: times async-lru": _timing("decorator_default"),
+    "`get`: times as fast as aiocache": _faster("aiocache"),
+    "`get`: times as fast as cashews": _faster("cashews"),
+    "an entry beyond its key and value": lambda outcomes, python: (
+        f"{outcomes['memory'][python]['results']['aiocache_kit']['bytes']:.0f} bytes"
+    ),
+    "longest hold of the event loop while a million entries expire, are cleared or invalidated": _worst_stall,
+    "a thousand callers of a missing key, the first one cancelled: loads": lambda outcomes, python: str(
+        outcomes["stampede"][python]["results"]["first_leaves"]["aiocache_kit, get_or_set"]["calls"]
+    ),
+    "`import aiocache_kit`, beyond asyncio": lambda outcomes, python: (
+        f"{outcomes['import'][python]['results']['aiocache_kit']['ms']:.0f} ms"
+    ),
+}
 
 
 def _micro(folder: Path) -> Iterator[str]:
@@ -192,19 +248,35 @@ def _imports(folder: Path) -> Iterator[str]:
 def _hit_ratio(folder: Path) -> Iterator[str]:
     for found in kept("hit_ratio", folder).values():
         cells = found["results"]["by_entries"]
-        policies = [
-            name for name in _subjects(cell for sizes in cells.values() for cell in sizes.values()) if "," not in name
-        ]
+        all_of_them = _subjects(cell for sizes in cells.values() for cell in sizes.values())
+        policies = [name for name in all_of_them if "," not in name]
         rows = [
             [f"{name}, {int(size):,}", *(f"{cell[policy]:.1f}" for policy in policies)]
             for name, sizes in cells.items()
             for size, cell in sizes.items()
         ]
-        yield from table(["workload, entries", *policies], rows)
+        yield from table(["requests, entries", *policies], rows)
+        yield ""
+        yield from _by_bytes(found["results"]["by_bytes"])
+        return  # a simulation tells the same on each Python
+
+
+def _by_bytes(cells: Mapping[str, Mapping[str, Mapping[str, Sequence[float]]]]) -> Iterator[str]:
+    if not cells:
         return
+    policies = _subjects(cell for shares in cells.values() for cell in shares.values())
+    yield "Bounded in bytes, as a share of those of all objects; per cent of the requests / of the bytes:"
+    yield ""
+    rows = [
+        [f"{name}, {share}", *(" / ".join(f"{ratio:.1f}" for ratio in cell[policy]) for policy in policies)]
+        for name, shares in cells.items()
+        for share, cell in shares.items()
+    ]
+    yield from table(["requests, bound", *policies], rows)
 
 
 FIGURES: Final[Mapping[str, Callable[[Path], Iterator[str]]]] = {
+    "summary": _summary,
     "environment": _environment,
     "marks": _marks,
     "micro": _micro,

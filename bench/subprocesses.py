@@ -7,6 +7,7 @@ Rule 2: what measures runs alone; only where figures mean nothing may several pr
 import asyncio
 import json
 import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -39,24 +40,23 @@ async def run_many(
         note()
         return found
 
-    return await asyncio.gather(*map(one, jobs))
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(one(arguments)) for arguments in jobs]
+    return [task.result() for task in tasks]
 
 
 async def _finish(command: Sequence[str], environment: Mapping[str, str] | None) -> dict[str, Any]:
-    process = await asyncio.create_subprocess_exec(
-        *command,
+    """Wait in a thread: an event loop that is left while it starts a process may wait for it for ever."""
+    done = await asyncio.to_thread(
+        subprocess.run,
+        command,
         cwd=ROOT,
         env={**os.environ, **(environment or {})},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    try:
-        printed, said = await process.communicate()
-    except asyncio.CancelledError:
-        process.kill()
-        await process.wait()
-        raise
-    if process.returncode != 0:
-        raise RuntimeError(f"{' '.join(command[1:])} failed:\n{said.decode()}")
-    found: dict[str, Any] = json.loads(printed.decode().splitlines()[-1])
+    if done.returncode != 0:
+        raise RuntimeError(f"{' '.join(command[1:])} failed:\n{done.stderr}")
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found

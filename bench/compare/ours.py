@@ -4,9 +4,7 @@ from collections.abc import Mapping, Sequence
 from time import monotonic
 from typing import Any, ClassVar
 
-from aiocache_kit.config import Config
-from aiocache_kit.decorators import cached
-from aiocache_kit.factory import new_provider
+from aiocache_kit import Config, cached, new_provider
 from bench.compare.subject import TTL, VALUE, Call, Subject, load_user
 from bench.measure import Loop
 

@@ -67,6 +67,11 @@ def hot() -> list[str]:
     return HOT[:1]
 
 
+def hundred() -> list[str]:
+    """Give the keys of one page, so to speak."""
+    return [f"user:{number}" for number in range(100)]
+
+
 CASES: Final = (
     Case(name="get", title="get, a hit", loop="get", keys=lambda: HOT, filled=hot),
     Case(
@@ -121,6 +126,14 @@ CASES: Final = (
     Case(
         name="get_multi",
         title="get_multi of 100, a key",
+        loop="get_multi",
+        keys=lambda: hundred() * 200,
+        step=100,
+        filled=hundred,
+    ),
+    Case(
+        name="get_multi_spread",
+        title="get_multi of 100 among 10,000 keys, a key",
         loop="get_multi",
         keys=lambda: spread(10_000),
         step=100,

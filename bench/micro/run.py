@@ -48,7 +48,7 @@ def subjects(case: Case) -> list[type[Subject]]:
     found: list[type[Subject]] = [
         Floor,
         Ours,
-        *([OursOneByOne] if case.name == "get_multi" else []),
+        *([OursOneByOne] if case.loop == "get_multi" else []),
         *compare.load(*compare.MICRO),
     ]
     return sorted(found, key=lambda subject: subject.name != case.base)
