@@ -180,7 +180,7 @@ def test_closures_answer_as_methods_do(make: Maker, steps: list[Step], *, inside
 
 # --- bad input --------------------------------------------------------------------------------------------------------
 
-WRONG: dict[str, tuple[Callable[[Any], Awaitable[object]], type[Exception]]] = {
+WRONG: dict[str, tuple[Callable[[Any], Awaitable[object]], type[Exception] | tuple[type[Exception], ...]]] = {
     "set unhashable": (lambda cache: cache.set(["k"], 1), InvalidKeyError),
     "set int": (lambda cache: cache.set(5, 1), InvalidKeyError),
     "set empty": (lambda cache: cache.set("", 1), InvalidKeyError),
@@ -205,7 +205,7 @@ WRONG: dict[str, tuple[Callable[[Any], Awaitable[object]], type[Exception]]] = {
     "get_or_set unhashable": (lambda cache: cache.get_or_set([], dict), InvalidKeyError),
     "get_or_set loader": (lambda cache: cache.get_or_set("k", 5), InvalidArgumentError),
     "get_or_set ttl": (lambda cache: cache.get_or_set("k", dict, -1), InvalidTTLError),
-    "get_or_set option": (lambda cache: cache.get_or_set("k", dict, tag="t"), InvalidArgumentError),
+    "get_or_set option": (lambda cache: cache.get_or_set("k", dict, tag="t"), (InvalidArgumentError, TypeError)),
     "increment delta": (lambda cache: cache.increment("k", 1.0), InvalidArgumentError),
     "increment bool": (lambda cache: cache.increment("k", initial=True), InvalidArgumentError),
     "increment ttl": (lambda cache: cache.increment("k", ttl=0), InvalidTTLError),
