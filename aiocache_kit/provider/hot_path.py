@@ -39,8 +39,6 @@ REPLACED: Final = ("delete", "exists", "get", "get_multi", "get_or_set", "increm
 _COLLECTIONS: Final[frozenset[type]] = frozenset((list, tuple, set, frozenset, dict))
 _NO_TAGS: Final = ()
 _NEVER: Final = math.inf
-_HUGE: Final = 2**30 - 1
-"""Python compares ints up to this one fast; and they are floats exactly. Seconds: 34 years."""
 _MANY: Final = 2000
 """Keys of one call that are looked up without a turn of the event loop: about a millisecond."""
 
@@ -284,7 +282,7 @@ def _plain_set(setting: Setting) -> Callable[..., Awaitable[None]]:  # noqa: C90
     table, recorder, monotonic = setting.storage.tables[0], setting.recorder, setting.storage.clock.monotonic
     default_life, flights, set_slowly = setting.default_life, setting.flights, setting.set
 
-    async def set(  # noqa: A001  - the name it is called by
+    async def set(  # noqa: A001, C901, PLR0912  - the name it is called by, in one frame
         key: str,
         value: object,
         ttl: Any = DEFAULT,  # noqa: ANN401  - whatever it is, it is checked
@@ -294,7 +292,7 @@ def _plain_set(setting: Setting) -> Callable[..., Awaitable[None]]:  # noqa: C90
         # An int is not compared with a float, nor with infinity: that alone would cost a tenth of the call.
         if ttl is DEFAULT:
             life = default_life
-        elif (type(ttl) is int and 0 < ttl < _HUGE) or (type(ttl) is float and 0.0 < ttl < _NEVER):
+        elif (type(ttl) is int and ttl > 0) or (type(ttl) is float and 0.0 < ttl < _NEVER):
             life = ttl
         else:
             return await set_slowly(key, value, ttl, tags=tags, cost=cost)
@@ -302,10 +300,13 @@ def _plain_set(setting: Setting) -> Callable[..., Awaitable[None]]:  # noqa: C90
             return await set_slowly(key, value, ttl, tags=tags, cost=cost)
         try:
             slot = table.index.get(key)
+            now = monotonic()
+            until = now + life
         except TypeError:
             check_key(key)
             raise
-        now = monotonic()
+        except OverflowError:
+            return await set_slowly(key, value, ttl, tags=tags, cost=cost)
         if slot is None or (table.extras and slot in table.extras):
             if check_key(key)[0] == MARK:
                 return await set_slowly(key, value, ttl, tags=tags, cost=cost)
@@ -318,7 +319,6 @@ def _plain_set(setting: Setting) -> Callable[..., Awaitable[None]]:  # noqa: C90
             table.versions.pop(slot, None)
         table.values[slot] = value
         fresh, hits = table.fresh, table.hits
-        until = now + life
         table.lives[slot] = life if until < _NEVER else -now
         if until < fresh[slot]:
             table.schedule(slot, until)
