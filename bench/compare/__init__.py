@@ -15,7 +15,7 @@ RIVALS: Final = {
     "async_lru": ("AsyncLru",),
     "cachetools": ("Cachetools",),
     "cachebox": ("Cachebox", "CacheboxVariable"),
-    "theine": ("Theine",),
+    "theine": ("Theine", "TheineLocked"),
 }
 
 

@@ -20,11 +20,12 @@ class Theine(Subject):
     package: ClassVar[str] = "theine"
     settings: ClassVar[str] = "nolock=True, which is for programs of one thread; the ttl made beforehand"
     plain: ClassVar[bool] = True
+    nolock: ClassVar[bool] = True
 
     async def open(self, entries: int) -> None:
         """Make it."""
         self.entries = entries
-        self.cache: Cache[str, bytes] = Cache(entries, nolock=True)
+        self.cache: Cache[str, bytes] = Cache(entries, nolock=self.nolock)
 
     async def close(self) -> None:
         """Stop its thread."""
@@ -90,3 +91,10 @@ class Theine(Subject):
                 await by_default(key)
 
         return {"template": template, "default": default}
+
+
+class TheineLocked(Theine):
+    """With its locks: without them its maintenance thread ends the process while a million entries expire."""
+
+    settings: ClassVar[str] = "with its locks; expired entries are removed by its thread"
+    nolock: ClassVar[bool] = False

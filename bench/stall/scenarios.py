@@ -28,7 +28,7 @@ _STEP: Final = 5_000
 def subjects() -> Iterator[type[Subject]]:
     """Give the libraries, with what they do in the background, each imported when it is its turn."""
     yield Ours
-    yield from compare.load("CashewsSweeping", "Aiocache", "Cachetools", "CacheboxVariable", "Theine")
+    yield from compare.load("CashewsSweeping", "Aiocache", "Cachetools", "CacheboxVariable", "TheineLocked")
 
 
 def keys_of(entries: int) -> Iterator[list[str]]:

@@ -9,7 +9,7 @@ from typing import Any
 from aiocache_kit.errors import InvalidArgumentError, InvalidTagError, InvalidTTLError, RecursiveLoadError
 from aiocache_kit.provider import LoadContext
 from aiocache_kit.testing.contract import raises
-from aiocache_kit.testing.provider_contract.case import ProviderCase, Source, one
+from aiocache_kit.testing.provider_contract.case import ProviderCase, Source, nothing, one
 
 tenant: contextvars.ContextVar[str] = contextvars.ContextVar("tenant", default="nobody")
 
@@ -371,3 +371,11 @@ class Loading(ProviderCase):
         go.set()
 
         assert await tasks[0] == 1
+
+    async def test_refresh_loads_all(self) -> None:
+        """A refresh of several keys asks for all of them, live or not, and gives what was found."""
+        await self.cache.set("a", "old")
+
+        assert await self.cache.refresh_multi(["a", "b"], lambda keys: {keys[0]: "new"}) == {"a": "new"}
+        assert await self.holds("a", "new")
+        assert await self.cache.refresh_multi(["a"], nothing) == {}

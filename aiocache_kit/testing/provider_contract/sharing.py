@@ -5,7 +5,7 @@ from typing import Any
 
 from aiocache_kit.errors import InvalidArgumentError
 from aiocache_kit.testing.contract import outcomes, raises, together
-from aiocache_kit.testing.provider_contract.case import ProviderCase, Source, nothing, one
+from aiocache_kit.testing.provider_contract.case import ProviderCase, Source, one
 
 MANY = 1000
 
@@ -393,14 +393,6 @@ class SharingMany(ProviderCase):
             assert own.loads == own.cancelled
             other.open()
             assert await staying == "v"
-
-    async def test_refresh_loads_all(self) -> None:
-        """A refresh of several keys asks for all of them, live or not, and gives what was found."""
-        await self.cache.set("a", "old")
-
-        assert await self.cache.refresh_multi(["a", "b"], lambda keys: {keys[0]: "new"}) == {"a": "new"}
-        assert await self.holds("a", "new")
-        assert await self.cache.refresh_multi(["a"], nothing) == {}
 
 
 async def one_for_many(keys: list[str]) -> int:
