@@ -104,7 +104,7 @@ def small(policy: str, *, in_bytes: bool) -> Storage:
 
 def size(key: str, value: object) -> int:
     """Weigh an entry, so that a few fill the storage."""
-    return 50 + 20 * len(key) + 10 * len(repr(value))
+    return 50 + 10 * len(key) + min(10 * len(repr(value)), 150)
 
 
 SHAPES: dict[str, Shape] = {
