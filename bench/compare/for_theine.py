@@ -94,7 +94,7 @@ class Theine(Subject):
 
 
 class TheineLocked(Theine):
-    """With its locks: without them its maintenance thread ends the process while a million entries expire."""
+    """With its locks: its own thread removes what has expired while the program writes."""
 
     settings: ClassVar[str] = "with its locks; expired entries are removed by its thread"
     nolock: ClassVar[bool] = False
