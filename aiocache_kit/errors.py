@@ -18,6 +18,7 @@
     |   +-- LockLostError                    the lease ran out before its holder was done
     +-- StorageError (OSError)               the place where items are kept failed
     |   +-- StorageUnavailableError          try again later
+    |   +-- StorageAccessError               mend the credentials or rights: the store refused who we are
     +-- UnsupportedError (RuntimeError)      this storage cannot do it: choose another one
     +-- MissingDependencyError (ImportError) install the extra that the message names
 
@@ -128,6 +129,10 @@ class StorageError(CacheError, OSError):
 
 class StorageUnavailableError(StorageError):
     """Raised when the storage cannot be reached now; the same call may succeed later."""
+
+
+class StorageAccessError(StorageError):
+    """Raised when the storage refuses the user, the password, the certificate, or a command that he may not use."""
 
 
 class UnsupportedError(CacheError, RuntimeError):

@@ -84,7 +84,11 @@ class Capabilities(NamedTuple):
     by_reference: bool = False
     """What is read is the very object that was written, unless the configuration asks for copies."""
     leases: bool = False
-    """It gives leases and honours `if_lease`."""
+    """It gives leases to those who load a missing key (`Storage.leases`), and honours `if_lease`."""
+    tags: bool = False
+    """It heeds tags by itself, for all who share it (`Storage.tags`): `read` gives no item that was invalidated."""
+    locks: bool = False
+    """It gives locks that hold among all who share it (`Storage.locks`)."""
 
 
 class Size(NamedTuple):
@@ -94,6 +98,8 @@ class Size(NamedTuple):
     bytes: int = 0
     evictions: int = 0
     expired: int = 0
+    errors: int = 0
+    """What went wrong and was answered by a miss: items that could not be read, calls that were degraded."""
 
 
 class Kept(NamedTuple):
@@ -130,6 +136,72 @@ def stale_for(item: Item[object] | Item[None]) -> float:
     return max(item.stale_until - item.expiration, 0.0)
 
 
+class Grant(NamedTuple):
+    """What somebody who would load a missing key is told: one of three things."""
+
+    item: Item[object] | None = None
+    """It is not missing any more: this was stored meanwhile."""
+    lease: str = ""
+    """The key is his to load: he writes with `if_lease`, extends the lease meanwhile, and drops it if he fails."""
+
+
+ELSEWHERE: Final = Grant()
+"""Neither: somebody else is loading the key. It is for the asker to ask again."""
+
+
+class Leases(ABC):
+    """One load a key among all who share a storage.
+
+    A lease ends by itself after `ttl` seconds unless it is extended; and at once when the key is written, removed,
+    expired or cleared by anybody, so that a load under way cannot be stored over the newer truth.
+    """
+
+    ttl: float
+
+    @abstractmethod
+    async def take(self, keys: Collection[str], tags: tuple[str, ...] = ()) -> dict[str, Grant]:
+        """Ask to load the keys, none of which was found live; give an answer for each.
+
+        `tags` are those that the items will have, as far as is known: if one of them is invalidated from now on, what
+        is written under the lease is dead.
+        """
+
+    @abstractmethod
+    async def extend(self, key: str, lease: str) -> bool:
+        """Let the lease end `ttl` seconds from now; say whether it had not ended yet."""
+
+    @abstractmethod
+    async def drop(self, key: str, lease: str) -> None:
+        """End the lease, so that somebody else may load; nothing happens where it has ended already."""
+
+
+class SharedTags(ABC):
+    """Tags that a storage heeds by itself, for all who share it."""
+
+    @abstractmethod
+    async def invalidate(self, tags: Collection[str]) -> None:
+        """Kill every item with one of `tags` that was written, or whose lease was given, before this call."""
+
+
+class SharedLocks(ABC):
+    """Locks by name among all who share a storage. A lock is no item: `clear` leaves it, `scan` does not give it."""
+
+    @abstractmethod
+    async def acquire(self, name: str, token: str, ttl: float) -> int | None:
+        """Take the lock for `ttl` seconds in the name of `token`; None while another token holds it.
+
+        Gives the fencing number, which is larger than that of every holder before.
+        """
+
+    @abstractmethod
+    async def extend(self, name: str, token: str, ttl: float) -> bool:
+        """Let the lock end `ttl` seconds from now; say whether `token` still held it."""
+
+    @abstractmethod
+    async def release(self, name: str, token: str) -> bool:
+        """Give the lock back; say whether `token` still held it."""
+
+
 class Storage(ABC):
     """Keeps items. One provider uses one storage, from one event loop.
 
@@ -143,6 +215,11 @@ class Storage(ABC):
     """The word for it in statistics and messages."""
     clock: Clock = SystemClock()
     """The clock of whoever uses the storage; set it before `open` where that is another one, as in tests."""
+    leases: "Leases | None" = None
+    locks: "SharedLocks | None" = None
+    tags: "SharedTags | None" = None
+    """What a storage may offer for the sake of other processes; None: it does not, and the provider does what it can
+    within its own."""
 
     @abstractmethod
     async def read(self, key: str) -> Item[object] | None:
