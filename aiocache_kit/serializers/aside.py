@@ -7,34 +7,24 @@ Rule: the only file of the serializers that knows of the event loop.
 """
 
 import asyncio
-from typing import Final
 
 from aiocache_kit.item import Item
-from aiocache_kit.serializers.codec import Codec
-
-FAST: Final = 256 * 1024
-"""Bytes from which on sealing, zstd and lz4 take longer than the way to a thread."""
-SLOW: Final = 64 * 1024
-"""The same for gzip and zlib."""
-_GROWTH: Final = 4
-"""What compressed data usually grows by."""
+from aiocache_kit.serializers.codec import Codec, Unsealed
 
 
 async def encode_aside(codec: Codec, item: Item[object]) -> bytes:
     """Do `Codec.encode`; compress and seal in a thread where there is much to do."""
-    laid = codec.lay_out(item)
-    if len(laid[-1]) < _most_on_the_loop(codec):
-        return codec.seal(laid)
+    done = codec.encode_now(item)
+    return done if isinstance(done, bytes) else await seal_aside(codec, done)
+
+
+async def seal_aside(codec: Codec, laid: Unsealed) -> bytes:
+    """Do what `Codec.encode_now` left, in a thread."""
     return await asyncio.to_thread(codec.seal, laid)
 
 
 async def decode_aside(codec: Codec, key: str, data: bytes) -> Item[object]:
     """Do `Codec.decode`; open and unpack in a thread where there is much to do."""
-    most = _most_on_the_loop(codec)
-    if len(data) < (most if codec.compression is None else most // _GROWTH):
-        return codec.read(key, codec.open(key, data))
+    if codec.is_small(data):
+        return codec.decode(key, data)
     return codec.read(key, await asyncio.to_thread(codec.open, key, data))
-
-
-def _most_on_the_loop(codec: Codec) -> int:
-    return SLOW if codec.compression in {"gzip", "zlib"} else FAST

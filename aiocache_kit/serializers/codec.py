@@ -7,9 +7,12 @@ Rule 2: whatever the bytes are, reading them gives an item or `CorruptPayloadErr
 Rule 3: an item is bound to its key and dates: moved to another key, or given a longer life, it does not open.
 Rule 4: a bare integer, such as ``INCRBY`` works on, has no seal. So where a seal needs a secret, there are none:
 writing one is refused, and reading one is a `CorruptPayloadError`.
+Rule 5: `decode_value` is a short cut, and never another opinion: it gives what `decode` gives, or nothing at all.
 """
 
+from math import inf
 from typing import Final, TypeAlias
+from zlib import crc32
 
 from aiocache_kit.errors import (
     CacheError,
@@ -24,9 +27,12 @@ from aiocache_kit.serializers.base import Serializer
 from aiocache_kit.serializers.compression import Compression
 from aiocache_kit.serializers.envelope import (
     BODY,
+    FLAGS_OFFSET,
     HAS_NOTES,
+    HAS_TAGS,
     HEAD,
     SIZE,
+    WHOLE,
     Dates,
     Notes,
     pack_head,
@@ -39,7 +45,7 @@ from aiocache_kit.serializers.envelope import (
 from aiocache_kit.serializers.parts import Parts
 from aiocache_kit.serializers.passing import SERIALIZED, WRITERS, read_passed
 from aiocache_kit.serializers.registry import serializer_id
-from aiocache_kit.serializers.seal import Checksum, Seal
+from aiocache_kit.serializers.seal import CHECK, FITS, Checksum, Seal
 
 MAX_SIZE: Final = 64 * 2**20
 _LARGEST_MAX_SIZE: Final = 2**30
@@ -47,9 +53,20 @@ MAX_NOTES: Final = 2**20
 """Bytes that cost and tags of one item may take."""
 _ROOM: Final = 1024
 """Bytes that an envelope takes beyond value, cost and tags, at most."""
+_TTL_AND_EXPIRATION: Final = 3
+_ALL_DATES: Final = 7
+_ZERO: Final = 0x30
 _DIGITS: Final = frozenset(b"%c" % digit for digit in b"-0123456789")
 _LONGEST_INTEGER: Final = 20
 _LEAST, _MOST = -(2**63), 2**63 - 1
+FAST: Final = 256 * 1024
+"""Bytes from which on sealing, zstd and lz4 take longer than the way to a thread and back (50 to 100 us)."""
+SLOW: Final = 64 * 1024
+"""The same for gzip and zlib."""
+_GROWTH: Final = 4
+"""What compressed data usually grows by."""
+_LEAST_SIZE: Final = WHOLE.size + CHECK.size
+_MOST_DIGITS: Final = 18
 _NO_NOTES: Final[Notes] = (None, (), 0)
 _NO_DATES: Final[Dates] = (0, 0.0, None, None, None)
 
@@ -59,12 +76,31 @@ Unsealed: TypeAlias = tuple[bytes, bytes, int, int, bytes]
 """An item that was laid out: head, key, content, serializer, and the bytes that are yet to be compressed and sealed."""
 Opened: TypeAlias = tuple[Dates, Notes, int, bytes]
 """An item that was opened and unpacked: dates, notes, content, and the bytes of the value that is yet to be read."""
+Found: TypeAlias = tuple[object, float | None, float | None]
+"""What a hit needs: value, expiration and stale_until."""
+
+
+def bytes_of(key: str) -> bytes:
+    """Give a key as the bytes to which its item is bound."""
+    return key.encode("utf-8", "surrogatepass")
 
 
 class Codec:
     """Writes items as bytes and reads them back. Threads may share one."""
 
-    __slots__ = ("_compression", "_max_size", "_seal", "_serializer", "_serializer_id", "_start", "has_bare_integers")
+    __slots__ = (
+        "_compression",
+        "_is_checked",
+        "_max_size",
+        "_most_now",
+        "_most_short",
+        "_most_written_now",
+        "_seal",
+        "_serializer",
+        "_serializer_id",
+        "_start",
+        "has_bare_integers",
+    )
 
     def __init__(
         self,
@@ -90,6 +126,11 @@ class Codec:
         self._serializer_id = serializer_id(serializer.name)
         self._compression = compression
         self._max_size = max_size
+        self._is_checked = type(self._seal) is Checksum
+        self._most_written_now = SLOW if self.compression in {"gzip", "zlib"} else FAST
+        self._most_now = self._most_written_now if compression is None else self._most_written_now // _GROWTH
+        # No value that is shorter than this is over the limit.
+        self._most_short = min(self._most_now, max_size)
         self.has_bare_integers: Final = not self._seal.needs_secret
         """Whether counters may be bare integers, on which the store itself can count."""
 
@@ -108,6 +149,15 @@ class Codec:
         """
         return self.seal(self.lay_out(item))
 
+    def encode_now(self, item: Item[object]) -> bytes | Unsealed:
+        """Give what `encode` gives, or, where the rest takes long enough for a thread, what `seal` makes it of."""
+        laid = self.lay_out(item)
+        return self.seal(laid) if len(laid[4]) < self._most_written_now else laid
+
+    def is_small(self, data: bytes) -> bool:
+        """Whether `decode` takes less time than the way to a thread and back: otherwise there is `decode_aside`."""
+        return len(data) < self._most_now
+
     def decode(self, key: str, data: bytes) -> Item[object]:
         """Give the item that lies under `key` as `data`: an envelope, or a bare integer, which has no dates.
 
@@ -115,6 +165,52 @@ class Codec:
         `CorruptPayloadError` for anything that this codec would not have written under this key.
         """
         return self.read(key, self.open(key, data))
+
+    def decode_value(self, key: bytes, data: bytes) -> Found | None:  # noqa: C901, PLR0911, PLR0912  - calls would double its cost
+        """Give what a hit needs of the item under `key` (see `bytes_of`), or None: then `decode` tells the rest.
+
+        None is the answer for an item with tags or a cost, for what is compressed or not `is_small`, and for most of
+        what cannot be read. Raises `CorruptPayloadError` where a seal that needs a secret does not fit.
+        """
+        size = len(data)
+        if not _LEAST_SIZE <= size < self._most_short:
+            if data.isdigit() and size <= _MOST_DIGITS and self.has_bare_integers and (data[0] != _ZERO or size == 1):
+                return int(data), None, None
+            return None
+        start, given, _, created_at, ttl, expiration, stale, content, compression, serializer = WHOLE.unpack_from(data)
+        if start != self._start or not -inf < created_at + ttl + expiration + stale < inf:
+            return None
+        if self._is_checked:
+            if crc32(data, crc32(key)) != FITS:
+                return None
+            rest = data[WHOLE.size : -CHECK.size]
+        else:
+            body = self._seal.open(data[HEAD.size :], key + data[: HEAD.size])
+            if len(body) < BODY.size:
+                return None
+            content, compression, serializer = BODY.unpack_from(body)
+            rest = body[BODY.size :]
+        if compression:
+            return None
+        # The rarer combinations, and those with tags, go the long way.
+        if given == _TTL_AND_EXPIRATION:
+            if stale:
+                return None
+            stale = None
+        elif given == 0:
+            if ttl or expiration or stale:
+                return None
+            expiration = stale = None
+        elif given != _ALL_DATES:
+            return None
+        try:
+            if content:
+                return None if serializer else (read_passed(content, rest), expiration, stale)
+            if serializer != self._serializer_id:
+                return None
+            return self._serializer.decode(rest), expiration, stale
+        except Exception:  # noqa: BLE001  - whatever it was, `decode` says it
+            return None
 
     def encode_integer(self, number: int) -> bytes:
         """Give an int of 64 bits, with a sign, as the decimal digits on which Redis can count.
@@ -147,8 +243,7 @@ class Codec:
             if len(notes) > MAX_NOTES:
                 raise ValueTooLargeError(f"the tags of an item take {len(notes)} bytes, and {MAX_NOTES} are allowed")
             rest = notes + rest
-        key = item.key.encode("utf-8", "surrogatepass")
-        return pack_head(item, self._seal.id), key, content, serializer, rest
+        return pack_head(item, self._seal.id), bytes_of(item.key), content, serializer, rest
 
     def _serialize(self, value: object) -> bytes:
         try:
@@ -173,7 +268,7 @@ class Codec:
             body = BODY.pack(content, 0, serializer) + rest
         else:
             body = b"".join((BODY.pack(content, compression.id, serializer), SIZE.pack(len(rest)), packed))
-        return head + self._seal.seal(body, head + key)
+        return head + self._seal.seal(body, key + head)
 
     def open(self, key: str, data: bytes) -> Opened:
         """Do the first half of `decode`: open the seal and unpack. Nothing that is read before it fits is believed."""
@@ -183,8 +278,7 @@ class Codec:
             raise unlike(data)
         if len(data) > self._max_size + MAX_NOTES + _ROOM:
             raise CorruptPayloadError("the payload is larger than a value may be")
-        bound = data[: HEAD.size] + key.encode("utf-8", "surrogatepass")
-        body = self._seal.open(data[HEAD.size :], bound)
+        body = self._seal.open(data[HEAD.size :], bytes_of(key) + data[: HEAD.size])
         dates = read_dates(data)
         if len(body) < BODY.size:
             raise CorruptPayloadError("the payload has no body")
@@ -195,6 +289,8 @@ class Codec:
             content ^= HAS_NOTES
             notes = read_notes(rest)
             rest = rest[notes[2] :]
+        if bool(notes[1]) is not bool(data[FLAGS_OFFSET] & HAS_TAGS):
+            raise CorruptPayloadError("the payload has tags that its head does not tell, or the reverse")
         if serializer != (0 if content else self._serializer_id):
             raise CorruptPayloadError("the payload is of another serializer than is configured")
         return dates, notes, content, rest

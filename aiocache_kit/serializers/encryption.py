@@ -2,7 +2,7 @@
 
     sealed = fingerprint of the secret (4), nonce (12), ciphertext and tag (16)
 
-AES-256 in GCM (NIST SP 800-38D), or ChaCha20-Poly1305 (RFC 8439), with head and key of the item as associated data: a
+AES-256 in GCM (NIST SP 800-38D), or ChaCha20-Poly1305 (RFC 8439), with key and head of the item as associated data: a
 value that was moved to another key, or given another expiration, does not open. The body is filled up to a multiple of
 32 bytes, so that all small values are of one length.
 

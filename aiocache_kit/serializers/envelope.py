@@ -4,7 +4,7 @@
     0       1      0xAC: no digit and no minus sign, with which a bare integer begins
     1       1      1, the version of this format
     2       1      the seal: 0 checksum, 1 HMAC-SHA256, 2 BLAKE2b, 3 AES-256-GCM, 4 ChaCha20-Poly1305
-    3       1      which of the three are given: 1 ttl, 2 expiration, 4 stale_until
+    3       1      what there is: 1 ttl, 2 expiration, 4 stale_until, 8 tags
     4       8      version of the item: compares as bytes do
     12      8      created_at, a double, as are the three that follow; what is not given is 0
     20      8      ttl
@@ -39,9 +39,12 @@ HEAD: Final = Struct(">BBBBQdddd")
 VERSION_OFFSET: Final = 4
 BODY: Final = Struct(">BBH")
 SIZE: Final = Struct(">I")
+WHOLE: Final = Struct(">3sBQddddBBH")
+"""Head and body in one, for a body that is not encrypted."""
 HAS_NOTES: Final = 0x80
-_TTL, _EXPIRATION, _STALE = 1, 2, 4
-_ALL: Final = 7
+_TTL, _EXPIRATION, _STALE, HAS_TAGS = 1, 2, 4, 8
+_ALL: Final = 15
+FLAGS_OFFSET: Final = 3
 _ENDLESS: Final = frozenset({math.inf, -math.inf})
 _NOTES: Final = Struct(">BQH")
 _LENGTH: Final = Struct(">I")
@@ -58,6 +61,8 @@ def pack_head(item: Item[object], seal: int) -> bytes:
     """Give the head of an envelope for `item`."""
     ttl, expiration, stale = item.ttl, item.expiration, item.stale_until
     given = (0 if ttl is None else _TTL) | (0 if expiration is None else _EXPIRATION) | (0 if stale is None else _STALE)
+    if item.tags:
+        given |= HAS_TAGS
     try:
         return HEAD.pack(
             MAGIC, FORMAT, seal, given, item.version, item.created_at, ttl or 0.0, expiration or 0.0, stale or 0.0

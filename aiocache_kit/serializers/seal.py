@@ -12,11 +12,13 @@ from zlib import crc32
 from aiocache_kit.errors import CorruptPayloadError
 
 _LENGTH: Final = Struct(">I")
-_CHECK: Final = Struct(">I")
+CHECK: Final = Struct("<I")
+FITS: Final = 0x2144DF1C
+"""The CRC-32 of anything that its own CRC-32 follows, little-endian: one look at the whole instead of two at parts."""
 
 
 class Seal(Protocol):
-    """One way of sealing. `bound` is what a body belongs to, its head and key: it is not stored with the body."""
+    """One way of sealing. `bound` is what a body belongs to, its key and head: it is not stored with the body."""
 
     @property
     def id(self) -> int:
@@ -46,15 +48,14 @@ class Checksum:
     needs_secret = False
 
     def seal(self, body: bytes, bound: bytes) -> bytes:
-        """Give the checksum and the `body`."""
-        return _CHECK.pack(crc32(body, crc32(bound))) + body
+        """Give the `body` and the checksum."""
+        return body + CHECK.pack(crc32(body, crc32(bound)))
 
     def open(self, sealed: bytes, bound: bytes) -> bytes:
         """Give the body; raise `CorruptPayloadError` where the checksum is another one."""
-        body = sealed[_CHECK.size :]
-        if len(sealed) < _CHECK.size or _CHECK.unpack_from(sealed)[0] != crc32(body, crc32(bound)):
+        if len(sealed) < CHECK.size or crc32(sealed, crc32(bound)) != FITS:
             raise unfit()
-        return body
+        return sealed[: -CHECK.size]
 
 
 def together(bound: bytes, body: bytes) -> bytes:

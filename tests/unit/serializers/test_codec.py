@@ -34,7 +34,7 @@ SECRET_SEALS = sorted(set(SEALS) - {"checksum"})
 
 def payload(head: bytes, body: bytes, key: str = KEY) -> bytes:
     """Seal a body as somebody would who knows the format but no secret."""
-    return head + Checksum().seal(body, head + key.encode())
+    return head + Checksum().seal(body, key.encode() + head)
 
 
 def head(given: int = 0, version: int = 0, *dates: float) -> bytes:
@@ -197,7 +197,7 @@ def test_a_pickle_of_somebody_else_is_not_opened(seal: str) -> None:
     forged = [charge, payload(head(), body)]
     for kind in range(5):
         start = HEAD.pack(0xAC, 1, kind, 0, 0, 0.0, 0.0, 0.0, 0.0)
-        forged += [payload(start, body), start + other.seal(body, start + KEY.encode())]
+        forged += [payload(start, body), start + other.seal(body, KEY.encode() + start)]
     for data in forged:
         with pytest.raises(CorruptPayloadError):
             mine.decode(KEY, data)
@@ -243,6 +243,7 @@ def test_a_body_that_cannot_be_is_corrupt(what: str) -> None:
     "wrong",
     [
         head(8),
+        head(16),
         head(0xFF),
         head(0, 0, math.nan, 0.0, 0.0, 0.0),
         head(0, 0, math.inf, 0.0, 0.0, 0.0),
@@ -258,6 +259,32 @@ def test_a_head_that_cannot_be_is_corrupt(wrong: bytes) -> None:
     with pytest.raises(CorruptPayloadError):
         codec("json/checksum").decode(KEY, payload(wrong, BODY.pack(1, 0, 0)))
     assert codec("json/checksum").decode(KEY, payload(head(), BODY.pack(1, 0, 0))).value is None
+
+
+@pytest.mark.parametrize("seal", SEALS)
+def test_the_head_tells_whether_there_are_tags(seal: str) -> None:
+    """One bit in the clear says that there are tags: it is set with them alone, and nobody can change it."""
+    sealing = codec(f"json/{seal}")
+    for tags in ((), ("tag",)):
+        data = sealing.encode(Item(key=KEY, value=1, tags=tags, cost=5))
+        changed = data[:3] + bytes((data[3] ^ 8,)) + data[4:]
+
+        assert data[3] & 8 == (8 if tags else 0)
+        assert sealing.decode(KEY, data).tags == tags
+        with pytest.raises(CorruptPayloadError):
+            sealing.decode(KEY, changed)
+
+
+@pytest.mark.parametrize("given", [0, 8])
+def test_tags_are_announced_or_corrupt(given: int) -> None:
+    """Tags that the head does not tell, and none where it tells of some, are refused though the checksum fits."""
+    tagged = BODY.pack(0x81, 0, 0) + NOTES.pack(0, 0, 1) + b"\0\0\0\1a"
+    plain = BODY.pack(1, 0, 0)
+    right, wrong = (tagged, plain) if given else (plain, tagged)
+
+    assert codec("json/checksum").decode(KEY, payload(head(given), right)).tags == (("a",) if given else ())
+    with pytest.raises(CorruptPayloadError, match="tags"):
+        codec("json/checksum").decode(KEY, payload(head(given), wrong))
 
 
 def test_an_end_in_infinity_comes_back() -> None:
@@ -277,6 +304,56 @@ def test_what_a_serializer_of_ones_own_raises_is_one_of_our_errors() -> None:
     for error in (caught.value, refused.value):
         assert "secret" not in str(error)
         assert error.__suppress_context__
+
+
+# --- the short way ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["json/checksum", "msgpack/checksum", *(f"pickle/{seal}" for seal in SECRET_SEALS)])
+@pytest.mark.parametrize("value", [None, True, 5, 0.5, "text", b"bytes", {"a": [1, None]}, [{}, {"b": 2.5}]])
+@pytest.mark.parametrize(
+    ("ttl", "expiration", "stale_until"), [(None, None, None), (5.0, 15.0, None), (5.0, 15.0, 20.0)]
+)
+def test_a_hit_is_read_the_short_way(
+    kind: str, value: object, ttl: float | None, expiration: float | None, stale_until: float | None
+) -> None:
+    """What is small, whole and without tags comes back with its dates and no item around it."""
+    either = codec(kind)
+    written = Item(key=KEY, value=value, ttl=ttl, expiration=expiration, stale_until=stale_until, version=3)
+    found = either.decode_value(KEY.encode(), either.encode(written))
+
+    assert found == (value, expiration, stale_until)
+    assert found is not None
+    assert type(found[0]) is type(value)
+
+
+@pytest.mark.parametrize("number", [0, 7, -7, 10**17])
+def test_a_bare_integer_is_read_the_short_way_or_left(number: int) -> None:
+    """A counter without a sign is read at once; with one it goes the long way."""
+    found = codec("json/checksum").decode_value(KEY.encode(), b"%d" % number)
+
+    assert found == ((number, None, None) if number >= 0 else None)
+    for data in (b"01", b"00", b"9" * 19, b""):
+        assert codec("json/checksum").decode_value(KEY.encode(), data) is None
+    assert codec("json/aes-256-gcm").decode_value(KEY.encode(), b"%d" % abs(number)) is None
+
+
+def test_what_is_not_plain_is_left_to_the_long_way() -> None:
+    """Tags, a cost, compression, size, parts of dates and anything wrong are for `decode` to tell of."""
+    reader = codec("json/checksum/zlib", max_size=300_000)
+    key = KEY.encode()
+    for left in (
+        Item(key=KEY, value=1, tags=("tag",)),
+        Item(key=KEY, value=1, cost=5),
+        Item(key=KEY, value="text" * 100),
+        Item(key=KEY, value=os.urandom(100_000)),
+        Item(key=KEY, value=1, ttl=0.0, expiration=5.0, stale_until=math.inf),
+        Item(key=KEY, value=1, expiration=5.0),
+    ):
+        data = reader.encode(left)
+        assert reader.decode_value(key, data) is None
+        assert reader.decode(KEY, data) == left
+    assert reader.decode_value(b"other", reader.encode(Item(key=KEY, value=1))) is None
 
 
 # --- what is too much -------------------------------------------------------------------------------------------------
