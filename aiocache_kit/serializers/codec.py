@@ -93,6 +93,7 @@ class Codec:
         "_is_checked",
         "_max_size",
         "_most_now",
+        "_most_plain",
         "_most_short",
         "_most_written_now",
         "_seal",
@@ -129,6 +130,10 @@ class Codec:
         self._is_checked = type(self._seal) is Checksum
         self._most_written_now = SLOW if self.compression in {"gzip", "zlib"} else FAST
         self._most_now = self._most_written_now if compression is None else self._most_written_now // _GROWTH
+        # Below this, nothing is compressed or done aside.
+        self._most_plain = min(
+            self._most_written_now, self._most_written_now if compression is None else compression.threshold
+        )
         # No value that is shorter than this is over the limit.
         self._most_short = min(self._most_now, max_size)
         self.has_bare_integers: Final = not self._seal.needs_secret
@@ -151,8 +156,12 @@ class Codec:
 
     def encode_now(self, item: Item[object]) -> bytes | Unsealed:
         """Give what `encode` gives, or, where the rest takes long enough for a thread, what `seal` makes it of."""
-        laid = self.lay_out(item)
-        return self.seal(laid) if len(laid[4]) < self._most_written_now else laid
+        content, serializer, rest = self._write(item.value)
+        if not self._is_checked or len(rest) >= self._most_plain or item.tags or item.cost is not None:
+            laid = self._laid_out(item, content, serializer, rest)
+            return self.seal(laid) if len(laid[4]) < self._most_written_now else laid
+        whole = pack_head(item, self._seal.id) + BODY.pack(content, 0, serializer) + rest
+        return whole + CHECK.pack(crc32(whole, crc32(bytes_of(item.key))))
 
     def is_small(self, data: bytes) -> bool:
         """Whether `decode` takes less time than the way to a thread and back: otherwise there is `decode_aside`."""
@@ -225,7 +234,10 @@ class Codec:
 
     def lay_out(self, item: Item[object]) -> Unsealed:
         """Do the first half of `encode`: serialize."""
-        value = item.value
+        return self._laid_out(item, *self._write(item.value))
+
+    def _write(self, value: object) -> tuple[int, int, bytes]:
+        """Give content, serializer and bytes of a value."""
         write = WRITERS.get(type(value))
         if write is not None:
             serializer = 0
@@ -237,6 +249,9 @@ class Codec:
             raise ValueTooLargeError(
                 f"a value of type {type(value).__name__} takes {len(rest)} bytes, and {self._max_size} are allowed"
             )
+        return content, serializer, rest
+
+    def _laid_out(self, item: Item[object], content: int, serializer: int, rest: bytes) -> Unsealed:
         if item.tags or item.cost is not None:
             content |= HAS_NOTES
             notes = pack_notes(item)

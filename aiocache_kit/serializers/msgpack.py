@@ -6,7 +6,7 @@ Rule: nothing in the bytes chooses a class: extension types are refused.
 """
 
 from collections.abc import Callable
-from typing import Final, Protocol, cast
+from typing import Any, Final, Protocol, cast
 
 from aiocache_kit.errors import CorruptPayloadError, SerializationError
 from aiocache_kit.serializers.plain import Form, from_tree, to_tagged_tree, to_tree
@@ -22,7 +22,7 @@ class _Msgpack(Protocol):
     """What is used of the module, which has no types."""
 
     packb: Callable[..., bytes]
-    unpackb: Callable[..., object]
+    unpackb: Callable[..., Any]
 
 
 class MsgpackSerializer:
@@ -57,8 +57,9 @@ class MsgpackSerializer:
     def decode(self, data: bytes, type: type[object] | None = None) -> object:
         """Read what `encode` wrote, as a `type` where one is given; raise `CorruptPayloadError` for other bytes."""
         try:
-            tree = self._unpackb(data, strict_map_key=False, ext_hook=_refuse_type, timestamp=_AS_DATETIME)
-            value = from_tree(tree, self.name, data)
+            value = self._unpackb(data, strict_map_key=False, ext_hook=_refuse_type, timestamp=_AS_DATETIME)
+            if value.__class__ is dict and len(value) == 1:
+                value = from_tree(value, self.name, data)
         except (ValueError, TypeError, ArithmeticError, RecursionError):
             # Their messages may show what was read.
             raise CorruptPayloadError("the payload is not msgpack as this version writes it") from None

@@ -37,6 +37,8 @@ _CONTAINERS: Final = frozenset({list, dict})
 _LEAST: Final = -(2**63)
 _MOST: Final = 2**64 - 1
 _SPAN: Final = 3
+_FEW: Final = 16
+"""Parts of a container, beyond which looking at their types together is cheaper than one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,31 +92,32 @@ def _make(parts: object, type: type[object]) -> object:
 
 
 def _is_plain(value: object, form: Form) -> bool:
-    """Whether `value` is of the format's own types, but for keys, which it checks itself when it writes.
+    """Whether `value` is of the format's own types, but for keys, which it checks itself when it writes."""
+    if type(value) is dict:
+        pairs = cast("dict[object, object]", value)
+        return not _is_like_a_tag(pairs) and _are_plain(pairs.values(), form, 1)
+    return _are_plain(cast("list[object]", value) if type(value) is list else (value,), form, 1)
 
-    Level by level, because looking at types together is cheap.
-    """
-    kind = type(value)
-    if kind is not list and (kind is not dict or _is_like_a_tag(cast("dict[object, object]", value))):
-        return kind in form.atoms and _are_finite((value,), form)
-    level: list[object] = [value]
-    for _ in range(MOST_DEPTH):
-        below: list[object] = []
-        for container in level:
-            parts = cast("Collection[object]", container)
-            if type(container) is dict:
-                parts = cast("dict[object, object]", container).values()
-            kinds = {*map(type, parts)}
-            if float in kinds and not _are_finite(parts, form):
+
+def _are_plain(parts: Collection[object], form: Form, depth: int) -> bool:
+    """The same of the parts of a container that lies `depth` deep."""
+    if depth > MOST_DEPTH:
+        raise _too_deep(form)
+    if len(parts) > _FEW and form.atoms.issuperset(kinds := {*map(type, parts)}):
+        return float not in kinds or _are_finite(parts, form)
+    for part in parts:
+        kind = type(part)
+        if kind is str or kind is int or part is None or kind is bool:
+            continue  # the most of what there is, and in every format
+        if kind is dict:
+            if not _are_plain(part.values(), form, depth + 1):  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownArgumentType, reportUnknownMemberType]  - a cast costs too much here
                 return False
-            if not kinds <= form.atoms:
-                if not kinds - form.atoms <= _CONTAINERS:
-                    return False
-                below += [part for part in parts if type(part) in _CONTAINERS]
-        if not below:
-            return True
-        level = below
-    raise _too_deep(form)
+        elif kind is list:
+            if not _are_plain(part, form, depth + 1):  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  - as above
+                return False
+        elif kind not in form.atoms or (kind is float and not _are_finite((part,), form)):
+            return False
+    return True
 
 
 def _are_finite(parts: Iterable[object], form: Form) -> bool:
