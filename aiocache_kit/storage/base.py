@@ -159,10 +159,10 @@ class Leases(ABC):
     ttl: float
 
     @abstractmethod
-    async def take(self, keys: Collection[str], tags: tuple[str, ...] = ()) -> dict[str, Grant]:
+    async def take(self, keys: Collection[str], tags: tuple[str, ...] = (), *, anew: bool = False) -> dict[str, Grant]:
         """Ask to load the keys, none of which was found live; give an answer for each.
 
-        `tags` are those that the items will have, as far as is known: if one of them is invalidated from now on, what
+        `anew`: they are to be loaded whether or not something is live, so that no item is given. `tags` are those that the items will have, as far as is known: if one of them is invalidated from now on, what
         is written under the lease is dead.
         """
 

@@ -1,0 +1,1 @@
+"""Redis: one server, Sentinel or Cluster, over few connections that all tasks share."""

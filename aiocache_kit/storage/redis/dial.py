@@ -1,0 +1,138 @@
+"""How connections to Redis are made: redis-py connects, speaks TLS, and says who we are (HELLO, AUTH, SELECT).
+
+Rule: the only file that knows redis-py's connections, and the one private name of theirs that taking one over needs.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple, TypeAlias, cast
+
+from redis.asyncio import BlockingConnectionPool, Connection, SSLConnection, UnixDomainSocketConnection
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from aiocache_kit.errors import UnsupportedError
+
+NAME: Final = "aiocache_kit"
+"""What the server shows in CLIENT LIST."""
+
+
+class Host(NamedTuple):
+    """A server reached by network."""
+
+    name: str
+    port: int
+
+
+Place: TypeAlias = Host | str
+"""Where a server is: a host, or the path of a unix socket."""
+
+
+class TLS(NamedTuple):
+    """How to speak TLS; the certificate of the server is always verified."""
+
+    ca_file: str | None = None
+    """The authorities to believe; None: those of the system."""
+    cert_file: str | None = None
+    key_file: str | None = None
+    check_hostname: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialer:
+    """Makes connections to any server of one installation."""
+
+    username: str | None = None
+    password: str | None = None
+    db: int = 0
+    tls: TLS | None = None
+    protocol: int = 3
+    """The version of RESP: 2 or 3."""
+    timeout: float = 1.0
+    """Seconds that connecting, with all that is said at its beginning, may take."""
+
+    def __repr__(self) -> str:
+        return "<Dialer>"
+
+    async def dial(self, place: Place) -> tuple[asyncio.Transport, object]:
+        """Connect to `place`; give the open transport, and what must be kept for as long as it is used.
+
+        Raises what redis-py raises, and `TimeoutError`.
+        """
+        kind = self._kind(place)
+        connection = kind(**self._arguments(place))
+        try:
+            async with asyncio.timeout(self.timeout):
+                await cast("Any", connection).connect()
+        except BaseException:
+            _drop(connection)
+            raise
+        return _taken_over(connection)
+
+    def pool(self, place: Place, *, size: int, timeout: float, answer: float) -> BlockingConnectionPool:
+        """Give a pool of at most `size` connections; waits `timeout` seconds for one, `answer` for an answer."""
+        arguments = {**self._arguments(place), "socket_timeout": answer}
+        return BlockingConnectionPool(
+            max_connections=size, timeout=cast("int", timeout), connection_class=self._kind(place), **arguments
+        )
+
+    def client_arguments(self) -> Mapping[str, Any]:
+        """Give what the clients of redis-py for sentinels and clusters take, besides the places."""
+        arguments: dict[str, Any] = {
+            "username": self.username,
+            "password": self.password,
+            "protocol": self.protocol,
+            "client_name": NAME,
+            "socket_connect_timeout": self.timeout,
+        }
+        return arguments | ({"ssl": True, **self._tls(self.tls)} if self.tls else {})
+
+    def _kind(self, place: Place) -> type[Connection | SSLConnection | UnixDomainSocketConnection]:
+        if isinstance(place, str):
+            return UnixDomainSocketConnection
+        return SSLConnection if self.tls is not None else Connection
+
+    def _arguments(self, place: Place) -> dict[str, Any]:
+        arguments: dict[str, Any] = {
+            "username": self.username,
+            "password": self.password,
+            "db": self.db,
+            "protocol": self.protocol,
+            "client_name": NAME,
+            "socket_connect_timeout": self.timeout,
+            "socket_timeout": self.timeout,
+            "retry": Retry(NoBackoff(), 0),
+        }
+        if isinstance(place, str):
+            return arguments | {"path": place}
+        arguments |= {"host": place.name, "port": place.port}
+        return arguments if self.tls is None else arguments | self._tls(self.tls)
+
+    def _tls(self, tls: TLS) -> dict[str, Any]:
+        return {
+            "ssl_ca_certs": tls.ca_file,
+            "ssl_certfile": tls.cert_file,
+            "ssl_keyfile": tls.key_file,
+            "ssl_check_hostname": tls.check_hostname,
+            "ssl_cert_reqs": "required",
+        }
+
+
+def _taken_over(connection: Any) -> tuple[asyncio.Transport, object]:  # noqa: ANN401  - one of three classes
+    """Take the open transport out of a connection; that must not find it when it is thrown away."""
+    reader, writer = getattr(connection, "_reader", None), getattr(connection, "_writer", None)
+    transport = getattr(writer, "transport", None)
+    if not isinstance(transport, asyncio.Transport):
+        raise UnsupportedError("this version of redis-py lets nobody take over a connection: set multiplexed=False")
+    connection._reader = connection._writer = None  # noqa: SLF001  - see the rule
+    # The writer closes its transport when it is thrown away, and the reader's protocol is told by the transport.
+    return transport, (reader, writer)
+
+
+def _drop(connection: Any) -> None:  # noqa: ANN401  - one of three classes
+    """Close what was opened, without waiting."""
+    writer = getattr(connection, "_writer", None)
+    if writer is not None:
+        writer.transport.abort()
+        connection._reader = connection._writer = None  # noqa: SLF001  - see the rule

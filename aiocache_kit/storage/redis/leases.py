@@ -1,0 +1,186 @@
+"""Leases in Redis: one load a key among all processes.
+
+A lease on a missing key lies under that key itself, in the place of the item: whoever sets, deletes or clears the key
+puts an end to the lease by that, without knowing of it. Where an item is there already, stale or to be loaded anew, it
+stays for others to read; the lease is then on its version, and a key beside it says who is at it.
+"""
+
+import asyncio
+from collections.abc import Collection
+from dataclasses import dataclass
+from os import urandom
+from typing import Any, Final, Protocol
+
+from aiocache_kit.errors import CacheError, StorageUnavailableError
+from aiocache_kit.item import Item
+from aiocache_kit.storage.base import ELSEWHERE, Grant, Leases
+from aiocache_kit.storage.redis.layout import Layout
+from aiocache_kit.storage.redis.link import Channel
+from aiocache_kit.storage.redis.payloads import version_in
+from aiocache_kit.storage.redis.scripts import DROP, EXTEND, LEASE, TAKE
+from aiocache_kit.storage.redis.server_time import ServerTime
+from aiocache_kit.storage.redis.tags import RedisTags, made_before
+
+NOT_HELD: Final = "none"
+"""The lease of somebody who may load while Redis is away: nothing can be written under it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """A lease of this process."""
+
+    place: bytes
+    """Where it lies."""
+    mark: bytes
+    """What lies there."""
+    version: bytes | None
+    """The version of the item that is loaded anew; None where there was none."""
+    generations: dict[str, str]
+    """Those of the tags that were known, when the lease was given."""
+    since: float
+    """When it was given, by the server's clock."""
+
+    def has_seen(self, generations: dict[str, str]) -> bool:
+        """Whether none of the tags with these `generations` was invalidated since the lease was given."""
+        return all(
+            self.generations[tag] == each if tag in self.generations else made_before(each, self.since)
+            for tag, each in generations.items()
+        )
+
+
+class Finder(Protocol):
+    """Who can tell what a payload is."""
+
+    async def living(self, key: str, data: bytes) -> Item[object] | None:
+        """Give the item, if it can be read and was not invalidated."""
+        ...
+
+
+class RedisLeases(Leases):
+    """The leases that this process holds in one Redis storage."""
+
+    def __init__(
+        self,
+        channel: Channel,
+        layout: Layout,
+        tags: RedisTags,
+        time: ServerTime,
+        finder: Finder,
+        *,
+        ttl: float,
+        degrades: bool,
+    ) -> None:
+        """Give leases of `ttl` seconds by `channel`; `degrades`: while Redis is away, everyone may load."""
+        self.ttl = ttl
+        self._channel = channel
+        self._layout = layout
+        self._tags = tags
+        self._time = time
+        self._finder = finder
+        self._degrades = degrades
+        self._held: dict[str, Held] = {}
+        self._dropping: set[asyncio.Task[None]] = set()
+
+    async def take(self, keys: Collection[str], tags: tuple[str, ...] = (), *, anew: bool = False) -> dict[str, Grant]:
+        """Ask to load the keys; give for each an item, a lease, or `ELSEWHERE`."""
+        try:
+            return await self._take(keys, tags, anew=anew)
+        except StorageUnavailableError:
+            if not self._degrades:
+                raise
+            return dict.fromkeys(keys, Grant(lease=NOT_HELD))
+
+    async def _take(self, keys: Collection[str], tags: tuple[str, ...], *, anew: bool) -> dict[str, Grant]:
+        since = self._time.now()
+        generations = await self._tags.note(tags, self.ttl) if tags else {}
+        names = {key: self._layout.name(key) for key in keys}
+        marks = {key: b"%c%b" % (LEASE, urandom(16)) for key in keys}
+        dead = dict.fromkeys(keys, b"")
+        grants: dict[str, Grant] = {}
+        left = list(keys)
+        try:
+            while left:
+                px = int(self.ttl * 1000)
+                calls = [(names[key], (marks[key], px, since, dead[key], int(anew))) for key in left]
+                replies = await TAKE.run_many(self._channel, calls)
+                again: list[str] = []
+                for key, reply in zip(left, replies, strict=True):
+                    held = Held(place=names[key], mark=marks[key], version=None, generations=generations, since=since)
+                    grant = await self._grant(key, reply, held)
+                    if grant is None:
+                        dead[key] = version_in(reply[0])
+                        again.append(key)
+                    else:
+                        grants[key] = grant
+                left = again
+        except BaseException:
+            # What was taken on the way is not known, so all of it is given back.
+            self._drop_soon([(names[key], marks[key]) for key in keys])
+            for grant in grants.values():
+                self._held.pop(grant.lease, None)
+            raise
+        return grants
+
+    async def _grant(self, key: str, reply: Any, held: Held) -> Grant | None:  # noqa: ANN401  - what the script gives
+        """Say what a reply means; None where what is there turned out to be dead, and is to be written over."""
+        if reply == 1:
+            return self._keep(held)
+        if reply == 0:
+            return ELSEWHERE
+        if isinstance(reply, list):
+            item = await self._finder.living(key, reply[0])
+            return None if item is None else Grant(item=item)
+        place = self._layout.refresher(held.place)
+        taken = await self._channel.call(("SET", place, held.mark, "NX", "PX", int(self.ttl * 1000)), key=place)
+        if taken is None:
+            return ELSEWHERE
+        return self._keep(
+            Held(place=place, mark=held.mark, version=reply, generations=held.generations, since=held.since)
+        )
+
+    def _keep(self, held: Held) -> Grant:
+        lease = held.mark[1:].hex()
+        self._held[lease] = held
+        return Grant(lease=lease)
+
+    async def extend(self, key: str, lease: str) -> bool:
+        """Let the lease end later; say whether it had not ended yet."""
+        del key
+        held = self._held.get(lease)
+        if held is None:
+            return False
+        return bool(await EXTEND.run(self._channel, (held.place,), held.mark, int(self.ttl * 1000)))
+
+    async def drop(self, key: str, lease: str) -> None:
+        """End the lease; does not wait for Redis."""
+        del key
+        held = self._held.pop(lease, None)
+        if held is not None:
+            self._drop_soon([(held.place, held.mark)])
+
+    def claim(self, lease: str) -> Held | None:
+        """Give a lease to whoever writes under it, and know it no longer; None where there is none."""
+        return self._held.pop(lease, None)
+
+    def leave(self, held: Held) -> None:
+        """Take away what a lease that was claimed has left behind, where the write has not."""
+        self._drop_soon([(held.place, held.mark)])
+
+    def _drop_soon(self, marks: list[tuple[bytes, bytes]]) -> None:
+        task = asyncio.get_running_loop().create_task(self._drop(marks), name="aiocache_kit gives leases back")
+        self._dropping.add(task)
+        task.add_done_callback(self._dropping.discard)
+
+    async def _drop(self, marks: list[tuple[bytes, bytes]]) -> None:
+        try:
+            await DROP.run_many(self._channel, [(place, (mark,)) for place, mark in marks])
+        except CacheError:
+            return  # it ends by itself
+
+    async def close(self) -> None:
+        """Give back what is held."""
+        held, self._held = self._held, {}
+        if held:
+            self._drop_soon([(each.place, each.mark) for each in held.values()])
+        while self._dropping:
+            await asyncio.wait(set(self._dropping))

@@ -1,0 +1,134 @@
+"""Items as they lie in Redis: payloads of the codec with dates by the server's clock, bare integers, and leases.
+
+Rule 1: an item is bound to its whole name in Redis, so that it opens under no other, nor for another prefix.
+Rule 2: versions are made of the server's microsecond and of bits that tell writers apart: no two writes have the same,
+and those of one writer only grow. A bare integer has its value as its version, and bit 63, which no other has.
+"""
+
+import math
+from secrets import randbits
+from typing import Final
+
+from aiocache_kit.item import Item
+from aiocache_kit.serializers.aside import decode_aside, seal_aside
+from aiocache_kit.serializers.codec import Codec
+from aiocache_kit.storage.base import stale_for
+from aiocache_kit.storage.redis.layout import Layout
+from aiocache_kit.storage.redis.server_time import ServerTime
+
+CENTURY: Final = 100 * 366 * 24 * 3600.0
+"""Seconds that nothing outlives: what is to live longer than that lives for ever."""
+BARE: Final = 1 << 63
+_WRITERS: Final = 11
+"""Bits of a version that tell writers apart."""
+_VALUE: Final = BARE - 1
+_IMPOSSIBLE: Final = b"\0" * 8
+_MINUS: Final = 0x2D
+_ZERO, _NINE = 0x30, 0x39
+
+
+class Payloads:
+    """Makes payloads of items, and items of payloads, for one storage."""
+
+    def __init__(self, codec: Codec, layout: Layout, time: ServerTime) -> None:
+        """Write by `codec`, under the names of `layout`, dated by `time`."""
+        self.codec: Final = codec
+        self._layout = layout
+        self._time = time
+        self._writer = randbits(_WRITERS)
+        self._last_version = self._writer
+
+    async def write(self, item: Item[object], tags: tuple[str, ...] = ()) -> bytes:
+        """Give the payload of `item`, which will have `tags` as they are to be remembered.
+
+        Raises `SerializationError` and `ValueTooLargeError`.
+        """
+        now = self._time.now()
+        expiration = None if item.ttl is None else now + min(item.ttl, CENTURY)
+        stale = stale_for(item)
+        laid = self.codec.encode_now(
+            Item(
+                key=self._layout.text(item.key),
+                value=item.value,
+                ttl=item.ttl,
+                expiration=expiration,
+                tags=tags,
+                cost=item.cost,
+                version=self._next_version(now),
+                created_at=item.created_at,
+                stale_until=expiration + min(stale, CENTURY) if stale and expiration is not None else None,
+            )
+        )
+        return laid if isinstance(laid, bytes) else await seal_aside(self.codec, laid)
+
+    def _next_version(self, now: float) -> int:
+        version = (int(now * 1_000_000) << _WRITERS) | self._writer
+        self._last_version = version = max(version, self._last_version + (1 << _WRITERS))
+        return version
+
+    async def read(self, key: str, data: bytes, left: float | None = None) -> Item[object] | None:
+        """Give the item under a stored key from its payload, with tags as they are remembered.
+
+        None for a lease, and for what is dead by its dates.
+
+        `left` is what a bare integer has left to live, in seconds. Raises `CorruptPayloadError`.
+        """
+        if data[:1] == b"\xad":
+            return None
+        text = self._layout.text(key)
+        item = (
+            self.codec.decode(text, data) if self.codec.is_small(data) else await decode_aside(self.codec, text, data)
+        )
+        now = self._time.now()
+        here = self._time.to_here(0.0)
+        if is_bare(data):
+            expiration = None if left is None else now + here + left
+            version = BARE | (int(data) & _VALUE)
+            return Item(key=key, value=item.value, ttl=left, expiration=expiration, version=version)
+        is_stale = item.expiration is not None and item.expiration <= now
+        if is_stale and (item.stale_until is None or item.stale_until <= now):
+            return None
+        return Item(
+            key=key,
+            value=item.value,
+            ttl=item.ttl,
+            expiration=None if item.expiration is None else item.expiration + here,
+            tags=item.tags,
+            cost=item.cost,
+            version=item.version,
+            created_at=item.created_at,
+            stale_until=None if item.stale_until is None else item.stale_until + here,
+            is_stale=is_stale,
+        )
+
+
+def is_bare(data: bytes) -> bool:
+    """Whether what is stored is an integer without an envelope, or looks like one."""
+    return bool(data) and (_ZERO <= data[0] <= _NINE or data[0] == _MINUS)
+
+
+def version_in(data: bytes) -> bytes:
+    """Give the version in a payload as scripts compare it; empty for a lease and for what is none of ours."""
+    if is_bare(data):
+        return data[:44]
+    return data[4:12] if data[:1] == b"\xac" else b""
+
+
+def version_sought(version: int) -> bytes:
+    """Give a version as scripts compare it; one that no item has is equal to none."""
+    if not 0 < version < 1 << 64:
+        return _IMPOSSIBLE
+    if version & BARE:
+        value = version & _VALUE
+        return b"%d" % (value - BARE if value >> 62 else value)
+    return version.to_bytes(8, "big")
+
+
+def millis(seconds: float) -> int | None:
+    """Give a time to live in whole milliseconds, at least one; None for ever."""
+    return None if seconds > CENTURY else max(math.ceil(seconds * 1000), 1)
+
+
+def life_of_item(item: Item[object] | Item[int]) -> float:
+    """Give for how many seconds an item written now is to be kept, stale or not."""
+    return math.inf if item.ttl is None else item.ttl + stale_for(item)

@@ -1,0 +1,101 @@
+"""What goes wrong with Redis, as errors of this package.
+
+Rule: a message names the code of what Redis said, and nothing else of it: its text may hold a key.
+"""
+
+import ssl
+from collections.abc import Callable
+from typing import Any, Final
+
+import redis.exceptions as theirs
+from hiredis import ReplyError
+
+from aiocache_kit.errors import (
+    CacheError,
+    ConfigError,
+    StorageAccessError,
+    StorageError,
+    StorageUnavailableError,
+    WrongTypeError,
+)
+from aiocache_kit.storage.redis.wire import Lost
+
+LATER: Final = frozenset({"LOADING", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "READONLY", "BUSY"})
+"""Codes of refusals after which the same command may be sent again, since nothing was done."""
+_ACCESS: Final = frozenset({"NOAUTH", "WRONGPASS", "NOPERM"})
+_TLS_ADVICE: Final = "its certificate was not accepted: check redis_config.tls.ca_file, and that addr is the name in it"
+
+
+def code_of(error: BaseException) -> str:
+    """Give the first word of what Redis said, which names the kind of error."""
+    word = str(error).split(" ", 1)[0].rstrip(":")
+    return word if word.isupper() else "ERR"
+
+
+def checked(reply: Any) -> Any:  # noqa: ANN401  - whatever Redis answers
+    """Give `reply` back, or raise the error that it is."""
+    if reply.__class__ is ReplyError or isinstance(reply, BaseException):
+        raise refusal(reply) from reply
+    return reply
+
+
+def refusal(error: BaseException) -> CacheError:
+    """Give the error of ours for one that Redis answered with."""
+    code = code_of(error)
+    if code == "WRONGTYPE":
+        return WrongTypeError("under this key Redis holds something that is no item of a cache")
+    if code == "OOM":
+        return StorageError("Redis is out of memory (OOM): raise its maxmemory, or let it evict (maxmemory-policy)")
+    if code in _ACCESS:
+        return StorageAccessError(f"Redis refused the user, the password or the command ({code})")
+    if code in LATER:
+        return StorageUnavailableError(f"Redis cannot serve this now ({code})")
+    return StorageError(f"Redis refused the command ({code})")
+
+
+def failure(error: BaseException) -> CacheError:
+    """Give the error of ours for a connection that could not be made, or was lost."""
+    if isinstance(error, CacheError):
+        return error
+    if isinstance(error, Lost):
+        how = "did not answer in time" if error.late else "closed the connection before it answered"
+        return StorageUnavailableError(f"Redis {how}")
+    if _is_about_certificates(error):
+        return StorageAccessError(f"Redis could not be reached by TLS: {_TLS_ADVICE}")
+    for kinds, ours in _FAILURES:
+        if isinstance(error, kinds):
+            return ours(error)
+    return StorageUnavailableError(f"Redis cannot be reached ({type(error).__name__})")
+
+
+_FAILURES: Final[tuple[tuple[tuple[type[Exception], ...], Callable[[BaseException], CacheError]], ...]] = (
+    (
+        (theirs.AuthenticationError, theirs.NoPermissionError, theirs.AuthorizationError),
+        lambda _: StorageAccessError("Redis refused the user or the password: check redis_config"),
+    ),
+    (
+        (theirs.MaxConnectionsError,),
+        lambda _: StorageUnavailableError("no connection to Redis was free in time: raise redis_config.pool_size"),
+    ),
+    ((theirs.ResponseError,), refusal),
+    ((TimeoutError, theirs.TimeoutError), lambda _: StorageUnavailableError("Redis did not answer in time")),
+    (
+        (theirs.DataError,),
+        lambda error: ConfigError("redis_config", f"is not what the client takes ({type(error).__name__})"),
+    ),
+)
+"""Foreign errors, the particular ones before the general, and what is made of each."""
+
+
+def _is_about_certificates(error: BaseException) -> bool:
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, ssl.SSLCertVerificationError) or "CERTIFICATE" in str(seen):
+            return True
+        seen = seen.__cause__ or seen.__context__
+    return False
+
+
+def is_final(error: CacheError) -> bool:
+    """Whether trying again cannot help until somebody has mended the configuration."""
+    return isinstance(error, StorageAccessError | ConfigError)

@@ -1,0 +1,282 @@
+"""One connection to a Redis server, shared by all tasks: what they ask in one turn of the loop leaves together.
+
+The server answers in the order of asking, so a queue of futures is all it takes to hand each reply to whom it belongs.
+
+Rule 1: a caller that is cancelled leaves its place in the queue; its reply is read and dropped, nobody else gets it.
+Rule 2: an error in a reply is that caller's alone. An error of the connection ends the connection, and everyone on it
+gets `Lost`; nothing is ever sent, or read, on it again.
+Rule 3: one timer watches the oldest command that was sent: a reply that is later than the timeout, in real time, ends
+the connection; so does one that is larger than any value may be.
+Rule 4: what is under way is bounded, and what is not taken by the network holds up those who come (`wait_for_room`).
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, Final, cast
+
+import hiredis
+
+from aiocache_kit.clock import stopwatch
+
+MOST_UNDER_WAY: Final = 10_000
+"""Commands that may be sent and not answered yet; the next ones wait."""
+JOINED: Final = 64 * 1024
+"""Bytes up to which commands are copied together before they are written."""
+_NOTHING: Final = object()
+
+
+class Lost(Exception):  # noqa: N818  - it says what happened; it never leaves the package
+    """The connection ended before the reply came; `sent` says whether the server may have got the command."""
+
+    def __init__(self, *, sent: bool, late: bool = False) -> None:
+        """Say whether the command was `sent`, and whether the connection was ended because its replies were `late`."""
+        super().__init__("the connection was lost")
+        self.sent: Final = sent
+        self.late: Final = late
+
+
+class _Batch:
+    """Commands that were asked together, and the replies so far."""
+
+    __slots__ = ("count", "future", "replies")
+
+    def __init__(self, future: "asyncio.Future[Any]", count: int) -> None:
+        self.future = future
+        self.count = count
+        self.replies: list[Any] = []
+
+    def done(self) -> bool:
+        return self.future.done()
+
+    def set_exception(self, error: BaseException) -> None:
+        self.future.set_exception(error)
+
+
+class Wire(asyncio.Protocol):
+    """A connection that is open already, and whose transport this takes over (`asyncio.BaseTransport.set_protocol`)."""
+
+    def __init__(
+        self,
+        transport: asyncio.Transport,
+        held: object,
+        *,
+        timeout: float,
+        most_unread: int,
+        on_end: "Callable[[Wire], None]",
+        on_push: Callable[[Sequence[Any]], None] | None = None,
+    ) -> None:
+        """Speak over `transport`, and keep `held` for as long; end when a reply takes longer than `timeout` seconds.
+
+        A reply of more than `most_unread` bytes ends it as well. `on_end` is called once, at the end, whatever its
+        reason; `on_push` with each message that the server sends unasked (RESP3).
+        """
+        self.loop: Final = asyncio.get_running_loop()
+        self.ended = False
+        self.ready = True
+        """Whether a command can be sent without waiting; to be looked at before each `send`."""
+        self.is_late = False
+        """Whether it ended because a reply did not come in time."""
+        self._transport = transport
+        self._held = held
+        self._is_gone = self.loop.create_future()
+        self._timeout = timeout
+        self._most_unread = most_unread
+        self._unread = 0
+        """Bytes of a reply that is not whole yet."""
+        self._on_end = on_end
+        self._on_push = on_push
+        self._reader = hiredis.Reader(notEnoughData=_NOTHING)
+        self._asked: deque[asyncio.Future[Any] | _Batch] = deque()
+        """Who waits for a reply, in the order of asking: first those that were sent, then those of this turn."""
+        self._unsent: list[bytes] = []
+        self._unsent_replies = 0
+        self._answered = 0
+        self._stamps: deque[tuple[int, float]] = deque()
+        """For each time that something was sent: how many replies there are once all of it is answered, and when."""
+        self._timer: asyncio.TimerHandle | None = None
+        self._is_paused = False
+        self._waiting_for_room: deque[asyncio.Future[None]] = deque()
+        transport.set_protocol(self)
+        transport.resume_reading()
+
+    # --- asking ------------------------------------------------------------------------------------------------------
+
+    def send(self, command: bytes) -> "asyncio.Future[Any]":
+        """Send one packed command at the end of this turn; what is given ends with its reply, or with `Lost`.
+
+        A reply that is an error is given as a `hiredis.ReplyError`, not raised.
+        """
+        future = self.loop.create_future()
+        if not self._unsent:
+            self.loop.call_soon(self._flush)
+        self._unsent.append(command)
+        self._asked.append(future)
+        self._unsent_replies += 1
+        if len(self._asked) >= MOST_UNDER_WAY:
+            self.ready = False
+        return future
+
+    def send_many(self, commands: Sequence[bytes]) -> "asyncio.Future[Any]":
+        """Send several, of which there is at least one; what is given ends with the list of all replies."""
+        future = self.loop.create_future()
+        if not self._unsent:
+            self.loop.call_soon(self._flush)
+        self._unsent.extend(commands)
+        batch = _Batch(future, len(commands))
+        self._asked.extend([batch] * len(commands))
+        self._unsent_replies += len(commands)
+        if len(self._asked) >= MOST_UNDER_WAY:
+            self.ready = False
+        return future
+
+    async def wait_for_room(self) -> None:
+        """Wait until something can be sent; raise `Lost` if the connection ends meanwhile."""
+        while not self.ready:
+            if self.ended:
+                raise Lost(sent=False)
+            room = self.loop.create_future()
+            self._waiting_for_room.append(room)
+            try:
+                await room
+            except asyncio.CancelledError:
+                if room.done() and not room.cancelled():
+                    self._let_in(1)
+                raise
+
+    @property
+    def under_way(self) -> int:
+        """How many commands have no reply yet."""
+        return len(self._asked)
+
+    def end(self) -> None:
+        """End the connection at once; who waits for a reply gets `Lost`."""
+        self._transport.abort()
+        self._end()
+
+    async def gone(self) -> None:
+        """Wait until the operating system has the connection back."""
+        await asyncio.wait([self._is_gone])
+
+    def _flush(self) -> None:
+        commands = self._unsent
+        if not commands or self.ended:
+            return
+        self._unsent = []
+        self._unsent_replies = 0
+        self._stamps.append((self._answered + len(self._asked), stopwatch()))
+        if self._timer is None:
+            self._timer = self.loop.call_later(self._timeout, self._look_at_the_time)
+        if len(commands) == 1:
+            self._transport.write(commands[0])
+            return
+        start = size = 0
+        for position, command in enumerate(commands):
+            size += len(command)
+            if size > JOINED:
+                self._transport.write(b"".join(commands[start : position + 1]))
+                start, size = position + 1, 0
+        if start < len(commands):
+            self._transport.write(b"".join(commands[start:]))
+
+    # --- being answered ----------------------------------------------------------------------------------------------
+
+    def data_received(self, data: bytes) -> None:
+        """Hand out the replies that are whole by now."""
+        reader, asked = self._reader, self._asked
+        before = len(asked)
+        try:
+            reader.feed(data)
+            while (reply := reader.gets()) is not _NOTHING:
+                if reply.__class__ is hiredis.PushNotification:
+                    self._pushed(reply)
+                    continue
+                place = asked.popleft()
+                if place.__class__ is _Batch:
+                    batch = place
+                    batch.replies.append(reply)
+                    if len(batch.replies) == batch.count and not batch.future.done():
+                        batch.future.set_result(batch.replies)
+                elif not place.done():
+                    cast("asyncio.Future[Any]", place).set_result(reply)
+        except (hiredis.ProtocolError, IndexError):  # no reply at all, or one that nobody asked for
+            self.end()
+            return
+        answered = before - len(asked)
+        self._answered += answered
+        self._unread = 0 if answered else self._unread + len(data)
+        if self._unread > self._most_unread:
+            self.end()
+        elif not self.ready and not self._is_paused and len(asked) < MOST_UNDER_WAY // 2:
+            self._open_up()
+
+    def _pushed(self, message: Sequence[Any]) -> None:
+        if self._on_push is not None:
+            self._on_push(message)
+
+    def _look_at_the_time(self) -> None:
+        """End the connection if the oldest command that was sent is still not answered."""
+        self._timer = None
+        stamps = self._stamps
+        while stamps and stamps[0][0] <= self._answered:
+            stamps.popleft()
+        if not stamps or self.ended:
+            return
+        left = stamps[0][1] + self._timeout - stopwatch()
+        if left > 0:
+            self._timer = self.loop.call_later(left, self._look_at_the_time)
+        else:
+            self.is_late = True
+            self.end()
+
+    # --- room --------------------------------------------------------------------------------------------------------
+
+    def pause_writing(self) -> None:
+        """Let nobody send: the network does not take what was written."""
+        self._is_paused = True
+        self.ready = False
+
+    def resume_writing(self) -> None:
+        """Let everyone send again."""
+        self._is_paused = False
+        if len(self._asked) < MOST_UNDER_WAY:
+            self._open_up()
+
+    def _open_up(self) -> None:
+        self.ready = not self.ended
+        self._let_in(MOST_UNDER_WAY - len(self._asked))
+
+    def _let_in(self, count: int) -> None:
+        """Wake the first of those who wait for room."""
+        waiting = self._waiting_for_room
+        while waiting and count > 0:
+            room = waiting.popleft()
+            if not room.done():
+                room.set_result(None)
+                count -= 1
+
+    # --- the end -----------------------------------------------------------------------------------------------------
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell everyone who waits."""
+        del exc
+        if not self._is_gone.done():
+            self._is_gone.set_result(None)
+        self._end()
+
+    def _end(self) -> None:
+        if self.ended:
+            return
+        self.ended = True
+        self.ready = False
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        sent = len(self._asked) - self._unsent_replies
+        for position, place in enumerate(self._asked):
+            if not place.done():
+                place.set_exception(Lost(sent=position < sent, late=self.is_late))
+        self._asked.clear()
+        self._unsent.clear()
+        self._let_in(len(self._waiting_for_room))
+        self._on_end(self)
