@@ -162,8 +162,9 @@ class Leases(ABC):
     async def take(self, keys: Collection[str], tags: tuple[str, ...] = (), *, anew: bool = False) -> dict[str, Grant]:
         """Ask to load the keys, none of which was found live; give an answer for each.
 
-        `anew`: they are to be loaded whether or not something is live, so that no item is given. `tags` are those that the items will have, as far as is known: if one of them is invalidated from now on, what
-        is written under the lease is dead.
+        `anew`: they are to be loaded whether or not something is live, so that no item is given. `tags` are those that
+        the items will have, as far as is known: if one of them is invalidated from now on, what is written under the
+        lease is dead.
         """
 
     @abstractmethod
