@@ -14,6 +14,8 @@ import pytest
 from blockbuster import blockbuster_ctx
 from hypothesis import settings
 
+pytest_plugins = ["tests.servers.fixtures"]
+
 settings.register_profile("gate", deadline=None, derandomize=True, max_examples=60, stateful_step_count=40)
 settings.register_profile("long", deadline=None, max_examples=5000, stateful_step_count=100)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "gate"))

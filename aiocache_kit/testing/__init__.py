@@ -8,6 +8,7 @@ if "pytest" in sys.modules:  # its asserts show the values of both sides only in
 from aiocache_kit.testing.clock import FakeClock
 from aiocache_kit.testing.faults import FaultyStorage, Gate
 from aiocache_kit.testing.provider_contract import ProviderContract
+from aiocache_kit.testing.proxy import FaultyProxy
 from aiocache_kit.testing.storage_contract import StorageContract
 
-__all__ = ["FakeClock", "FaultyStorage", "Gate", "ProviderContract", "StorageContract"]
+__all__ = ["FakeClock", "FaultyProxy", "FaultyStorage", "Gate", "ProviderContract", "StorageContract"]
