@@ -2,7 +2,7 @@
 
 Rule 1: nothing is started before a test asks for it.
 Rule 2: `redis_server`, `sentinel_trio` and `redis_cluster` are shared by the tests of a process, each of which keeps to
-its `fresh_prefix` and changes no setting. A trio or a cluster may be harmed: the next test gets a new one.
+its `fresh_prefix` and changes no setting. They may be killed and frozen: the next test gets new ones.
 Rule 3: whoever wants settings, or to kill, has `start_server` start servers of his own; that takes some milliseconds.
 """
 
@@ -71,11 +71,15 @@ def start_server(server_room: Room) -> Iterator[StartServer]:
 
 
 @pytest.fixture(scope="session")
-def redis_server(server_room: Room) -> Iterator[Server]:
+def redis_servers(server_room: Room) -> Iterator[Callable[[], Server]]:
+    """Give a function that gives a server in order."""
+    yield from _supply(lambda: _start(server_room, {}))
+
+
+@pytest.fixture
+def redis_server(redis_servers: Callable[[], Server]) -> Server:
     """A server with nothing special about it."""
-    server = started(lambda: _start(server_room, {}))
-    yield server
-    server.kill()
+    return redis_servers()
 
 
 @pytest.fixture(scope="session")
