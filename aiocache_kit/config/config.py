@@ -5,12 +5,12 @@ changing one word.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Final, Self
 
 from aiocache_kit.config import kinds
-from aiocache_kit.config.parts import FileConfig, MemoryConfig, RedisConfig, Seconds
+from aiocache_kit.config.parts import FileConfig, FilePath, MemoryConfig, RedisConfig, Seconds
 from aiocache_kit.config.rules import Part, Rule
 from aiocache_kit.config.sources import read_env, read_toml
 from aiocache_kit.config.url import read_url
@@ -23,6 +23,15 @@ MOST_ENTRIES: Final = 1_000_000_000
 LEVELS: Final = {"gzip": (1, 9), "zlib": (1, 9), "zstd": (1, 22), "lz4": (0, 16)}
 """The least and the greatest level of each compression."""
 _IN_PROCESS: Final = frozenset({"memory", "lru"})
+_WITHOUT_BYTES: Final = frozenset({"memory", "lru", "null"})
+"""Providers that keep objects, so that no value becomes bytes."""
+LARGEST_VALUE: Final = 2**30
+_SECRETS: Final = {
+    "encryption": ("encryption_keys", "encryption_keys_file"),
+    "signing": ("signing_keys", "signing_keys_file"),
+    "key_hash": ("key_hash_secret", "key_hash_secret_file"),
+}
+"""What needs secrets, and the fields that may hold them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +53,18 @@ class Config(Part):
         "serialization_format": kinds.serializer(),
         "compression": kinds.choice(*sorted(LEVELS), none="for no compression"),
         "compression_level": kinds.whole(0, none="for the algorithm's own default"),
+        "compression_threshold": kinds.size(none="for 1024"),
+        "max_value_size": kinds.size(most=LARGEST_VALUE),
+        "encryption": kinds.choice("aes-256-gcm", "chacha20-poly1305", none="for aes-256-gcm where there are keys"),
+        "encryption_keys": kinds.secrets("encryption_keys", exactly=32),
+        "encryption_keys_file": kinds.path(none="for no such file"),
+        "signing": kinds.choice("hmac-sha256", "blake2b", none="for hmac-sha256 where there are keys"),
+        "signing_keys": kinds.secrets("signing_keys"),
+        "signing_keys_file": kinds.path(none="for no such file"),
+        "key_hash_secret": kinds.secret("key_hash_secret", none="for keys that are stored as they are"),
+        "key_hash_secret_file": kinds.path(none="for no such file"),
+        "key_hash_readable": kinds.whole(0, 64),
+        "strict": kinds.flag(),
         "redis_config": kinds.part(RedisConfig),
         "file_config": kinds.part(FileConfig),
         "memory_config": kinds.part(MemoryConfig),
@@ -69,6 +90,30 @@ class Config(Part):
     """How those bytes are made fewer: ``gzip``, ``zlib``, ``zstd`` or ``lz4``; None: not at all."""
     compression_level: int | None = None
     """How hard it tries: 1 to 9 for gzip and zlib, 1 to 22 for zstd, 0 to 16 for lz4; None: as the algorithm has it."""
+    compression_threshold: int | str | None = None
+    """Bytes from which on it is tried, as in `max_size`; None: 1024."""
+    max_value_size: int | str = 64 * 2**20
+    """What one value may take as bytes, before compression: more is a `ValueTooLargeError`, and is not read either."""
+    encryption: str | None = None
+    """``aes-256-gcm`` or ``chacha20-poly1305``; None: the former where there are keys, and none without."""
+    encryption_keys: Sequence[bytes | str] = field(default=(), repr=False)
+    """Secrets of 32 bytes, as bytes or hexadecimal text: the first writes, all of them read. Empty: no encryption."""
+    encryption_keys_file: FilePath | None = None
+    """A file that holds them instead, as text, one a line; read when a provider is built."""
+    signing: str | None = None
+    """``hmac-sha256`` or ``blake2b``; None: the former where there are keys, and none without."""
+    signing_keys: Sequence[bytes | str] = field(default=(), repr=False)
+    """Secrets of at least 32 bytes for signatures, as `encryption_keys`. Empty: nothing is signed."""
+    signing_keys_file: FilePath | None = None
+    """A file that holds them instead, as `encryption_keys_file`."""
+    key_hash_secret: bytes | str | None = field(default=None, repr=False)
+    """A secret of at least 32 bytes: keys are stored as digests under it, which tell nothing. None: as they are."""
+    key_hash_secret_file: FilePath | None = None
+    """A file that holds it instead, as text."""
+    key_hash_readable: int = 0
+    """Characters of each key that stay readable before its digest, 0 to 64; its namespaces do in any case."""
+    strict: bool = False
+    """Whether stored bytes that cannot be read raise `CorruptPayloadError`. False: they are counted, and are a miss."""
     redis_config: RedisConfig = field(default_factory=RedisConfig)
     file_config: FileConfig = field(default_factory=FileConfig)
     memory_config: MemoryConfig = field(default_factory=MemoryConfig)
@@ -82,6 +127,7 @@ class Config(Part):
             raise ConfigError("file_config.dir", "is None, but the provider file needs a directory")
         self._agree_on_shards()
         self._agree_on_compression()
+        self._agree_on_secrets()
 
     def _agree_on_shards(self) -> None:
         shards = self.memory_config.shard_count
@@ -97,7 +143,32 @@ class Config(Part):
                 problem = f"is {shards}, but must be at most {bound}, which is {most}"
                 raise ConfigError("memory_config.shard_count", problem)
 
+    def _agree_on_secrets(self) -> None:
+        for name, ways in _SECRETS.items():
+            given = [way for way in ways if getattr(self, way)]
+            if len(given) > 1:
+                raise ConfigError(given[1], f"is given together with {given[0]}: only one can say what is secret")
+            needs = {"key_hash": "key_hash_readable"}.get(name, name)
+            if getattr(self, needs) and not given:
+                raise ConfigError(needs, f"is given, but there are no secrets: give {ways[0]}, or {ways[1]}")
+        is_encrypted, is_signed = (
+            any(getattr(self, way) for way in _SECRETS[name]) for name in ("encryption", "signing")
+        )
+        if is_encrypted and is_signed:
+            raise ConfigError(
+                "signing_keys", "are given, but so are encryption_keys: what is encrypted is as good as signed"
+            )
+        if (
+            self.serialization_format == "pickle"
+            and self.provider not in _WITHOUT_BYTES
+            and not (is_encrypted or is_signed)
+        ):
+            problem = "is pickle, which can run code when it is read: turn on encryption or signing"
+            raise ConfigError("serialization_format", problem)
+
     def _agree_on_compression(self) -> None:
+        if self.compression_threshold is not None and self.compression is None:
+            raise ConfigError("compression_threshold", "is given, but compression is None: choose one, or give none")
         if self.compression_level is None:
             return
         if self.compression is None:

@@ -171,17 +171,18 @@ def matching(pattern: str, allowed: str) -> Rule:
     return Rule(allowed=allowed, check=check)
 
 
-def size(*, none: str) -> Rule:
+def size(*, most: int | None = None, none: str = "") -> Rule:
     """Allow a number of bytes: an int, or text with a unit (kB, MB, GB, TB by 1000; KiB, MiB, GiB, TiB by 1024)."""
 
     def check(value: object) -> int:
         amount = _bytes_of(value) if isinstance(value, str) else _number(value)
-        if amount < 1:
+        if amount < 1 or (most is not None and amount > most):
             raise ValueError
         return amount
 
+    bounds = "at least 1" if most is None else f"from 1 to {most}"
     return Rule(
-        allowed=f'a number of bytes, at least 1, as an int or text such as "64MB" or "64MiB"{_or(none)}',
+        allowed=f'a number of bytes, {bounds}, as an int or text such as "64MB" or "64MiB"{_or(none)}',
         check=check,
         optional=bool(none),
     )
@@ -291,4 +292,35 @@ def part(kind: type[Part], *, none: str = "", flagged: str = "") -> Rule:
         read=_read_flag if flagged else None,
         optional=bool(none),
         part=kind,
+    )
+
+
+def secret(field: str, *, none: str) -> Rule:
+    """Allow one secret, as bytes or hexadecimal text; its form is bytes."""
+
+    def check(value: object) -> bytes:
+        from aiocache_kit.serializers.keyring import read_key  # noqa: PLC0415  - needed by those alone who have one
+
+        return read_key(field, cast("bytes", value))
+
+    return Rule(allowed=f"a secret{_or(none)}", check=check, optional=True, secret=True)
+
+
+def secrets(field: str, *, exactly: int | None = None) -> Rule:
+    """Allow a list of secrets, each as bytes or hexadecimal text, `exactly` so many bytes; its form is a tuple."""
+
+    def check(value: object) -> tuple[bytes, ...]:
+        if not isinstance(value, list | tuple):
+            raise TypeError
+        if not value:
+            return ()
+        from aiocache_kit.serializers.keyring import read_keys  # noqa: PLC0415  - as above
+
+        return tuple(key.secret for key in read_keys(field, cast("list[bytes | str]", value), exactly=exactly))
+
+    return Rule(
+        allowed="a list or tuple of secrets",
+        check=check,
+        read=lambda text: [part.strip() for part in text.split(",")],
+        secret=True,
     )

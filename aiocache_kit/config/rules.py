@@ -25,7 +25,10 @@ class Rule:
     allowed: str
     """In words, after "must be"."""
     check: Callable[[object], object]
-    """Give a value in its one form; raise `ValueError` or `TypeError` where it is wrong. No None if optional."""
+    """Give a value in its one form; raise `ValueError` or `TypeError` where it is wrong. No None if optional.
+
+    A `ConfigError` of its own takes the place of what the rule would say.
+    """
     read: Callable[[str], object] | None = str
     """Give the value that a text stands for, or the text itself where it stands for none, for `check` to refuse.
 
@@ -46,6 +49,8 @@ class Rule:
             return None
         try:
             return self.check(value)
+        except ConfigError:
+            raise  # it knows more than the rule
         except (ValueError, TypeError):
             problem = "wrong: it" if self.secret else f"{shown(value)}, but"
             raise ConfigError(field, f"is {problem} must be {self.allowed}") from None

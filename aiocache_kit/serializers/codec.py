@@ -122,7 +122,7 @@ class Codec:
             text = f"is {serializer.name}, which can run code when it is read: turn on encryption or signing"
             raise ConfigError("serialization_format", text)
         if not 0 < max_size <= _LARGEST_MAX_SIZE:
-            raise ConfigError("max_size", f"of a value must be from 1 to {_LARGEST_MAX_SIZE} bytes")
+            raise ConfigError("max_value_size", f"must be from 1 to {_LARGEST_MAX_SIZE} bytes")
         self._serializer = serializer
         self._serializer_id = serializer_id(serializer.name)
         self._compression = compression

@@ -111,6 +111,36 @@ WRONG: list[tuple[type[Part], str, str, tuple[object, ...]]] = [
         "a whole number of at least 0, or None for the algorithm's own default",
         (-1, True, 1.0, "1"),
     ),
+    (
+        Config,
+        "compression_threshold",
+        'a number of bytes, at least 1, as an int or text such as "64MB" or "64MiB", or None for 1024',
+        (0, -1, True, 1.5, "", "soon", []),
+    ),
+    (
+        Config,
+        "max_value_size",
+        'a number of bytes, from 1 to 1073741824, as an int or text such as "64MB" or "64MiB"',
+        (0, -1, None, True, 2**30 + 1, "2GiB", 0.5),
+    ),
+    (
+        Config,
+        "encryption",
+        "one of aes-256-gcm, chacha20-poly1305, or None for aes-256-gcm where there are keys",
+        ("", "aes", "AES-256-GCM", "none", True),
+    ),
+    (
+        Config,
+        "signing",
+        "one of hmac-sha256, blake2b, or None for hmac-sha256 where there are keys",
+        ("", "md5", "hmac", False),
+    ),
+    *[
+        (Config, f"{name}_file", "a path as a str or os.PathLike, or None for no such file", NO_PATHS)
+        for name in ("encryption_keys", "signing_keys", "key_hash_secret")
+    ],
+    (Config, "key_hash_readable", "a whole number from 0 to 64", (-1, 65, None, True, "5")),
+    (Config, "strict", "True or False", NO_FLAGS),
     (Config, "redis_config", "a RedisConfig", (None, {}, RedisConfig, MemoryConfig())),
     (Config, "file_config", "a FileConfig", (None, "dir", FileConfig)),
     (Config, "memory_config", "a MemoryConfig", (None, 5, MemoryConfig)),
@@ -177,6 +207,12 @@ WRONG: list[tuple[type[Part], str, str, tuple[object, ...]]] = [
     (TLSConfig, "check_hostname", "True or False", NO_FLAGS),
 ]
 SECRETS: list[type[Part]] = [RedisConfig, SentinelConfig]
+SECRET_FIELDS: dict[type[Part], set[str]] = {
+    Config: {"encryption_keys", "signing_keys", "key_hash_secret"},
+    RedisConfig: {"password"},
+    SentinelConfig: {"password"},
+}
+OLD, NEW, LONG = bytes(range(32)), bytes(range(32, 64)), bytes(range(100))
 REQUIRED: dict[type[Part], dict[str, object]] = {SentinelConfig: {"addrs": ["a"], "service_name": "main"}}
 
 
@@ -211,7 +247,9 @@ def test_every_field_is_tried(kind: type[Part]) -> None:
     """The table above, and the rules, have every field there is."""
     tried = {field for each, field, _, _ in WRONG if each is kind}
 
-    assert tried | ({"password"} if kind in SECRETS else frozenset[str]()) == set(kind.schema) == field_names(kind)
+    secret = {name for name, rule in kind.schema.items() if rule.secret}
+    assert tried | secret == set(kind.schema) == field_names(kind)
+    assert secret == SECRET_FIELDS.get(kind, set())
 
 
 @pytest.mark.parametrize("kind", SECRETS)
@@ -221,6 +259,46 @@ def test_a_wrong_password_is_not_shown(kind: type[Part], wrong: object) -> None:
     said = message(partial(kind, **REQUIRED.get(kind, {}), password=wrong))
 
     assert said == f"{kind.where}password is wrong: it must be a str that is not empty, or None for no password"
+
+
+@pytest.mark.parametrize("field", ["encryption_keys", "signing_keys", "key_hash_secret"])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "correct horse",
+        b"correct horse",
+        "0" * 64,
+        bytes(32),
+        5,
+        "",
+        b"",
+        ["correct horse"],
+        [b"x" * 32],
+        [OLD, OLD],
+        [5],
+    ],
+)
+def test_a_wrong_secret_is_not_shown(field: str, wrong: object) -> None:
+    """A secret that is empty, short, guessable, no secret at all or given twice is refused and not shown."""
+    for value in (wrong, [wrong], [OLD, wrong]):
+        said = message(lambda: Config(**{field: value}))  # type: ignore[arg-type]  # noqa: B023  # pyright: ignore[reportArgumentType]  - called at once
+        assert said.startswith(f"{field} ")
+        assert "horse" not in said
+        assert "0000" not in said
+        assert OLD.hex() not in said
+
+
+def test_secrets_have_one_form() -> None:
+    """Bytes and hexadecimal text are the same secret, and a list is kept as a tuple."""
+    text = Config(encryption_keys=[NEW.hex(), OLD.hex().upper()], key_hash_secret=LONG.hex())
+    assert text == Config(encryption_keys=(NEW, OLD), key_hash_secret=LONG)
+    assert text.encryption_keys == (NEW, OLD)
+    assert text.key_hash_secret == LONG
+    assert Config(signing_keys=[LONG.hex(), OLD]).signing_keys == (LONG, OLD)
+    assert Config(signing_keys=[]) == Config()
+    assert message(lambda: Config(encryption_keys=[LONG])).startswith(
+        "encryption_keys is a secret of 100 bytes, but must be 32 bytes"
+    )
 
 
 @pytest.mark.parametrize("value", [f"redis://:{SECRET}@host", f"user:{SECRET}@host:6379", f"//{SECRET}", "/" * 61])
@@ -359,6 +437,46 @@ CONTRADICTIONS: list[tuple[Callable[[], object], str]] = [
         "compression_level is 0, but must be from 1 to 22 for zstd, or None",
     ),
     (
+        lambda: Config(compression_threshold=100),
+        "compression_threshold is given, but compression is None: choose one, or give none",
+    ),
+    (
+        lambda: Config(encryption_keys=[OLD], signing_keys=[NEW]),
+        "signing_keys are given, but so are encryption_keys: what is encrypted is as good as signed",
+    ),
+    (
+        lambda: Config(encryption_keys_file="a", signing_keys=[NEW]),
+        "signing_keys are given, but so are encryption_keys: what is encrypted is as good as signed",
+    ),
+    (
+        lambda: Config(encryption="aes-256-gcm"),
+        "encryption is given, but there are no secrets: give encryption_keys, or encryption_keys_file",
+    ),
+    (
+        lambda: Config(signing="blake2b"),
+        "signing is given, but there are no secrets: give signing_keys, or signing_keys_file",
+    ),
+    (
+        lambda: Config(key_hash_readable=5),
+        "key_hash_readable is given, but there are no secrets: give key_hash_secret, or key_hash_secret_file",
+    ),
+    (
+        lambda: Config(encryption_keys=[OLD], encryption_keys_file="a"),
+        "encryption_keys_file is given together with encryption_keys: only one can say what is secret",
+    ),
+    (
+        lambda: Config(signing_keys=[OLD], signing_keys_file="a"),
+        "signing_keys_file is given together with signing_keys: only one can say what is secret",
+    ),
+    (
+        lambda: Config(key_hash_secret=OLD, key_hash_secret_file=Path("a")),
+        "key_hash_secret_file is given together with key_hash_secret: only one can say what is secret",
+    ),
+    (
+        lambda: Config(provider="redis", serialization_format="pickle"),
+        "serialization_format is pickle, which can run code when it is read: turn on encryption or signing",
+    ),
+    (
         lambda: RedisConfig(cluster=True),
         "redis_config.cluster_addrs is empty, but a cluster needs at least one address",
     ),
@@ -409,6 +527,8 @@ def test_changing_one_word_is_enough() -> None:
         sync_interval=5,
         compression="gzip",
         compression_level=9,
+        serialization_format="pickle",
+        signing_keys=[OLD],
         memory_config=MemoryConfig(shard_count=16, snapshot_path="items"),
         file_config=FileConfig(dir="cache"),
         redis_config=RedisConfig(addr="redis:6379", password=SECRET),
@@ -457,6 +577,18 @@ def test_repr_shows_no_password() -> None:
     assert SECRET not in repr(config)
     assert "username='guard'" in repr(config)
     assert "addrs=('a:26379',)" in repr(config)
+
+
+def test_repr_shows_no_secret() -> None:
+    """What encrypts, signs or hashes keys is in no `repr`; how it is done is."""
+    for config in (
+        Config(encryption_keys=[OLD], encryption="chacha20-poly1305", key_hash_secret=NEW),
+        Config(signing_keys=[OLD.hex(), NEW.hex()], signing="blake2b"),
+    ):
+        for secret in (OLD, NEW):
+            assert secret.hex() not in repr(config)
+            assert repr(secret)[2:-1] not in repr(config)
+    assert "signing='blake2b'" in repr(config)
 
 
 # --- the reference --------------------------------------------------------------------------------------------------

@@ -21,6 +21,13 @@ FULL = Config(
     serialization_format="msgpack",
     compression="zstd",
     compression_level=7,
+    compression_threshold=2048,
+    max_value_size="1MiB",
+    encryption="chacha20-poly1305",
+    encryption_keys=[bytes(range(32)), bytes(range(32, 64))],
+    key_hash_secret=bytes(range(64)),
+    key_hash_readable=8,
+    strict=True,
     memory_config=MemoryConfig(shard_count=4, isolation="copy", snapshot_path="/var/lib/app/items"),
     file_config=FileConfig(
         dir="/var/cache/app", file_perm=0o640, dir_perm=0o750, cache_file_prefix="app_", janitor_interval=90
@@ -55,6 +62,13 @@ ENVIRONMENT = {
     "SERIALIZATION_FORMAT": "msgpack",
     "COMPRESSION": "zstd",
     "COMPRESSION_LEVEL": "7",
+    "COMPRESSION_THRESHOLD": "2KiB",
+    "MAX_VALUE_SIZE": "1 MiB",
+    "ENCRYPTION": "chacha20-poly1305",
+    "ENCRYPTION_KEYS": f"{bytes(range(32)).hex()}, {bytes(range(32, 64)).hex()}",
+    "KEY_HASH_SECRET": bytes(range(64)).hex(),
+    "KEY_HASH_READABLE": "8",
+    "STRICT": "on",
     "MEMORY_SHARD_COUNT": "4",
     "MEMORY_ISOLATION": "copy",
     "MEMORY_SNAPSHOT_PATH": "/var/lib/app/items",
@@ -99,6 +113,16 @@ cleanup_interval = 0.5
 serialization_format = "msgpack"
 compression = "zstd"
 compression_level = 7
+compression_threshold = "2KiB"
+max_value_size = 1_048_576
+encryption = "chacha20-poly1305"
+encryption_keys = [
+    "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",
+    "202122232425262728292a2b2c2d2e2f303132333435363738393a3b3c3d3e3f",
+]
+key_hash_secret = "SECRET"
+key_hash_readable = 8
+strict = true
 
 [aiocache_kit.memory_config]
 shard_count = 4
@@ -129,7 +153,7 @@ addrs = ["a", "[::1]:7"]
 service_name = "main"
 username = "guard"
 password = "p@ss word"
-"""
+""".replace("SECRET", bytes(range(64)).hex())
 
 
 def message(build: Callable[[], object]) -> str:
@@ -156,7 +180,24 @@ def test_every_field_can_be_a_variable() -> None:
         "MEMORY_SIZER",
         "REDIS_CLUSTER_ADDRS",
         "REDIS_UNIX_SOCKET",
+        # Together with the others, a contradiction.
+        "ENCRYPTION_KEYS_FILE",
+        "KEY_HASH_SECRET_FILE",
+        "SIGNING",
+        "SIGNING_KEYS",
+        "SIGNING_KEYS_FILE",
     }
+
+
+def test_signatures_can_be_variables() -> None:
+    """What is signed and where secrets lie are read from variables as well; a file is not looked for yet."""
+    secret = bytes(range(40))
+    assert from_env(SIGNING="blake2b", SIGNING_KEYS=secret.hex()) == Config(signing="blake2b", signing_keys=[secret])
+    files = from_env(SIGNING_KEYS_FILE="/run/secrets/one", KEY_HASH_SECRET_FILE="/run/secrets/two")  # noqa: S106  - a path
+    assert (files.signing_keys_file, files.key_hash_secret_file) == ("/run/secrets/one", "/run/secrets/two")
+    assert from_env(ENCRYPTION_KEYS_FILE="/k").encryption_keys_file == "/k"
+    assert from_env(KEY_HASH_SECRET="none") == Config()  # noqa: S106  - none
+    assert "deadbeef" not in message(lambda: from_env(ENCRYPTION_KEYS="deadbeef"))
 
 
 def test_a_cluster_and_a_socket_can_be_variables() -> None:

@@ -162,6 +162,8 @@ def test_a_url_is_text(not_text: object) -> None:
         "swordfish://host",
         "redis://user:swordfish%ff@host",
         "redis://host?password=swordfish&db=x",
+        "redis://host?encryption_keys=swordfish",
+        "redis://host?key_hash_secret=swordfish",
         "redis://host?sentinel_password=swordfish&sentinel_addrs=a",
         "file://user:swordfish@host/path",
         "redis://a:swordfish@x:y?cluster=true",
