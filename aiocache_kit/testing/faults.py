@@ -14,9 +14,13 @@ from typing import Final, TypeVar
 from aiocache_kit.clock import Clock
 from aiocache_kit.errors import InvalidArgumentError, StorageUnavailableError
 from aiocache_kit.item import Item
-from aiocache_kit.storage.base import ALWAYS, Capabilities, Condition, Size, Storage
+from aiocache_kit.storage.base import ALWAYS, Capabilities, Condition, Leases, SharedLocks, SharedTags, Size, Storage
+from aiocache_kit.testing.shared_faults import FaultyLeases, FaultyLocks, FaultyTags
 
 T = TypeVar("T")
+
+_OFFERS: Final = {"leases": Leases, "locks": SharedLocks, "tags": SharedTags}
+"""What a storage may offer beside its own methods, by the name of the attribute."""
 
 
 class Gate:
@@ -70,7 +74,8 @@ class FaultyStorage(Storage):
     """The storage `inner`, with faults: `fail`, `hold` and `cancel` order them, `heal` takes them back.
 
     `at` counts from 1, among the calls to come of the methods named by `of` (none: of all). A fault strikes `times`
-    calls in a row (None: all from then on), and comes `after` the inner storage has done its part, or before.
+    calls in a row (None: all from then on), and comes `after` the inner storage has done its part, or before. What the
+    storage offers for the sake of other processes is named with a dot, as in "leases.take" or "locks.release".
     """
 
     capabilities: Capabilities
@@ -85,6 +90,9 @@ class FaultyStorage(Storage):
         self.clock = inner.clock
         self.calls: list[str] = []
         """The methods called so far, in order."""
+        self.leases = None if inner.leases is None else FaultyLeases(inner.leases, self._call)
+        self.locks = None if inner.locks is None else FaultyLocks(inner.locks, self._call)
+        self.tags = None if inner.tags is None else FaultyTags(inner.tags, self._call)
         self._turns = turns
         self._orders = _Orders()
 
@@ -132,7 +140,8 @@ class FaultyStorage(Storage):
             raise InvalidArgumentError("of must be a collection of names of methods, not a str")
         methods = frozenset(of)
         for name in methods:
-            if not callable(getattr(Storage, name, None)):
+            offer, _, method = name.rpartition(".")
+            if not callable(getattr(_OFFERS.get(offer) if offer else Storage, method, None)):
                 raise InvalidArgumentError(f"of names {name!r}, and a storage has no method of that name")
         self._orders.faults.append(_Fault(act, methods, after, at - 1, float("inf") if times is None else times))
 
