@@ -3,12 +3,22 @@
 import sys
 
 if "pytest" in sys.modules:  # its asserts show the values of both sides only in modules that it is told of before
-    sys.modules["pytest"].register_assert_rewrite(f"{__name__}.storage_contract", f"{__name__}.provider_contract")
+    contracts = ("storage_contract", "provider_contract", "serializer_contract")
+    sys.modules["pytest"].register_assert_rewrite(*(f"{__name__}.{name}" for name in contracts))
 
 from aiocache_kit.testing.clock import FakeClock
 from aiocache_kit.testing.faults import FaultyStorage, Gate
 from aiocache_kit.testing.provider_contract import ProviderContract
 from aiocache_kit.testing.proxy import FaultyProxy
+from aiocache_kit.testing.serializer_contract import SerializerContract
 from aiocache_kit.testing.storage_contract import StorageContract
 
-__all__ = ["FakeClock", "FaultyProxy", "FaultyStorage", "Gate", "ProviderContract", "StorageContract"]
+__all__ = [
+    "FakeClock",
+    "FaultyProxy",
+    "FaultyStorage",
+    "Gate",
+    "ProviderContract",
+    "SerializerContract",
+    "StorageContract",
+]
