@@ -1,0 +1,169 @@
+"""The storages over which calls are interrupted, and the calls; another one of either is one line more."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Final, TypeAlias
+
+import pytest
+
+from aiocache_kit import MISSING, NotFoundError, Provider
+from aiocache_kit.storage.base import Storage
+from aiocache_kit.storage.lru import lru_storage
+from aiocache_kit.storage.memory import memory_storage
+from aiocache_kit.storage.null import NullStorage
+from aiocache_kit.testing import FakeClock, FaultyStorage
+from tests.concurrency.quiet import stores
+from tests.contract.test_own_storage import DictStorage
+
+Make: TypeAlias = Callable[[], Storage]
+Call: TypeAlias = Callable[[Provider], Awaitable[object]]
+
+STORAGES: Final[dict[str, Make]] = {
+    "memory": memory_storage,
+    "lru": lru_storage,
+    "null": NullStorage,
+    "dict": DictStorage,
+}
+"""What makes an empty storage, by name."""
+
+
+async def load() -> str:
+    """Load, with some waiting."""
+    for _ in range(3):
+        await asyncio.sleep(0)
+    return "new"
+
+
+async def load_many(keys: list[str]) -> dict[str, str]:
+    """Load several, with some waiting."""
+    return dict.fromkeys(keys, await load())
+
+
+async def replaced(old: object) -> str:
+    """Make a new value, with some waiting."""
+    del old
+    return await load()
+
+
+async def locked(cache: Provider) -> None:
+    """Hold a lock for a while."""
+    async with cache.lock("k", 10):
+        await asyncio.sleep(0)
+
+
+async def keys_of(cache: Provider) -> list[str]:
+    """Go over all keys."""
+    return [key async for key in cache.keys()]  # noqa: SIM118  - a provider is no dict
+
+
+async def got(cache: Provider) -> object:
+    """Get an item, which nobody keeps where nothing is stored."""
+    try:
+        return await cache.get_item("k")
+    except NotFoundError:
+        return None
+
+
+async def compared(cache: Provider) -> bool:
+    """Write over what was read."""
+    try:
+        return await cache.compare_and_set("k", "new", (await cache.get_item("k")).version)
+    except NotFoundError:
+        return False
+
+
+async def nested(cache: Provider) -> object:
+    """Load a key that needs another one."""
+    return await cache.get_or_set("outer", lambda: cache.get_or_set("inner", load))
+
+
+async def loaded_together(cache: Provider) -> object:
+    """Load several keys, one of which somebody else is loading."""
+    other = asyncio.create_task(cache.get_or_set("a", load))
+    await asyncio.sleep(0)
+    try:
+        return await cache.get_or_set_multi(["a", "k", "b"], load_many)
+    finally:
+        other.cancel()
+        await asyncio.wait([other])
+
+
+READS: Final[dict[str, Call]] = {
+    "get": lambda cache: cache.get("k"),
+    "get_item": got,
+    "exists": lambda cache: cache.exists("k"),
+    "get_multi": lambda cache: cache.get_multi(["k", "missing"]),
+    "keys": keys_of,
+    "touch": lambda cache: cache.touch("k", 5),
+    "lock": locked,
+    "ping": lambda cache: cache.ping(),
+    "stats": lambda cache: cache.stats(),
+    "get_or_set": lambda cache: cache.get_or_set("missing", load),
+    "get_or_set, nested": nested,
+    "add": lambda cache: cache.add("missing", "new"),
+    "increment, born": lambda cache: cache.increment("missing"),
+    "namespace": lambda cache: cache.namespace("n").set("k", 1),
+}
+"""Calls that change none of the values that are there."""
+
+WRITES: Final[dict[str, Call]] = {
+    "set": lambda cache: cache.set("k", "new", tags=["t"]),
+    "replace": lambda cache: cache.replace("k", "new"),
+    "compare_and_set": compared,
+    "update": lambda cache: cache.update("k", replaced, default="nothing"),
+    "set_multi": lambda cache: cache.set_multi({"k": "new", "l": "new"}),
+    "increment": lambda cache: cache.increment("counter"),
+    "get_or_set, there": lambda cache: cache.get_or_set("k", load),
+    "get_or_set_multi": lambda cache: cache.get_or_set_multi(["k", "a", "b"], load_many),
+    "get_or_set_multi, joined": loaded_together,
+    "refresh": lambda cache: cache.refresh("k", load),
+    "refresh_multi": lambda cache: cache.refresh_multi(["k", "l"], load_many),
+}
+"""Calls after which each value is the old one or the new one."""
+
+REMOVALS: Final[dict[str, Call]] = {
+    "delete": lambda cache: cache.delete("k"),
+    "pop": lambda cache: cache.pop("k"),
+    "expire": lambda cache: cache.expire("k"),
+    "delete_multi": lambda cache: cache.delete_multi(["k", "l"]),
+    "invalidate_tags": lambda cache: cache.invalidate_tags("t"),
+    "invalidate_prefix": lambda cache: cache.invalidate_prefix("k"),
+    "clear": lambda cache: cache.clear(),
+}
+"""Calls after which each value is the old one or gone."""
+
+CALLS: Final[dict[str, Call]] = READS | WRITES | REMOVALS
+
+
+@asynccontextmanager
+async def provider(storage: Storage, clock: FakeClock) -> AsyncGenerator[Provider]:
+    """Give a provider that has "k" and "l", with the tag "t", and "counter"."""
+    async with Provider(storage, clock=clock) as cache:
+        await cache.set_multi({"k": "old", "l": "old"}, tags=["t"])
+        await cache.set("counter", 1)
+        yield cache
+
+
+async def is_old_new_or_gone(cache: Provider, call: str) -> None:
+    """Assert that each value is what it was, or what the call may have made of it."""
+    for key, old, new in (("k", "old", "new"), ("l", "old", "new"), ("counter", 1, 2)):
+        allowed: list[object] = [old] if stores(cache) else [MISSING]
+        allowed += [new] if call in WRITES else []
+        allowed += [MISSING] if call in REMOVALS else []
+        assert await cache.get(key, MISSING) in allowed
+
+
+def slow(make: Make) -> Storage:
+    """Make a storage that waits before and after each call, as over a network."""
+    return FaultyStorage(make(), turns=True)
+
+
+over_calls = pytest.mark.parametrize("call", CALLS)
+over_storages = pytest.mark.parametrize("make", STORAGES.values(), ids=STORAGES)
+over_slow_storages = pytest.mark.parametrize(
+    "make",
+    [*STORAGES.values(), *(partial(slow, make) for make in STORAGES.values())],
+    ids=[*STORAGES, *(f"slow {name}" for name in STORAGES)],
+)

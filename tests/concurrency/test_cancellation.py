@@ -1,0 +1,148 @@
+"""Cancellation at each place where a call waits leaves nothing behind, changes nothing by halves, and harms nobody.
+
+The method is that of SQLite's tests: a call is cancelled at the first place where it waits, then, from the beginning,
+at the second, and so on until it passes.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Iterator
+from functools import partial
+
+import pytest
+
+from aiocache_kit import Provider
+from aiocache_kit.testing import FakeClock
+from tests.concurrency.quiet import Interrupted, is_quiet, works
+from tests.concurrency.subjects import CALLS, Make, is_old_new_or_gone, over_calls, over_slow_storages, provider
+
+at_all_times = pytest.mark.parametrize("late", [False, True], ids=["while it waits", "when it need not wait any more"])
+
+
+class Attempts:
+    """The attempts at a call, each cancelled one place further on, up to the one that passes."""
+
+    def __init__(self, *, late: bool = False) -> None:
+        self.late = late
+        self.last: Interrupted[object] | None = None
+
+    def __iter__(self) -> Iterator[int]:
+        for at in range(1, 200):
+            yield at
+            assert self.last is not None
+            if self.last.passed:
+                return
+        pytest.fail("the call waits for ever")
+
+    def start(self, call: Awaitable[object], at: int) -> asyncio.Task[object]:
+        """Start a call that is cancelled at its wait number `at`."""
+        self.last = Interrupted(call, at, late=self.late)
+        return asyncio.create_task(wait_for(self.last))
+
+    def was_cancelled(self, task: asyncio.Task[object]) -> bool:
+        """Tell whether the call was cancelled: if it was to be, and if it passes, it has an answer."""
+        assert self.last is not None
+        if not task.cancelled():
+            task.result()
+        return task.cancelled() is not self.last.passed
+
+
+@over_calls
+@over_slow_storages
+@at_all_times
+async def test_cancelled_call_leaves_nothing(make: Make, call: str, *, late: bool) -> None:
+    """A call that is cancelled at its n-th wait, for each n, leaves no trace, and values that are old, new or gone."""
+    attempts = Attempts(late=late)
+    for at in attempts:
+        clock = FakeClock()
+        async with provider(make(), clock) as cache:
+            task = attempts.start(CALLS[call](cache), at)
+            await asyncio.wait([task])
+            assert attempts.was_cancelled(task)
+            await is_quiet(cache, clock)
+            await is_old_new_or_gone(cache, call)
+            await works(cache)
+            await is_quiet(cache, clock)
+
+
+@over_calls
+@over_slow_storages
+async def test_call_beside_a_load_may_be_cancelled(make: Make, call: str) -> None:
+    """The same while somebody else is loading the same keys, who gets what was loaded, whatever happens beside."""
+    attempts = Attempts()
+    for at in attempts:
+        clock, go = FakeClock(), asyncio.Event()
+        async with provider(make(), clock) as cache:
+            keys = ("k", "missing", "a", "inner")
+            others = [asyncio.create_task(cache.refresh(key, partial(held, go))) for key in keys]
+            await clock.settle()
+            task = attempts.start(CALLS[call](cache), at)
+            await clock.settle()
+            go.set()
+            await asyncio.wait([task])
+            assert await asyncio.gather(*others) == ["held"] * 4
+            assert attempts.was_cancelled(task)
+            await is_quiet(cache, clock)
+            await works(cache)
+
+
+@over_slow_storages
+@at_all_times
+@pytest.mark.parametrize("call", ["get_or_set", "get_or_set_multi", "update", "lock", "set"])
+async def test_next_in_line_gets_its_turn(make: Make, call: str, *, late: bool) -> None:
+    """Whoever waits behind a call that is cancelled at its n-th wait gets what it waits for."""
+    attempts = Attempts(late=late)
+    for at in attempts:
+        clock = FakeClock()
+        async with provider(make(), clock) as cache:
+            task = attempts.start(CALLS[call](cache), at)
+            await asyncio.sleep(0)
+            behind = [asyncio.create_task(wait_for(CALLS[call](cache))) for _ in range(3)]
+            await asyncio.wait([task])
+            await asyncio.gather(*behind)
+            assert attempts.was_cancelled(task)
+            await is_quiet(cache, clock)
+            await works(cache)
+
+
+@over_slow_storages
+@at_all_times
+async def test_cancelled_opening_may_be_tried_again(make: Make, *, late: bool) -> None:
+    """A first call that is cancelled while it opens the storage leaves the opening to the next one."""
+    attempts = Attempts(late=late)
+    for at in attempts:
+        clock = FakeClock()
+        cache = Provider(make(), clock=clock)
+        task = attempts.start(cache.set("k", 1), at)
+        await asyncio.wait([task])
+        await is_quiet(cache, clock)
+        await works(cache)
+        await cache.close()
+
+
+@over_slow_storages
+@at_all_times
+async def test_cancelled_closing_leaves_no_task(make: Make, *, late: bool) -> None:
+    """A close that is cancelled at its n-th wait has ended loads and background work all the same."""
+    attempts = Attempts(late=late)
+    for at in attempts:
+        clock = FakeClock()
+        cache = Provider(make(), clock=clock)
+        await cache.set("k", 1)
+        loading = asyncio.create_task(cache.get_or_set("missing", asyncio.Event().wait))
+        await clock.settle()
+        task = attempts.start(cache.close(), at)
+        await asyncio.wait([task, loading])
+        await clock.settle()
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+        await cache.close()
+
+
+async def wait_for(call: Awaitable[object]) -> object:
+    """Be a coroutine."""
+    return await call
+
+
+async def held(go: asyncio.Event) -> str:
+    """Load when told to."""
+    await go.wait()
+    return "held"
