@@ -18,6 +18,7 @@
     |   +-- LockLostError                    the lease ran out before its holder was done
     +-- StorageError (OSError)               the place where items are kept failed
     |   +-- StorageUnavailableError          try again later
+    |   |   +-- PartialFailureError            the same, for some of the keys of a call: they are named
     |   +-- StorageAccessError               mend the credentials or rights: the store refused who we are
     +-- UnsupportedError (RuntimeError)      this storage cannot do it: choose another one
     +-- MissingDependencyError (ImportError) install the extra that the message names
@@ -27,6 +28,11 @@ Rule 2: a foreign exception is mapped where it enters, with ``from``; `asyncio.C
 Rule 3: no message holds a key, a value or a secret, because messages end up in logs. What a program may want to know is
 an attribute.
 """
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
 
 
 class CacheError(Exception):
@@ -129,6 +135,23 @@ class StorageError(CacheError, OSError):
 
 class StorageUnavailableError(StorageError):
     """Raised when the storage cannot be reached now; the same call may succeed later."""
+
+
+class PartialFailureError(StorageUnavailableError):
+    """Raised by a call of many keys that was done for some of them, while others could not be reached.
+
+    `failed` holds the keys that could not, and `found` what a call that reads has found under the others, by key: the
+    values where a provider raises it, and items where a storage does.
+    """
+
+    def __init__(self, found: "Mapping[str, object]", failed: "Collection[str]") -> None:
+        """Say how many keys failed."""
+        super().__init__(f"{len(failed)} keys could not be reached now")
+        self.found = dict(found)
+        self.failed = frozenset(failed)
+
+    def __reduce__(self) -> tuple[type["PartialFailureError"], tuple[dict[str, object], frozenset[str]]]:
+        return type(self), (self.found, self.failed)
 
 
 class StorageAccessError(StorageError):

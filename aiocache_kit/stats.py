@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Any, Final
 
-_STATES: Final = frozenset({"size", "items", "layers"})
+_STATES: Final = frozenset({"size", "items", "layers", "share", "health"})
 _NO_LAYERS: Final[Mapping[str, "Stats"]] = MappingProxyType({})
 
 
@@ -41,6 +41,12 @@ class Stats:
     """Seconds of the reads that were timed; see `timed_gets`."""
     timed_gets: int = 0
     """How many reads were timed: a sample, because timing a read from memory would cost as much as the read."""
+    share: float = 1.0
+    """Of a part of a composite storage: the share of all keys that belong to it first; 1.0 for all others."""
+    health: str = "in"
+    """Of a part of a composite storage: ``in``, ``out`` while it is left alone, ``returning`` while it catches up."""
+    missed: int = 0
+    """Of a part of a composite storage: changes that did not reach it, and that it has to make up for."""
     layers: Mapping[str, "Stats"] = field(default_factory=lambda: _NO_LAYERS)
     """The parts of a composite storage by name; empty for others."""
 
@@ -68,7 +74,8 @@ class Stats:
             if each.name not in _STATES
         }
         layers = {name: now - earlier.layers.get(name, Stats()) for name, now in self.layers.items()}
-        return Stats(size=self.size, items=self.items, layers=MappingProxyType(layers), **changes)
+        states = {name: getattr(self, name) for name in _STATES - {"layers"}}
+        return Stats(layers=MappingProxyType(layers), **states, **changes)
 
     def as_dict(self) -> dict[str, object]:
         """Everything as plain values, the three derived figures included; fit for JSON."""

@@ -13,7 +13,7 @@ Rule 4: what goes wrong is a `StorageError`; bad input never reaches a storage, 
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Collection, Iterable
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from dataclasses import replace
 from enum import Enum
 from typing import Final, NamedTuple
@@ -21,6 +21,7 @@ from typing import Final, NamedTuple
 from aiocache_kit.clock import Clock, SystemClock
 from aiocache_kit.errors import WrongTypeError
 from aiocache_kit.item import Item
+from aiocache_kit.stats import Stats
 
 
 class ConditionKind(Enum):
@@ -263,6 +264,10 @@ class Storage(ABC):
     async def size(self) -> Size:
         """Count what is held. A storage that cannot know cheaply gives zeros."""
         return Size()
+
+    async def layers(self) -> Mapping[str, Stats]:
+        """Tell of the parts of a composite storage, by name; others have none."""
+        return {}
 
     async def tidy(self) -> None:
         """Free the room of what is dead; called now and then in the background. Works in slices."""

@@ -26,9 +26,10 @@ _LINE = re.compile(r"^ {4}([|+ -]*)([A-Z]\w+)(?: \((\w+)\))?", re.MULTILINE)
 
 def made(kind: type[Exception]) -> Exception:
     """Make an error as its constructor wants it."""
-    arguments: dict[str, tuple[str, ...]] = {
+    arguments: dict[str, tuple[object, ...]] = {
         "ConfigError": ("memory_config.shard_count", "must be a power of two: not 3"),
         "MissingDependencyError": ("msgspec", "typed"),
+        "PartialFailureError": ({"a": 1}, {"b", "c"}),
         "ProviderClosedError": (),
         "RecursiveLoadError": (),
     }

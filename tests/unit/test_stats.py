@@ -7,7 +7,8 @@ import pytest
 
 from aiocache_kit.stats import Stats
 
-COUNTERS = [field.name for field in dataclasses.fields(Stats) if field.name not in {"size", "items", "layers"}]
+STATES = {"size", "items", "layers", "share", "health"}
+COUNTERS = [field.name for field in dataclasses.fields(Stats) if field.name not in STATES]
 
 
 def test_nothing_has_happened_at_first() -> None:
