@@ -1,5 +1,7 @@
 """Seals: secrets that are right or refused, numbers used once, lengths that tell nothing, keys that tell nothing."""
 
+import hashlib
+import hmac
 import itertools
 import secrets
 import subprocess
@@ -10,14 +12,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aiocache_kit import ConfigError, CorruptPayloadError, keys
+from aiocache_kit import ConfigError, CorruptPayloadError, Item, keys
+from aiocache_kit.serializers.codec import Codec
 from aiocache_kit.serializers.encryption import Encryption
 from aiocache_kit.serializers.key_hashing import KeyHasher
 from aiocache_kit.serializers.keyring import fingerprint
 from aiocache_kit.serializers.nonces import SIZE, Nonces
+from aiocache_kit.serializers.registry import new_serializer
 from aiocache_kit.serializers.seal import Seal
 from aiocache_kit.serializers.signing import Signing
-from tests.unit.serializers.samples import NEW, OLD, codec, item
+from tests.unit.serializers.samples import KEY, NEW, OLD, codec, item
 
 SEALS: dict[str, Callable[[list[bytes | str]], Seal]] = {
     "hmac-sha256": Signing,
@@ -62,6 +66,57 @@ def test_an_error_tells_nothing(name: str) -> None:
 
     assert len(texts) == 1
     assert "the body" not in texts.pop()
+
+
+@pytest.mark.parametrize("algorithm", ["hmac-sha256", "blake2b"])
+def test_signatures_are_those_of_the_standards(algorithm: str) -> None:
+    """A signature is what HMAC-SHA256 or keyed BLAKE2b give over fingerprint, length, bound and body."""
+    message = fingerprint(OLD) + (5).to_bytes(4, "big") + b"bound" + b"body"
+    expected = {
+        "hmac-sha256": hmac.new(OLD, message, hashlib.sha256).digest(),
+        "blake2b": hashlib.blake2b(message, key=OLD, digest_size=32, person=b"aiocache_kit mac").digest(),
+    }
+
+    assert Signing([OLD], algorithm).seal(b"body", b"bound") == fingerprint(OLD) + expected[algorithm] + b"body"
+
+
+@pytest.mark.parametrize("algorithm", ["hmac-sha256", "blake2b"])
+def test_signatures_are_compared_in_constant_time(algorithm: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether a signature fits is asked of `hmac.compare_digest`, and its answer is what counts."""
+    asked: list[tuple[bytes, bytes]] = []
+
+    def compare(one: bytes, other: bytes) -> bool:
+        asked.append((one, other))
+        return False
+
+    signing = Signing([OLD], algorithm)
+    sealed = signing.seal(b"body", b"bound")
+    monkeypatch.setattr(hmac, "compare_digest", compare)
+    with pytest.raises(CorruptPayloadError):
+        signing.open(sealed, b"bound")
+
+    assert asked == [(sealed[4:36], sealed[4:36])]
+
+
+@seals
+def test_an_older_payload_of_the_same_key_still_opens(name: str) -> None:
+    """What no seal can prevent, and the page on security says so: an old payload that is put back is believed."""
+    codecs = codec(f"json/{name}")
+    old = codecs.encode(item("old"))
+    codecs.encode(item("new"))
+
+    assert codecs.decode(KEY, old) == item("old")
+
+
+@seals
+def test_tenants_with_secrets_of_their_own_do_not_meet(name: str) -> None:
+    """Under another secret the same key is another one: neither believes, or reads, what the other wrote."""
+    mine, theirs = (Codec(new_serializer("json"), seal=SEALS[name]([secret])) for secret in (OLD, NEW))
+    with pytest.raises(CorruptPayloadError):
+        mine.decode(KEY, theirs.encode(item("theirs")))
+    assert mine.decode_value(KEY.encode(), mine.encode(Item(key=KEY, value="mine"))) == ("mine", None, None)
+    with pytest.raises(CorruptPayloadError):
+        mine.decode_value(KEY.encode(), theirs.encode(Item(key=KEY, value="theirs")))
 
 
 WRONG_SECRETS: dict[str, object] = {

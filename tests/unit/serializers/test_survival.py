@@ -18,7 +18,7 @@ from aiocache_kit.serializers.registry import new_serializer
 from aiocache_kit.serializers.typed import convert
 from tests.unit.serializers.samples import Account, Berlin, Colour, Model, Movie, Person, Point
 
-PAGE: Final = Path(__file__).parents[3] / "docs" / "explanation" / "serialization.md"
+PAGE: Final = Path(__file__).parents[3] / "docs" / "reference" / "serialization.md"
 FORMATS: Final = ("json", "msgpack", "pickle")
 NOON: Final = dt.datetime(2020, 1, 1, 12, tzinfo=dt.UTC)
 
