@@ -88,17 +88,19 @@ async def test_call_beside_a_load_may_be_cancelled(make: Make, call: str) -> Non
 @over_slow_storages
 @at_all_times
 @pytest.mark.parametrize("call", ["get_or_set", "get_or_set_multi", "update", "lock", "set"])
-async def test_next_in_line_gets_its_turn(make: Make, call: str, *, late: bool) -> None:
-    """Whoever waits behind a call that is cancelled at its n-th wait gets what it waits for."""
+@pytest.mark.parametrize("ahead", [0, 1])
+async def test_others_in_line_get_their_turns(make: Make, call: str, ahead: int, *, late: bool) -> None:
+    """Whoever is before or behind a call that is cancelled at its n-th wait gets what it waits for."""
     attempts = Attempts(late=late)
     for at in attempts:
         clock = FakeClock()
         async with provider(make(), clock) as cache:
+            others = [asyncio.create_task(wait_for(CALLS[call](cache))) for _ in range(ahead)]
             task = attempts.start(CALLS[call](cache), at)
             await asyncio.sleep(0)
-            behind = [asyncio.create_task(wait_for(CALLS[call](cache))) for _ in range(3)]
+            others += [asyncio.create_task(wait_for(CALLS[call](cache))) for _ in range(2)]
             await asyncio.wait([task])
-            await asyncio.gather(*behind)
+            await asyncio.gather(*others)
             assert attempts.was_cancelled(task)
             await is_quiet(cache, clock)
             await works(cache)
