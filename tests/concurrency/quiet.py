@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Generator
+from contextlib import suppress
 from functools import partial
 from typing import Any, Final, TypeVar
 
@@ -15,6 +16,10 @@ T = TypeVar("T")
 
 STANDING: Final = ("aiocache_kit maintenance",)
 """What the names of those tasks begin with that a provider or a storage keeps from its opening to its closing."""
+
+
+PATIENCE: Final = 2.0
+"""Seconds within which a network has brought to an end what was under way."""
 
 
 class Interrupted(Awaitable[T]):
@@ -93,6 +98,10 @@ def trace(cache: Provider) -> dict[str, object]:
 async def is_quiet(cache: Provider, clock: FakeClock) -> None:
     """Assert that nothing is left of calls that are over, and that tables are in order."""
     await clock.settle()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(PATIENCE):
+            while trace(cache):  # noqa: ASYNC110  - what still goes over a network ends by itself, and tells nobody
+                await asyncio.sleep(0)
     assert trace(cache) == {}
     storage = cache._core.storage
     inner = storage.inner if isinstance(storage, FaultyStorage) else storage

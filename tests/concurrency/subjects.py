@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from functools import partial
 from typing import Final, TypeAlias
 
 import pytest
@@ -13,20 +12,20 @@ from aiocache_kit.storage.base import Storage
 from aiocache_kit.storage.lru import lru_storage
 from aiocache_kit.storage.memory import memory_storage
 from aiocache_kit.storage.null import NullStorage
-from aiocache_kit.testing import FakeClock, FaultyStorage
+from aiocache_kit.testing import FakeClock
 from tests.concurrency.quiet import stores
 from tests.contract.test_own_storage import DictStorage
 
 Make: TypeAlias = Callable[[], Storage]
 Call: TypeAlias = Callable[[Provider], Awaitable[object]]
 
-STORAGES: Final[dict[str, Make]] = {
-    "memory": memory_storage,
-    "lru": lru_storage,
-    "null": NullStorage,
-    "dict": DictStorage,
+STORAGES: Final[dict[str, Callable[[pytest.FixtureRequest], Make]]] = {
+    "memory": lambda _: memory_storage,
+    "lru": lambda _: lru_storage,
+    "null": lambda _: NullStorage,
+    "dict": lambda _: DictStorage,
 }
-"""What makes an empty storage, by name."""
+"""What makes an empty storage, by name; it may ask for the fixtures that it needs, such as servers."""
 
 
 async def load() -> str:
@@ -155,15 +154,7 @@ async def is_old_new_or_gone(cache: Provider, call: str) -> None:
         assert await cache.get(key, MISSING) in allowed
 
 
-def slow(make: Make) -> Storage:
-    """Make a storage that waits before and after each call, as over a network."""
-    return FaultyStorage(make(), turns=True)
-
-
 over_calls = pytest.mark.parametrize("call", CALLS)
-over_storages = pytest.mark.parametrize("make", STORAGES.values(), ids=STORAGES)
-over_slow_storages = pytest.mark.parametrize(
-    "make",
-    [*STORAGES.values(), *(partial(slow, make) for make in STORAGES.values())],
-    ids=[*STORAGES, *(f"slow {name}" for name in STORAGES)],
-)
+over_storages = pytest.mark.parametrize("make", STORAGES, indirect=True)
+over_slow_storages = pytest.mark.parametrize("make", [*STORAGES, *(f"slow {name}" for name in STORAGES)], indirect=True)
+"""Those, and each of them with a wait before and after each call, as over a network."""

@@ -70,11 +70,11 @@ async def test_call_beside_a_load_may_be_cancelled(make: Make, call: str) -> Non
     """The same while somebody else is loading the same keys, who gets what was loaded, whatever happens beside."""
     attempts = Attempts()
     for at in attempts:
-        clock, go = FakeClock(), asyncio.Event()
+        clock, begun, go = FakeClock(), asyncio.Barrier(5), asyncio.Event()
         async with provider(make(), clock) as cache:
             keys = ("k", "missing", "a", "inner")
-            others = [asyncio.create_task(cache.refresh(key, partial(held, go))) for key in keys]
-            await clock.settle()
+            others = [asyncio.create_task(cache.refresh(key, partial(held, begun, go))) for key in keys]
+            await begun.wait()
             task = attempts.start(CALLS[call](cache), at)
             await clock.settle()
             go.set()
@@ -144,7 +144,8 @@ async def wait_for(call: Awaitable[object]) -> object:
     return await call
 
 
-async def held(go: asyncio.Event) -> str:
-    """Load when told to."""
+async def held(begun: asyncio.Barrier, go: asyncio.Event) -> str:
+    """Load when told to, after all have begun."""
+    await begun.wait()
     await go.wait()
     return "held"
