@@ -43,8 +43,8 @@ class Stats:
     """How many reads were timed: a sample, because timing a read from memory would cost as much as the read."""
     share: float = 1.0
     """Of a part of a composite storage: the share of all keys that belong to it first; 1.0 for all others."""
-    health: str = "in"
-    """Of a part of a composite storage: ``in``, ``out`` while it is left alone, ``returning`` while it catches up."""
+    health: float = 1.0
+    """Of a part of a composite storage: 1.0 while it works, 0.5 while it catches up, 0.0 while it is left alone."""
     missed: int = 0
     """Of a part of a composite storage: changes that did not reach it, and that it has to make up for."""
     layers: Mapping[str, "Stats"] = field(default_factory=lambda: _NO_LAYERS)

@@ -1,0 +1,54 @@
+"""How long a node may take for an answer, on the clock of the storage.
+
+Rule: one task watches over all calls to one node, and only while there are any, so that a call costs no task of its
+own.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
+
+from aiocache_kit.clock import Clock, SystemClock
+
+T = TypeVar("T")
+_AT_ONCE: Final = 0.0
+
+
+class Patience:
+    """Ends calls that take longer than `seconds`."""
+
+    __slots__ = ("_deadlines", "_watcher", "clock", "seconds")
+
+    def __init__(self, seconds: float) -> None:
+        """Start without calls."""
+        self.seconds: Final = seconds
+        self.clock: Clock = SystemClock()
+        self._deadlines: dict[asyncio.Timeout, float] = {}
+        """Those under way, the one that has to end first coming first."""
+        self._watcher: asyncio.Task[None] | None = None
+
+    async def within(self, act: Callable[[], Awaitable[T]]) -> T:
+        """Give what `act` gives; raise `TimeoutError` where it takes too long, and end it."""
+        limit = asyncio.timeout(None)
+        async with limit:
+            self._deadlines[limit] = self.clock.monotonic() + self.seconds
+            try:
+                if self._watcher is None or self._watcher.done():
+                    self._watcher = asyncio.create_task(self._watch())  # ends with the calls, or in `close`
+                return await act()
+            finally:
+                del self._deadlines[limit]
+
+    async def close(self) -> None:
+        """Stop watching."""
+        if self._watcher is not None:
+            self._watcher.cancel()
+            await asyncio.wait([self._watcher])
+
+    async def _watch(self) -> None:
+        while self._deadlines:
+            await self.clock.sleep(next(iter(self._deadlines.values())) - self.clock.monotonic())
+            now = self.clock.monotonic()
+            for limit in [limit for limit, deadline in self._deadlines.items() if deadline <= now]:
+                limit.reschedule(_AT_ONCE)
+            await asyncio.sleep(0)  # those whose time is over leave before the next look

@@ -1,0 +1,126 @@
+"""What nodes offer for the sake of other processes, offered by all of them together: leases, tags and locks.
+
+Rule 1: a lease is given by the owner that decides about the key, and holds nowhere else: where another one decides by
+the time of writing, the write is refused, and the loaded value is not kept.
+Rule 2: tags are invalidated on all nodes; one that does not do it is out until it has.
+Rule 3: a lock is given by the first owner of its name, and by no other one: while that one is out nobody gets it, since
+two nodes could give it to two. A lock is lost where its node loses it, or where it belongs to another node from now on.
+"""
+
+from collections.abc import Collection
+from functools import partial
+
+from aiocache_kit.storage.base import Grant, Leases, SharedLocks, SharedTags
+from aiocache_kit.storage.distributed.changes import Changes
+from aiocache_kit.storage.distributed.member import Member, side_by_side
+from aiocache_kit.storage.distributed.nodes import Nodes, unavailable
+
+
+def _leases(member: Member) -> Leases:
+    assert member.storage.leases is not None  # noqa: S101  - all nodes have them, or the storage offers none
+    return member.storage.leases
+
+
+def _locks(member: Member) -> SharedLocks:
+    assert member.storage.locks is not None  # noqa: S101  - as above
+    return member.storage.locks
+
+
+def _tags(member: Member) -> SharedTags:
+    assert member.storage.tags is not None  # noqa: S101  - as above
+    return member.storage.tags
+
+
+class DistributedLeases(Leases):
+    """Leases of the nodes that decide."""
+
+    def __init__(self, nodes: Nodes) -> None:
+        """Ask `nodes`."""
+        self._nodes = nodes
+        self.ttl = min(_leases(member).ttl for member in nodes.members.values())
+
+    async def take(self, keys: Collection[str], tags: tuple[str, ...] = (), *, anew: bool = False) -> dict[str, Grant]:
+        """Ask the nodes that decide, side by side; raises where one of them cannot be reached."""
+        groups: dict[Member, list[str]] = {}
+        for key in keys:
+            groups.setdefault(self._nodes.decider(key), []).append(key)
+        outcomes = await side_by_side(
+            [(member, partial(_leases(member).take, group, tags, anew=anew)) for member, group in groups.items()]
+        )
+        grants: dict[str, Grant] = {}
+        for member, (some, error) in zip(groups, outcomes, strict=True):
+            if error is not None:
+                raise error
+            for key, grant in (some or {}).items():
+                item = grant.item if grant.item is None else member.outward(grant.item)
+                grants[key] = Grant(item, outward(member, grant.lease) if grant.lease else "")
+        return grants
+
+    async def extend(self, key: str, lease: str) -> bool:
+        """Extend where it was given, if that is still where the key is decided."""
+        member = self._nodes.decider(key)
+        own = inward(member, lease)
+        return own is not None and await member.call(partial(_leases(member).extend, key, own))
+
+    async def drop(self, key: str, lease: str) -> None:
+        """End it where it was given; it ends by itself where that cannot be reached."""
+        for member in self._nodes.owners(key):
+            own = inward(member, lease)
+            if own is not None and member.is_in:
+                await member.call(partial(_leases(member).drop, key, own))
+
+
+class DistributedTags(SharedTags):
+    """Tags that all nodes heed."""
+
+    def __init__(self, changes: Changes) -> None:
+        """Invalidate by `changes`."""
+        self._changes = changes
+
+    async def invalidate(self, tags: Collection[str]) -> None:
+        """Invalidate on all nodes; raises where there may be keys without any owner that did it."""
+        error = await self._changes.on_all_members(
+            lambda member: _tags(member).invalidate(tags), lambda member: member.miss_tags(tags)
+        )
+        if error is not None:
+            raise error
+
+
+class DistributedLocks(SharedLocks):
+    """Locks of the first owners of their names."""
+
+    def __init__(self, nodes: Nodes) -> None:
+        """Ask `nodes`."""
+        self._nodes = nodes
+
+    async def acquire(self, name: str, token: str, ttl: float) -> int | None:
+        """Take the lock of the node that it belongs to."""
+        member = self._home(name)
+        return await member.call(partial(_locks(member).acquire, name, token, ttl))
+
+    async def extend(self, name: str, token: str, ttl: float) -> bool:
+        """Extend it there."""
+        member = self._home(name)
+        return await member.call(partial(_locks(member).extend, name, token, ttl))
+
+    async def release(self, name: str, token: str) -> bool:
+        """Release it there."""
+        member = self._home(name)
+        return await member.call(partial(_locks(member).release, name, token))
+
+    def _home(self, name: str) -> Member:
+        member = self._nodes.members[self._nodes.ring.owners(name)[0]]
+        if not member.is_in:
+            raise unavailable()
+        return member
+
+
+def outward(member: Member, lease: str) -> str:
+    """Give a lease of `member` as it is known outside, which no other node's is."""
+    return f"{member.tag:08x}{lease}"
+
+
+def inward(member: Member, lease: str) -> str | None:
+    """Give the node's own lease; None where it is another node's."""
+    mark = f"{member.tag:08x}"
+    return lease.removeprefix(mark) if lease.startswith(mark) else None

@@ -1,0 +1,74 @@
+"""Both contracts over nodes in memory: a distributed storage is a storage like any other."""
+
+from collections.abc import Callable
+
+import pytest
+
+from aiocache_kit.storage.base import Storage
+from aiocache_kit.storage.distributed import DistributedStorage, Node
+from aiocache_kit.storage.memory import memory_storage
+from aiocache_kit.testing import FakeClock, FaultyStorage, ProviderContract, StorageContract
+
+ROOM = 100_000
+
+
+def nodes(count: int, make: Callable[[], Storage]) -> list[Node]:
+    """Make nodes with a storage each."""
+    return [Node(f"node-{each}", make()) for each in range(count)]
+
+
+def room() -> Storage:
+    """Make a storage that needs to evict nothing."""
+    return memory_storage(max_entries=ROOM)
+
+
+def slow() -> Storage:
+    """Make a storage that gives others a turn before and after each call."""
+    return FaultyStorage(memory_storage(max_entries=ROOM, copies=True), turns=True)
+
+
+STORAGES: dict[str, Callable[[], Storage]] = {
+    "one node": lambda: DistributedStorage(nodes(1, room)),
+    "three nodes": lambda: DistributedStorage(nodes(3, room)),
+    "three slow nodes": lambda: DistributedStorage(nodes(3, slow)),
+    "three nodes, two copies": lambda: DistributedStorage(nodes(3, room), replicas=2),
+    "three slow nodes, two copies": lambda: DistributedStorage(nodes(3, slow), replicas=2),
+    "three slow nodes, three copies": lambda: DistributedStorage(nodes(3, slow), replicas=3),
+    "two copies, reads spread": lambda: DistributedStorage(nodes(3, slow), replicas=2, balance=1.25),
+    "ketama": lambda: DistributedStorage(nodes(3, room), ketama=True),
+    "degrading": lambda: DistributedStorage(nodes(3, room), replicas=2, on_failure="miss"),
+}
+
+FOR_PROVIDERS = ["three nodes", "three slow nodes, two copies", "two copies, reads spread"]
+
+
+class TestStorages(StorageContract):
+    """A distributed storage keeps the contract of storages."""
+
+    @pytest.fixture(autouse=True, params=list(STORAGES))
+    def choose(self, request: pytest.FixtureRequest) -> None:
+        """Run each check for each storage."""
+        self.make = STORAGES[request.param]
+
+    def storage(self, clock: FakeClock) -> Storage:
+        """Give the storage to check."""
+        del clock
+        return self.make()
+
+
+class TestProviders(ProviderContract):
+    """A provider over a distributed storage keeps the contract of providers."""
+
+    @pytest.fixture(autouse=True, params=FOR_PROVIDERS)
+    def choose(self, request: pytest.FixtureRequest) -> None:
+        """Run each check for each storage."""
+        self.make = STORAGES[request.param]
+
+    def storage(self, clock: FakeClock) -> Storage:
+        """Give the storage to check."""
+        del clock
+        return self.make()
+
+    def tasks_of_its_own(self) -> int:
+        """Besides the provider's there may be one that watches over the calls to each node."""
+        return super().tasks_of_its_own() + 3
