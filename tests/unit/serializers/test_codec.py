@@ -237,6 +237,7 @@ def test_a_body_that_cannot_be_is_corrupt(what: str) -> None:
     """Whoever can compute a checksum can write anything; what no codec writes is still found out."""
     with pytest.raises(CorruptPayloadError):
         codec("json/checksum").decode(KEY, payload(head(), WRONG_BODIES[what]))
+    assert codec("json/checksum").decode_value(KEY.encode(), payload(head(), WRONG_BODIES[what])) is None
 
 
 @pytest.mark.parametrize(
@@ -251,6 +252,8 @@ def test_a_body_that_cannot_be_is_corrupt(what: str) -> None:
         head(0, 0, 0.0, 1.0, 0.0, 0.0),
         head(0, 0, 0.0, 0.0, 1.0, 0.0),
         head(0, 0, 0.0, 0.0, 0.0, 1.0),
+        head(3, 0, 0.0, 1.0, 1.0, 1.0),
+        head(7, 0, 0.0, 1.0, math.nan, 1.0),
     ],
     ids=lambda data: data[3:].hex().rstrip("0"),
 )
@@ -258,6 +261,7 @@ def test_a_head_that_cannot_be_is_corrupt(wrong: bytes) -> None:
     """Flags that mean nothing, instants that are none, and dates that are not announced, are refused."""
     with pytest.raises(CorruptPayloadError):
         codec("json/checksum").decode(KEY, payload(wrong, BODY.pack(1, 0, 0)))
+    assert codec("json/checksum").decode_value(KEY.encode(), payload(wrong, BODY.pack(1, 0, 0))) is None
     assert codec("json/checksum").decode(KEY, payload(head(), BODY.pack(1, 0, 0))).value is None
 
 
@@ -346,6 +350,7 @@ def test_what_is_not_plain_is_left_to_the_long_way() -> None:
         Item(key=KEY, value=1, tags=("tag",)),
         Item(key=KEY, value=1, cost=5),
         Item(key=KEY, value="text" * 100),
+        Item(key=KEY, value=b"text" * 100),
         Item(key=KEY, value=os.urandom(100_000)),
         Item(key=KEY, value=1, ttl=0.0, expiration=5.0, stale_until=math.inf),
         Item(key=KEY, value=1, expiration=5.0),
@@ -374,6 +379,20 @@ def test_a_payload_over_the_limit_is_not_read() -> None:
         data = codec(kind, max_size=3_000_000).encode(item(b"x" * 3_000_000))
         with pytest.raises(CorruptPayloadError):
             codec(kind, max_size=1000).decode(KEY, data)
+        assert codec(kind, max_size=1000).decode_value(KEY.encode(), data) is None
+
+
+def test_a_payload_over_the_limit_is_not_even_opened() -> None:
+    """What is larger than any value with its tags may be is refused by its length, before a seal works through it."""
+    seal = Watched()
+    small = Codec(new_serializer("json"), seal=seal, max_size=1000)
+    large = Codec(new_serializer("json"), max_size=3_000_000).encode(item(b"x" * 3_000_000))
+    with pytest.raises(CorruptPayloadError, match="larger than a value may be"):
+        small.decode(KEY, large)
+    just_over = Codec(new_serializer("json")).encode(Item(key=KEY, value=b"x" * 1001))
+
+    assert small.decode_value(KEY.encode(), just_over) is None
+    assert seal.threads == []
 
 
 @pytest.mark.parametrize("kind", ["json/checksum", "json/checksum/zlib", "json/aes-256-gcm"])

@@ -97,6 +97,13 @@ def test_a_payload_does_not_choose_how_it_is_read(kind: str) -> None:
                 reader.decode(KEY, PAYLOADS[name])
 
 
+def test_another_compression_is_not_tried() -> None:
+    """What another algorithm packed is refused by its name, before anything tries to unpack it."""
+    for mine, other in (("gzip", "zlib"), ("zlib", "zstd"), ("zstd", "lz4"), ("lz4", "gzip")):
+        with pytest.raises(CorruptPayloadError, match="compressed in another way than is configured"):
+            codec(f"json/checksum/{mine}").decode(KEY, PAYLOADS[f"json/checksum/{other}"])
+
+
 def test_a_later_version_is_not_read() -> None:
     """An envelope of a format that is not known yet is refused, whatever else is in it."""
     payload = PAYLOADS["json/checksum dict"]
