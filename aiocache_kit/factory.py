@@ -48,8 +48,11 @@ def _storage(config: Config, clock: Clock | None) -> Storage:
             from aiocache_kit.storage.null import NullStorage  # noqa: PLC0415  - rule 1
 
             return NullStorage()
+        case "file":
+            return _file(config, clock)
         case name:
-            raise ConfigError("provider", f"is {name!r}, which this version does not have: it has memory, lru and null")
+            known = "memory, lru, null and file"
+            raise ConfigError("provider", f"is {name!r}, which this version does not have: it has {known}")
 
 
 def _memory(config: Config, clock: Clock | None) -> Storage:
@@ -79,6 +82,28 @@ def _lru(config: Config, clock: Clock | None) -> Storage:
         copies=part.isolation == "copy",
         sizer=part.sizer,
         snapshot=_snapshot(part),
+        clock=clock,
+    )
+
+
+def _file(config: Config, clock: Clock | None) -> Storage:
+    from aiocache_kit.config.codec import codec_of, key_hasher_of  # noqa: PLC0415  - rule 1
+    from aiocache_kit.storage.file import file_storage  # noqa: PLC0415  - rule 1
+
+    part = config.file_config
+    return file_storage(
+        str(part.dir),
+        codec_of(config),
+        hasher=key_hasher_of(config),
+        max_entries=config.max_entries,
+        max_size=cast("int | None", config.max_size),
+        eviction_policy=config.eviction_policy,
+        prefix=part.cache_file_prefix,
+        file_perm=part.file_perm,
+        dir_perm=part.dir_perm,
+        janitor_interval=cast("float", part.janitor_interval),
+        gathers=bool(config.sync_interval),
+        fsync=part.fsync,
         clock=clock,
     )
 

@@ -61,6 +61,8 @@ class FileConfig(Part):
             r"(?!\.)[A-Za-z0-9._-]{0,32}", "at most 32 letters, digits, dots, hyphens and underscores, no dot first"
         ),
         "janitor_interval": kinds.seconds(),
+        "shared": kinds.flag(),
+        "fsync": kinds.flag(),
     }
 
     dir: FilePath | None = None
@@ -73,6 +75,10 @@ class FileConfig(Part):
     """What the names of the files begin with; it may be empty."""
     janitor_interval: Seconds = 60.0
     """Seconds between two searches for files that nobody needs any more."""
+    shared: bool = False
+    """Whether several processes use the directory at the same time. False: it is refused to all but the first."""
+    fsync: bool = False
+    """Whether a call waits until the disk has what it wrote, so that a loss of power takes nothing back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -184,6 +184,8 @@ WRONG: list[tuple[type[Part], str, str, tuple[object, ...]]] = [
         (".", "..", "../x", "a/b", "a\\b", "a b", "a\n", "ü", "a" * 33, None, 5),
     ),
     (FileConfig, "janitor_interval", DURATION, (None, 0, *NO_DURATIONS)),
+    (FileConfig, "shared", "True or False", (None, 1, "yes")),
+    (FileConfig, "fsync", "True or False", (None, 1, "yes")),
     (RedisConfig, "addr", 'an address such as "localhost:6379", or "[::1]:6379" for IPv6', NO_ADDRESSES),
     (RedisConfig, "username", "a str that is not empty, or None for the default user", NO_TEXTS),
     (RedisConfig, "db", "a whole number of at least 0", (-1, True, None, "0", 0.0)),

@@ -1,0 +1,149 @@
+"""Items as files: where the file of a key lies, and what a thread does with it. Plain `def`, for the lane.
+
+Rule: what cannot be read for reasons of its own (torn, foreign, planted) is a `CorruptPayloadError`, what is not there
+a `FileNotFoundError`; any other `OSError` says that the system refuses.
+"""
+
+import errno
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+from aiocache_kit.errors import CacheError, CorruptPayloadError, StorageError, StorageUnavailableError
+from aiocache_kit.serializers.codec import Codec, Opened
+from aiocache_kit.serializers.key_hashing import KeyHasher
+from aiocache_kit.storage.file.directory import SUBDIRECTORIES, Directory
+from aiocache_kit.storage.file.form import USUAL, Notes, body_of, digest_of, read_notes, room_for_notes
+
+NAMES: Final = tuple(f"{number:02x}" for number in range(SUBDIRECTORIES))
+"""The directories that hold items."""
+MOST: Final = 2**31 - 2**20
+"""Bytes that a file may have at most: more cannot be read at once."""
+_PLANTED: Final = frozenset({errno.ELOOP, errno.EISDIR, errno.ENXIO, errno.EAGAIN, errno.ENODEV, errno.EINVAL})
+_LASTING: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG})
+
+
+class Place(NamedTuple):
+    """Where the file of a key is."""
+
+    number: int
+    """Of the directory."""
+    digest: str
+    """The part of the name that stands for the key, to which the file is bound."""
+
+
+class Found(NamedTuple):
+    """A file that was met in a scan."""
+
+    notes: Notes
+    size: int
+
+
+class Files:
+    """The files of items in one directory."""
+
+    def __init__(self, directory: Directory, codec: Codec, prefix: str, hasher: KeyHasher | None = None) -> None:
+        """Name files by `prefix` and a digest; one of another prefix is somebody else's and left alone.
+
+        With a `hasher`, nobody can tell without its secret whether a key is there.
+        """
+        self.directory = directory
+        self.codec = codec
+        self.prefix = prefix
+        self._hashed = None if hasher is None else hasher.hashed
+
+    def digest(self, key: str) -> str:
+        """Give the part of names that stands for a key, or a tag."""
+        return digest_of(key if self._hashed is None else self._hashed(key))
+
+    def place(self, key: str) -> Place:
+        """Give the place of a key."""
+        digest = self.digest(key)
+        return Place(int(digest[:2], 16) % SUBDIRECTORIES, digest)
+
+    def fetch(self, place: Place, version: int, size: int) -> Opened:
+        """Give the body of the file that was written with this version, opened but not read."""
+        data = self.read(place, size)
+        opened = self.codec.open(place.digest, body_of(data))
+        if opened[0][0] != version:
+            raise CorruptPayloadError("the file is of another version than was written")
+        return opened
+
+    def read(self, place: Place, size: int = USUAL) -> bytes:
+        """Give a whole file."""
+        try:
+            return self.directory.read(NAMES[place.number], self.prefix + place.digest, size, MOST)
+        except OSError as error:
+            if error.errno in _PLANTED:
+                raise CorruptPayloadError("in the place of a file is something else") from error
+            raise
+
+    def store(self, place: Place, notes: bytes, body: bytes) -> int:
+        """Write a file and give its size."""
+        self.directory.replace(NAMES[place.number], self.prefix + place.digest, (notes, body))
+        return len(notes) + len(body)
+
+    def remove(self, place: Place) -> None:
+        """Remove a file, which need not be there."""
+        self.directory.remove(NAMES[place.number], self.prefix + place.digest)
+
+    def set_aside(self) -> None:
+        """Move all files away, to be freed by `Directory.free`."""
+        self.directory.set_aside(NAMES)
+
+    def look(self, place: Place) -> Found | None:
+        """Give what a file's beginning says; None: there is none that could be read."""
+        try:
+            return self._beginning(place)
+        except (OSError, CorruptPayloadError):
+            return None
+
+    def _beginning(self, place: Place) -> Found:
+        name = self.prefix + place.digest
+        data, size = self.directory.beginning(NAMES[place.number], name, USUAL)
+        end = room_for_notes(data)
+        if end > len(data):
+            data, size = self.directory.beginning(NAMES[place.number], name, end)
+        found = Found(read_notes(self.codec, place.digest, data), size)
+        if self.digest(found.notes.key) != place.digest:
+            raise CorruptPayloadError("the file is that of another key")
+        return found
+
+    def listed(self, number: int) -> list[Place]:
+        """Give the places of all files in a directory that bear names of ours."""
+        start, length = len(self.prefix), len(self.prefix) + 32
+        return [
+            Place(number, name[start:])
+            for name in self.directory.names(NAMES[number])
+            if len(name) == length and name.startswith(self.prefix) and _is_digest(name[start:], number)
+        ]
+
+    def look_at(self, places: Iterable[Place]) -> tuple[list[Found], list[Place]]:
+        """Give what the files say, and those that say nothing of ours. Raises `OSError` where the system refuses."""
+        found: list[Found] = []
+        wrong: list[Place] = []
+        for place in places:
+            try:
+                found.append(self._beginning(place))
+            except FileNotFoundError:
+                continue
+            except CorruptPayloadError:
+                wrong.append(place)
+            except OSError as error:
+                if error.errno not in _PLANTED and error.errno not in _LASTING:
+                    raise
+                wrong.append(place)
+        return found, wrong
+
+
+def _is_digest(text: str, number: int) -> bool:
+    return not text.strip("0123456789abcdef") and int(text[:2], 16) % SUBDIRECTORIES == number
+
+
+def fault(error: BaseException, what: str) -> BaseException:
+    """Give the error to raise for one that the lane gave: those of the system say `what` could not be done."""
+    if isinstance(error, CacheError) or not isinstance(error, OSError):
+        return error
+    kind = StorageError if error.errno in _LASTING else StorageUnavailableError
+    mapped = kind(f"{what}: {error.strerror or 'the system refuses'}")
+    mapped.__cause__ = error
+    return mapped

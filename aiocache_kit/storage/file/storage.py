@@ -1,0 +1,440 @@
+"""The file storage of one process: an index in memory decides, a thread reads and writes the files.
+
+Rule 1: the index changes in one step on the event loop, so every condition is decided there, and a missing key costs no
+access to a file.
+Rule 2: a call that changes something returns when the file system has it, but for writes that are gathered: those are
+there when `sync` or `close` returns.
+Rule 3: whoever is cancelled while he waits stops nothing that the thread has begun, and the index knows of it.
+"""
+
+import asyncio
+import math
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Final, NamedTuple
+
+from aiocache_kit.clock import Clock
+from aiocache_kit.errors import CorruptPayloadError, ProviderClosedError, StorageUnavailableError, UnsupportedError
+from aiocache_kit.item import Item
+from aiocache_kit.management.eviction.policy import NIL
+from aiocache_kit.serializers.codec import Opened
+from aiocache_kit.storage.base import (
+    ALWAYS,
+    IF_ABSENT,
+    Capabilities,
+    Condition,
+    ConditionKind,
+    Size,
+    Storage,
+    stale_for,
+    whole_number,
+)
+from aiocache_kit.storage.file.files import Files, Place, fault
+from aiocache_kit.storage.file.index import FileTable, size_in, version_in
+from aiocache_kit.storage.file.keeper import CHUNK, Keeper
+from aiocache_kit.storage.file.lane import Call, Lane
+from aiocache_kit.storage.file.opening import Opening
+from aiocache_kit.storage.file.tags import FileTags
+from aiocache_kit.storage.file.work import Removal, whole
+from aiocache_kit.storage.pace import Pace
+
+_STEP: Final = 64
+"""Entries looked at between two looks at the watch."""
+
+
+class _Reading(NamedTuple):
+    """A read that is on its way."""
+
+    call: Call[Opened]
+    kept: Item[object]
+    place: Place
+
+
+class FileStorage(Storage):
+    """Keeps each item in a file of its own; one process, and one storage in it, has the directory to itself."""
+
+    capabilities = Capabilities(persistent=True, tags=True)
+    name = "file"
+
+    def __init__(
+        self, files: Files, tables: Sequence[FileTable], *, clock: Clock, janitor_interval: float, gathers: bool
+    ) -> None:
+        """Use `tables`, a power of two of them and not more than there are directories; see `file_storage`.
+
+        With `gathers`, writes wait in memory until `sync`.
+        """
+        self.clock = clock
+        self._keeper = Keeper(files, tables, Lane(), clock, gathers=gathers)
+        self._lane = self._keeper.lane
+        self._opening = Opening(self._keeper)
+        self._loading = self._opening.loading
+        self._janitor_interval = janitor_interval
+        self._cleaned = -math.inf
+        self._remains: list[Iterator[None]] = []
+        self._is_open = False
+        self._tags = FileTags(self._keeper, self._opening, self._check)
+        self.tags = self._tags
+
+    def __repr__(self) -> str:
+        tables = self._keeper.tables
+        return f"<FileStorage, {len(tables)} tables, {sum(map(len, tables))} entries>"
+
+    # --- life --------------------------------------------------------------------------------------------------------
+
+    async def open(self) -> None:
+        """Take the directory; what lies there is found out in the background, and waited for where it is asked for.
+
+        Raises `StorageError` where the directory cannot be used, as it says; `StorageUnavailableError` where it is in
+        use.
+        """
+        self._keeper.clock = self.clock
+        for table in self._keeper.tables:
+            table.use(self.clock)
+            table.obey(self._keeper.marks)
+        await self._opening.open()
+        self._is_open = True
+
+    async def close(self) -> None:
+        """Write out what was gathered and what the next start needs, and let go of the directory, whatever happens."""
+        if not self._is_open:
+            return
+        self._is_open = False
+        try:
+            await self._loading.stop(ProviderClosedError())
+            await self._sync()
+            await self._lane.call(self._opening.note)
+        finally:
+            closing = self._lane.start(self._opening.close)
+            try:
+                await closing.result()
+                await self._lane.idle()
+            finally:
+                self._remains += [table.shut() for table in self._keeper.tables]
+            await self._free_remains()
+
+    async def sync(self) -> None:
+        """Write out what was gathered; raises `StorageError` where that cannot be: it stays gathered then."""
+        self._check()
+        await self._sync()
+
+    async def _sync(self) -> None:
+        keeper = self._keeper
+        keeper.flush()
+        await self._lane.call(_nothing)
+        failure, keeper.failure = keeper.failure, None
+        if failure is not None:
+            raise failure
+
+    async def ping(self) -> None:
+        """Look whether the directory is there; raise `StorageUnavailableError` if not."""
+        self._check()
+        if not await self._lane.call(self._keeper.files.directory.is_there):
+            raise StorageUnavailableError("the directory was moved or removed")
+
+    async def size(self) -> Size:
+        """Count what is held, once all of it is known."""
+        await self._all_known()
+        keeper = self._keeper
+        return Size(
+            items=sum(map(len, keeper.tables)),
+            bytes=sum(table.held for table in keeper.tables),
+            evictions=sum(table.evictions for table in keeper.tables),
+            expired=sum(table.expired for table in keeper.tables),
+            errors=keeper.errors,
+        )
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether anything is with the thread, or on its way there or back."""
+        return self._lane.is_busy
+
+    async def idle(self) -> None:
+        """Wait until nothing is."""
+        await self._lane.idle()
+
+    def _check(self) -> None:
+        if not self._is_open:
+            raise ProviderClosedError
+
+    async def _all_known(self) -> None:
+        for number in range(len(self._keeper.tables)):
+            await self._table_known(number)
+
+    async def _table_known(self, number: int) -> None:
+        self._check()
+        try:
+            await self._loading.known(number)
+        except OSError as error:
+            raise fault(error, "the directory cannot be read") from error
+        self._check()
+
+    async def _known_at(self, key: str) -> tuple[Place, FileTable]:
+        place = self._keeper.files.place(key)
+        if self._loading.left or not self._is_open:
+            await self._table_known(self._keeper.number(place))
+        return place, self._keeper.table(place)
+
+    # --- the five ----------------------------------------------------------------------------------------------------
+
+    async def read(self, key: str) -> Item[object] | None:
+        """Give the item under `key`."""
+        place, table = await self._known_at(key)
+        reading = self._begin(key, place, table)
+        return await self._end(key, table, reading) if isinstance(reading, _Reading) else reading
+
+    def _begin(self, key: str, place: Place, table: FileTable) -> _Reading | Item[object] | None:
+        """Find the item in the index and have its file read; None: there is none. What is to be written is there."""
+        kept = table.item(key, self.clock.monotonic(), with_version=False)
+        if kept is None:
+            return None
+        table.record_hit(table.index[key])
+        files, job = self._keeper.files, self._keeper.jobs.get(key)
+        if job is not None and job.value is not None:
+            return whole(files.codec.read(place.digest, job.opened()), kept)
+        call = self._lane.start(files.fetch, place, version_in(kept.value), size_in(kept.value))
+        return _Reading(call, kept, place)
+
+    async def _end(self, key: str, table: FileTable, reading: _Reading) -> Item[object] | None:
+        try:
+            opened = await reading.call.result()
+            return whole(self._keeper.files.codec.read(reading.place.digest, opened), reading.kept)
+        except (CorruptPayloadError, FileNotFoundError):
+            # Taken for missing, also by the index, unless somebody has written it meanwhile.
+            if table.record(key) == reading.kept.value and self._is_open:
+                table.drop(key, self.clock.monotonic())
+                self._keeper.remove_gone(table)
+        except OSError:
+            pass  # the system refuses it, perhaps only now: a miss, and the next read may find it
+        self._keeper.errors += 1
+        return None
+
+    async def write(self, item: Item[object], condition: Condition = ALWAYS) -> bool:
+        """Store `item` if `condition` holds."""
+        if condition.kind is ConditionKind.LEASE:
+            raise UnsupportedError("the storage file gives no leases: within one process a provider needs none")
+        place, table = await self._known_at(item.key)
+        if not table.allows(condition, item.key, self.clock.monotonic()):
+            return False
+        job = self._keeper.put(item, place, table)
+        await (self._relieve() if self._keeper.gathers else job.done())
+        return True
+
+    async def _relieve(self) -> None:
+        """Write out what was gathered if it is too much."""
+        if self._keeper.is_full:
+            await self._sync()
+
+    async def remove(self, key: str, condition: Condition = ALWAYS) -> bool:
+        """Remove the item under `key` if `condition` holds."""
+        place, table = await self._known_at(key)
+        removal = self._remove(key, place, table, condition)
+        if removal is None:
+            return False
+        was_live, job = removal
+        await job.done()
+        return was_live
+
+    def _remove(
+        self, key: str, place: Place, table: FileTable, condition: Condition = ALWAYS
+    ) -> tuple[bool, Removal] | None:
+        if condition.kind is ConditionKind.LEASE:
+            raise UnsupportedError("the storage file gives no leases: within one process a provider needs none")
+        if table.record(key) is None or not table.allows(condition, key, self.clock.monotonic()):
+            return None
+        return self._keeper.drop(key, place, table)
+
+    async def clear(self, prefix: str = "") -> None:
+        """Remove the items that are there now and begin with `prefix`."""
+        self._check()
+        if not prefix:
+            await self._clear_all()
+            return
+        pace, keeper = Pace(), self._keeper
+        stuck = len(keeper.stuck)
+        for number, table in enumerate(keeper.tables):
+            await self._table_known(number)
+            slot = 0
+            while slot < table.slots():  # fewer, once somebody clears everything
+                key = table.columns.keys[slot]
+                if key and key.startswith(prefix):
+                    table.drop(key, self.clock.monotonic())
+                slot += 1
+                if len(table.gone) >= CHUNK:
+                    await keeper.removed(keeper.take_gone(table))
+                if slot % _STEP == 0 and pace.is_over():
+                    await pace.rest()
+            await keeper.removed(keeper.take_gone(table))
+        if len(keeper.stuck) > stuck:
+            raise StorageUnavailableError("some items cannot be removed: their files cannot be")
+
+    async def _clear_all(self) -> None:
+        """Set all files aside at once, then free them a few at a time."""
+        keeper = self._keeper
+        await self._loading.stop()
+        keeper.void_all()
+        self._remains += [table.start_again() for table in keeper.tables]
+        try:
+            await self._lane.call(keeper.files.set_aside)
+        except OSError as error:
+            self._loading.begin(range(len(keeper.tables)))
+            raise fault(error, "the items cannot be removed") from error
+        await self._free_remains()
+        await self._free_files()
+
+    async def scan(self, prefix: str = "") -> AsyncIterator[str]:
+        """Give the live keys that begin with `prefix`."""
+        pace = Pace()
+        for number, table in enumerate(self._keeper.tables):
+            await self._table_known(number)
+            slot = 0
+            while slot < table.slots():
+                if slot % _STEP == 0 and pace.is_over():
+                    await pace.rest()
+                    continue
+                key = table.columns.keys[slot]
+                if key and key.startswith(prefix) and table.is_live(slot, self.clock.monotonic()):
+                    yield key
+                slot += 1
+
+    # --- faster than by way of the five ------------------------------------------------------------------------------
+
+    async def read_multi(self, keys: Collection[str]) -> dict[str, Item[object]]:
+        """Give the items under `keys`; their files are read together."""
+        pace = Pace()
+        found: dict[str, Item[object]] = {}
+        begun: list[tuple[str, FileTable, _Reading]] = []
+        for key in keys:
+            place, table = await self._known_at(key)
+            reading = self._begin(key, place, table)
+            if isinstance(reading, _Reading):
+                begun.append((key, table, reading))
+            elif reading is not None:
+                found[key] = reading
+            if pace.is_over():
+                await pace.rest()
+        for key, table, reading in begun:
+            item = await self._end(key, table, reading)
+            if item is not None:
+                found[key] = item
+            if pace.is_over():
+                await pace.rest()
+        return found
+
+    async def write_multi(self, items: Iterable[Item[object]]) -> None:
+        """Store each item; their files are written together. The first error is raised when all have been tried."""
+        pace, keeper = Pace(), self._keeper
+        errors: list[BaseException] = []
+        jobs: list[asyncio.Future[BaseException | None]] = []
+        for item in items:
+            place, table = await self._known_at(item.key)
+            jobs.append(keeper.put(item, place, table).outcome())
+            if pace.is_over():
+                await pace.rest()
+            if keeper.gathers:
+                await self._relieve()
+        if not keeper.gathers:
+            errors = [error for error in [await job for job in jobs] if error is not None]
+        if errors:
+            raise errors[0]
+
+    async def remove_multi(self, keys: Iterable[str]) -> int:
+        """Remove each key; their files are removed together."""
+        pace = Pace()
+        count = 0
+        jobs: list[asyncio.Future[BaseException | None]] = []
+        for key in keys:
+            place, table = await self._known_at(key)
+            removal = self._remove(key, place, table)
+            if removal is not None:
+                count += removal[0]
+                jobs.append(removal[1].outcome())
+            if pace.is_over():
+                await pace.rest()
+        errors = [error for error in [await job for job in jobs] if error is not None]
+        if errors:
+            raise errors[0]
+        return count
+
+    async def increment(self, item: Item[int], delta: int) -> int:
+        """Add `delta`; what is being written is counted on without waiting for it."""
+        key, keeper = item.key, self._keeper
+        while True:
+            current = await self.read(key)
+            place, table = await self._known_at(key)
+            if current is None or current.is_stale:
+                total = item.value + delta
+                if await self.write(replace(item, value=total), IF_ABSENT):
+                    return total
+                continue
+            total = whole_number(current.value) + delta
+            slot = table.live_slot(key, self.clock.monotonic())
+            if slot != NIL and version_in(table.values[slot]) == current.version:
+                job = keeper.refill(replace(current, value=total), place, table)
+                await (self._relieve() if keeper.gathers else job.done())
+                return total
+
+    async def touch(self, item: Item[None]) -> bool:
+        """Give the live item another end."""
+        place, table = await self._known_at(item.key)
+        life = math.inf if item.ttl is None else item.ttl
+        if not table.touch_entry(item.key, life, stale_for(item), self.clock.monotonic()):
+            return False
+        job = self._keeper.redate(item.key, place, table)
+        await (self._relieve() if self._keeper.gathers else job.done())
+        return True
+
+    async def expire(self, key: str) -> bool:
+        """Make the live item stale."""
+        place, table = await self._known_at(key)
+        if not table.expire_entry(key, self.clock.monotonic()):
+            return False
+        await self._keeper.redate(key, place, table, at_once=True).done()
+        return True
+
+    # --- background --------------------------------------------------------------------------------------------------
+
+    async def tidy(self) -> None:
+        """Free what has expired, what was invalidated, what `clear` left; and, in its interval, what crashes left."""
+        self._check()
+        await self._free_remains()
+        pace, keeper = Pace(), self._keeper
+        for table in keeper.tables:
+            while table.sweep_one(self.clock.monotonic()):
+                if len(table.gone) >= CHUNK:
+                    await keeper.removed(keeper.take_gone(table))
+                if pace.is_over():
+                    await pace.rest()
+            await keeper.removed(keeper.take_gone(table))
+        await self._tags.reap(self.clock)
+        now = self.clock.monotonic()
+        if now - self._cleaned >= self._janitor_interval:
+            self._cleaned = now
+            await self._clean()
+
+    async def _clean(self) -> None:
+        keeper = self._keeper
+        await keeper.removed(keeper.take_stuck())
+        await self._free_files()
+
+    async def _free_files(self) -> None:
+        try:
+            while await self._lane.call(self._keeper.files.directory.free, CHUNK, all_of_it=True):
+                pass
+        except OSError as error:
+            raise fault(error, "what was cleared cannot be removed") from error
+
+    async def _free_remains(self) -> None:
+        pace = Pace()
+        while self._remains:
+            remains = self._remains.pop()
+            try:
+                for _ in remains:
+                    if pace.is_over():
+                        await pace.rest()
+            except asyncio.CancelledError:
+                self._remains.append(remains)
+                raise
+
+
+def _nothing() -> None:
+    """Come to its turn in the line of jobs."""

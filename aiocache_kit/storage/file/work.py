@@ -1,0 +1,171 @@
+"""What is on its way to the disk: writes and removals, and how the index learns what became of them.
+
+The index is changed first, on the event loop, in one step with the decision; the files follow in order. So between the
+two a value is read from the job that holds it.
+
+Rule 1: a key has one newest job. A write that comes before the thread has begun with it takes its place, and both
+callers are told when the newer one is there.
+Rule 2: a write that fails leaves the old file. Then the index says again what that file says, unless somebody has
+changed the key since.
+"""
+
+import asyncio
+from typing import Protocol
+
+from aiocache_kit.item import Item
+from aiocache_kit.serializers.codec import Opened, Unsealed
+from aiocache_kit.serializers.envelope import read_dates
+from aiocache_kit.storage.file.files import Files, Found, Place
+from aiocache_kit.storage.file.form import body_of
+from aiocache_kit.storage.file.index import FileTable
+from aiocache_kit.storage.file.lane import Job
+
+
+class Owner(Protocol):
+    """Who hears of jobs."""
+
+    files: Files
+
+    def written(self, job: "Write", size: int) -> None:
+        """Learn that a file is there."""
+        ...
+
+    def failed(self, job: "Write | Removal", old: Found | None, error: BaseException) -> None:
+        """Learn that nothing has changed: `old` is what is still there."""
+        ...
+
+
+class FailedError(Exception):
+    """Raised when a file could not be changed: with what is there instead."""
+
+    def __init__(self, old: Found | None) -> None:
+        """Keep what is there."""
+        super().__init__()
+        self.old = old
+
+
+class _OfKey(Job):
+    __slots__ = ("_owner", "_waiting", "key", "place", "table", "taken", "void")
+
+    def __init__(self, owner: Owner, key: str, place: Place, table: FileTable) -> None:
+        self._owner = owner
+        self._waiting: list[asyncio.Future[BaseException | None]] = []
+        self.key = key
+        self.place = place
+        self.table = table
+        self.taken = False
+        """Whether the thread has it."""
+        self.void = False
+        """Whether it is not to be done any more."""
+
+    def begin(self) -> None:
+        """Take no changes from now on."""
+        self.taken = True
+
+    def outcome(self) -> "asyncio.Future[BaseException | None]":
+        """Give what tells when the file is as this job, or one that took its place, wants it: None, or an error."""
+        outcome: asyncio.Future[BaseException | None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(outcome)
+        return outcome
+
+    async def done(self) -> None:
+        """Wait until it is done; raise the error if there is one."""
+        error = await self.outcome()
+        if error is not None:
+            raise error
+
+    def tell(self, error: BaseException | None) -> None:
+        """Let go on who waits."""
+        for outcome in self._waiting:
+            if not outcome.done():
+                outcome.set_result(error)
+        self._waiting = []
+
+    def _old(self) -> Found | None:
+        return self._owner.files.look(self.place)
+
+
+class Write(_OfKey):
+    """Writes the file of a key; without a value, the one it has with other notes."""
+
+    __slots__ = ("notes", "queued", "value", "version")
+
+    def __init__(self, owner: Owner, key: str, place: Place, table: FileTable) -> None:
+        """Prepare; what to write is to be filled in."""
+        super().__init__(owner, key, place, table)
+        self.version = 0
+        self.notes = b""
+        """What the file begins with."""
+        self.value: bytes | Unsealed | None = None
+        """The body; None: the one that is in the file stays."""
+        self.queued = False
+        """Whether it stands in line for the thread."""
+
+    def opened(self) -> Opened:
+        """Give the value as if it had been read; only where there is one."""
+        if isinstance(self.value, tuple):
+            head, _, content, _, rest = self.value
+            return read_dates(head), (None, (), 0), content, rest
+        return self._owner.files.codec.open(self.place.digest, self.value or b"")
+
+    def run(self) -> int:
+        """Write the file."""
+        if self.void:
+            return 0
+        files, value = self._owner.files, self.value
+        try:
+            if value is None:
+                value = body_of(files.read(self.place))
+            elif isinstance(value, tuple):
+                value = files.codec.seal(value)
+            return files.store(self.place, self.notes, value)
+        except Exception as error:
+            raise FailedError(self._old()) from error
+
+    def settle(self, result: int, error: BaseException | None) -> None:
+        """Tell the index, then the callers."""
+        if self.void:
+            self.tell(None)
+        elif error is None:
+            self._owner.written(self, result)
+        else:
+            old = error.old if isinstance(error, FailedError) else None
+            self._owner.failed(self, old, error.__cause__ or error)
+
+
+class Removal(_OfKey):
+    """Removes the file of a key."""
+
+    __slots__ = ()
+
+    def run(self) -> None:
+        """Remove the file."""
+        try:
+            self._owner.files.remove(self.place)
+        except OSError as error:
+            raise FailedError(self._old()) from error
+
+    def settle(self, result: None, error: BaseException | None) -> None:
+        """Tell the index, then the callers."""
+        del result
+        if error is None:
+            self.tell(None)
+        else:
+            old = error.old if isinstance(error, FailedError) else None
+            self._owner.failed(self, old, error.__cause__ or error)
+
+
+def whole(found: Item[object], kept: Item[object]) -> Item[object]:
+    """Put together what the file says of an item, and what the index says of its dates."""
+    return Item(
+        key=kept.key,
+        value=found.value,
+        ttl=kept.ttl,
+        expiration=kept.expiration,
+        tags=kept.tags,
+        cost=kept.cost,
+        version=found.version,
+        created_at=found.created_at,
+        stale_until=kept.stale_until,
+        is_stale=kept.is_stale,
+    )

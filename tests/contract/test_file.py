@@ -1,0 +1,57 @@
+"""Both contracts over the file storage, in the shapes that it may be given."""
+
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from aiocache_kit.serializers.codec import Codec
+from aiocache_kit.serializers.json import JsonSerializer
+from aiocache_kit.storage.base import Storage
+from aiocache_kit.storage.file import FileStorage, file_storage
+from aiocache_kit.testing import FakeClock, ProviderContract, StorageContract
+from aiocache_kit.testing.contract import Contract
+
+
+def codec() -> Codec:
+    """Make a codec as the default configuration has it."""
+    return Codec(JsonSerializer())
+
+
+SHAPES: dict[str, Callable[[str], FileStorage]] = {
+    "owner": lambda path: file_storage(path, codec()),
+    "owner, gathering": lambda path: file_storage(path, codec(), gathers=True),
+}
+
+
+class Placed(Contract):
+    """Gives each storage a directory of its own, and waits for its thread where everything is to settle."""
+
+    @pytest.fixture(autouse=True, params=list(SHAPES))
+    def choose(self, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+        """Run each check for each shape."""
+        self.make = SHAPES[request.param]
+        self.path = tmp_path
+        self.numbers = count()
+
+    def storage(self, clock: FakeClock) -> Storage:
+        """Give the storage to check."""
+        del clock
+        self.made = self.make(f"{self.path}/{next(self.numbers)}")
+        return self.made
+
+    async def settle(self) -> None:
+        """Let everything run until nothing is ready, and nothing is with the thread."""
+        await self.clock.settle()
+        while self.made.is_busy:
+            await self.made.idle()
+            await self.clock.settle()
+
+
+class TestFiles(Placed, StorageContract):
+    """The file storage keeps the contract of storages."""
+
+
+class TestProviderOverFiles(Placed, ProviderContract):
+    """A provider over files keeps the contract of providers."""
