@@ -16,8 +16,10 @@ from aiocache_kit.errors import InvalidArgumentError, ProviderClosedError
 from aiocache_kit.item import Item
 from aiocache_kit.management.expiration import ttl_of
 from aiocache_kit.management.single_flight import SingleFlight
+from aiocache_kit.provider.leasing import Leasing
 from aiocache_kit.provider.locks import Locks
 from aiocache_kit.provider.maintenance import Maintenance
+from aiocache_kit.provider.shared_locks import LocksBetweenProcesses
 from aiocache_kit.provider.tagging import Tagging
 from aiocache_kit.provider.turns import Turns
 from aiocache_kit.sentinels import MISSING
@@ -36,6 +38,7 @@ class Core:
         "closed",
         "default_life",
         "flights",
+        "leasing",
         "locks",
         "maintenance",
         "ready",
@@ -53,7 +56,8 @@ class Core:
         self.default_life = default_life
         self.clock = clock
         self.flights = SingleFlight()
-        self.locks = Locks(clock)
+        self.locks = Locks(clock) if storage.locks is None else LocksBetweenProcesses(storage.locks, clock)
+        self.leasing = None if storage.leases is None else Leasing(storage.leases, clock)
         self.turns = Turns()
         self.tagging = Tagging(storage, clock)
         self.maintenance = Maintenance(storage, self.tagging, clock, cleanup, sync)
@@ -213,6 +217,13 @@ class Core:
             return await act()
         finally:
             flights.end_clear(prefix)
+
+    async def invalidate(self, tags: tuple[str, ...]) -> None:
+        """Kill every item with one of the stored `tags` that was written before."""
+        if self.storage.tags is None:
+            self.tagging.invalidate(tags)
+        else:
+            await self.storage.tags.invalidate(tags)
 
     async def bury(self, key: str) -> None:
         """Remove an item that was invalidated, where the storage does not see that, before a condition is put to it."""

@@ -2,22 +2,28 @@
 
 Rule 1: the loaded value goes to those who wait for it even if it cannot be stored, or must not be: because the key was
 changed meanwhile, one of its tags was invalidated, the loader said so, or the storage refused it (counted as an error).
-Rule 2: between the loader's end and the look at whether the flight was superseded there is no await, and none between
+Rule 2: where the storage gives leases, a load is under one, so that no other process loads the same key, and nothing is
+stored over what another process has changed meanwhile.
+Rule 3: between the loader's end and the look at whether the flight was superseded there is no await, and none between
 that look and the store in a table of this process. Any other storage is written to under `SingleFlight.storing`.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, cast
 
 from aiocache_kit.clock import stopwatch
 from aiocache_kit.errors import CacheError, InvalidArgumentError
+from aiocache_kit.item import Item
 from aiocache_kit.management.single_flight import Flight, Work
 from aiocache_kit.management.statistics import Recorder
 from aiocache_kit.provider.core import Core
+from aiocache_kit.provider.leasing import Leasing
 from aiocache_kit.provider.loading import LoadContext, call
 from aiocache_kit.provider.names import Names
 from aiocache_kit.sentinels import MISSING
+from aiocache_kit.storage.base import if_lease
 
 _log: Final = logging.getLogger("aiocache_kit")
 
@@ -33,12 +39,28 @@ class Loads:
         self._names = names
         self._recorder = recorder
 
-    async def one(self, key: str, loader: Callable[..., object], context: LoadContext, *, told: bool) -> object:
-        """Load the value of a stored key, or join whoever is loading it; `told`: the loader takes the context."""
-        names, tags = self._names, context.tags
+    async def one(
+        self, key: str, loader: Callable[..., object], context: LoadContext, *, told: bool, anew: bool = False
+    ) -> object:
+        """Load the value of a stored key, or join whoever is loading it.
+
+        `told`: the loader takes the context. `anew`: what another process has stored meanwhile is no substitute.
+        """
+        names, tags, leasing = self._names, context.tags, self._core.leasing
         stored_tags = names.tags(tags)
 
         async def work(flight: Flight) -> dict[str, object]:
+            if leasing is None:
+                return await load(flight, {})
+            grant = await leasing.one(key, stored_tags, anew=anew)
+            if grant.item is not None:
+                self._recorder.coalesced += 1
+                return {key: grant.item.value}
+            leases = {key: grant.lease}
+            async with leasing.kept(leases):
+                return await load(flight, leases)
+
+        async def load(flight: Flight, leases: dict[str, str]) -> dict[str, object]:
             value = await self._timed(call(loader, context) if told else call(loader))
             if value is MISSING:
                 msg = "a loader must give a value, and MISSING is none: raise an error, or give None"
@@ -47,7 +69,7 @@ class Loads:
             if context.tags is not tags:
                 flight.tags = names.tags(context.tags)
             if context.cacheable:
-                await self._store(flight, found, context.life, flight.tags, context.cost)
+                await self._store(flight, found, context.life, flight.tags, cost=context.cost, leases=leases)
             return found
 
         while True:
@@ -63,6 +85,8 @@ class Loads:
         life: float,
         tags: tuple[str, ...],
         cost: int | None,
+        *,
+        anew: bool = False,
     ) -> dict[str, object]:
         """Load the values of stored keys by one call, apart from those that others are loading.
 
@@ -75,7 +99,7 @@ class Loads:
             flights, joined = self._join(left)
             mine = {key: name for key, name in left.items() if key not in joined}
             if mine:
-                work = self._work(mine, load_missing, life, tags, cost)
+                work = self._work(mine, load_missing, life, tags, cost, anew=anew)
                 # Before the others: if one of those cannot be joined, this one is left, and ends.
                 flights.insert(0, self._core.flights.start(tuple(mine), work, tags))
             self._recorder.coalesced += len(joined)
@@ -102,15 +126,38 @@ class Loads:
         life: float,
         tags: tuple[str, ...],
         cost: int | None,
+        *,
+        anew: bool,
     ) -> Work:
+        leasing = self._core.leasing
+
         async def work(flight: Flight) -> dict[str, object]:
-            loaded = await self._timed(call(load_missing, list(mine.values())))
+            return await load(flight, mine, {}) if leasing is None else await under_leases(flight, leasing)
+
+        async def under_leases(flight: Flight, leasing: Leasing) -> dict[str, object]:
+            found: dict[str, object] = {}
+            left, pause = dict(mine), 0.0
+            while left:
+                grants = await leasing.some(left, tags, anew=anew)
+                found |= {key: grant.item.value for key, grant in grants.items() if grant.item is not None}
+                self._recorder.coalesced += sum(grant.item is not None for grant in grants.values())
+                leases = {key: grant.lease for key, grant in grants.items() if grant.item is None}
+                if leases:
+                    async with leasing.kept(leases):
+                        found |= await load(flight, {key: left[key] for key in leases}, leases)
+                left = {key: name for key, name in left.items() if key not in grants}
+                if left:
+                    pause = await (leasing.pause(pause) if pause else leasing.pause())
+            return found
+
+        async def load(flight: Flight, names: Mapping[str, str], leases: dict[str, str]) -> dict[str, object]:
+            loaded = await self._timed(call(load_missing, list(names.values())))
             if not isinstance(loaded, Mapping):
                 msg = f"load_missing must give a mapping of keys to values, not {type(loaded).__name__}"
                 raise InvalidArgumentError(msg)
             values = cast("Mapping[str, object]", loaded)
-            found = {key: values[name] for key, name in mine.items() if values.get(name, MISSING) is not MISSING}
-            await self._store(flight, found, life, tags, cost)
+            found = {key: values[name] for key, name in names.items() if values.get(name, MISSING) is not MISSING}
+            await self._store(flight, found, life, tags, cost=cost, leases=leases)
             return found
 
         return work
@@ -128,8 +175,16 @@ class Loads:
             recorder.load_time += stopwatch() - start
 
     async def _store(
-        self, flight: Flight, found: dict[str, object], life: float, tags: tuple[str, ...], cost: int | None
+        self,
+        flight: Flight,
+        found: dict[str, object],
+        life: float,
+        tags: tuple[str, ...],
+        *,
+        cost: int | None,
+        leases: dict[str, str],
     ) -> None:
+        """Store what was found, as far as it may be; leases that were used are taken out of `leases`."""
         core = self._core
         if core.closed or not flight.invalidated.isdisjoint(tags):
             return
@@ -141,10 +196,20 @@ class Loads:
             elif keys:
                 items = [core.item(key, found[key], life, tags, cost) for key in keys]
                 async with core.flights.storing(keys):
-                    if len(items) == 1:
-                        await core.storage.write(items[0])
-                    else:
-                        await core.storage.write_multi(items)
+                    await self._write(items, leases)
         except CacheError as error:
             self._recorder.errors += 1
             _log.warning("a loaded value was not stored: %s", error)
+
+    async def _write(self, items: list[Item[object]], leases: dict[str, str]) -> None:
+        storage = self._core.storage
+        if leases:
+            writes = [storage.write(item, if_lease(leases.pop(item.key))) for item in items]
+            if len(writes) == 1:
+                await writes[0]
+            else:
+                await asyncio.gather(*writes)
+        elif len(items) == 1:
+            await storage.write(items[0])
+        else:
+            await storage.write_multi(items)

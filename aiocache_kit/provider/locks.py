@@ -25,9 +25,9 @@ class Lease:
 
     __slots__ = ("expires_at", "fencing", "lost", "token")
 
-    def __init__(self, fencing: int, expires_at: float) -> None:
-        """Hold the lock until `expires_at` on the monotonic clock."""
-        self.token: Final = os.urandom(16).hex()
+    def __init__(self, fencing: int, expires_at: float, *, token: str = "") -> None:
+        """Hold the lock until `expires_at` on the monotonic clock, with a `token` or a new one."""
+        self.token: Final = token or os.urandom(16).hex()
         """Proves who holds the lock; nobody can guess it."""
         self.fencing: Final = fencing
         """Grows with every lease."""

@@ -43,6 +43,7 @@ from aiocache_kit.provider.loads import Loads
 from aiocache_kit.provider.locks import Lease
 from aiocache_kit.provider.names import Names
 from aiocache_kit.sentinels import DEFAULT, MISSING, DefaultType
+from aiocache_kit.serializers.parts import whole
 from aiocache_kit.serializers.typed import convert
 from aiocache_kit.stats import Stats
 from aiocache_kit.storage.base import IF_ABSENT, IF_PRESENT, Capabilities, Condition, Storage, if_version
@@ -154,6 +155,7 @@ class Provider:
             self._time_a_read()
         size = await self._core.storage.size()
         counters: dict[str, Any] = {**self._recorder.totals()}
+        counters["errors"] += size.errors
         return Stats(size=size.bytes, items=size.items, evictions=size.evictions, expired=size.expired, **counters)
 
     def _time_a_read(self) -> None:
@@ -257,7 +259,7 @@ class Provider:
         item = await self._read(key)
         if item is None:
             return default
-        return item.value if type is None else convert(item.value, type)
+        return whole(item.value) if type is None else convert(item.value, type)
 
     @overload
     async def get_item(self, key: str) -> Item[Any]: ...
@@ -268,7 +270,7 @@ class Provider:
         item = await self._read(key)
         if item is None:
             raise NotFoundError(key)
-        value = item.value if type is None else convert(item.value, type)
+        value = whole(item.value) if type is None else convert(item.value, type)
         return replace(item, key=key, value=value, tags=self._names.own_tags(item.tags))
 
     async def exists(self, key: str) -> bool:
@@ -295,7 +297,7 @@ class Provider:
         for full, key in wanted.items():
             item = self._core.live(items.get(full))
             if item is not None:
-                found[key] = item.value if type is None else convert(item.value, type)
+                found[key] = whole(item.value) if type is None else convert(item.value, type)
         self._recorder.hits += len(found)
         self._recorder.misses += len(wanted) - len(found)
         return found
@@ -444,7 +446,7 @@ class Provider:
                 current = await self._core.read(full)
                 if current is None and default is MISSING:
                     raise NotFoundError(key)
-                made = fn(default if current is None else current.value)
+                made = fn(default if current is None else whole(current.value))
                 value = await cast("Awaitable[object]", made) if isawaitable(made) else made
                 if await self._set_over(current, full, value, life):
                     return value
@@ -558,10 +560,11 @@ class Provider:
             if item is None:
                 self._recorder.misses += 1
                 return default
+            value = whole(item.value)
             if await core.change_if(full, if_version(item.version), partial(core.storage.remove, full)):
                 self._recorder.hits += 1
                 self._recorder.deletes += 1
-                return item.value
+                return value
 
     async def invalidate_tags(self, *tags: str) -> None:
         """Make every item that has one of `tags` a miss from now on. O(1) a tag, whatever number of items it kills."""
@@ -572,8 +575,10 @@ class Provider:
         flights.supersede_tags(full)
         if flights.is_storing():
             await flights.stored()
-        self._core.tagging.invalidate(full)
-        flights.supersede_tags(full)
+        try:
+            await self._core.invalidate(full)
+        finally:
+            flights.supersede_tags(full)
 
     async def invalidate_prefix(self, prefix: str) -> None:
         """Remove every item of this namespace whose key begins with `prefix`, which is not empty.
@@ -625,10 +630,10 @@ class Provider:
         """
         item = await self._read_timed(key)
         if item is not None:
-            return item.value if options.get("type") is None else convert(item.value, options["type"])
+            return whole(item.value) if options.get("type") is None else convert(item.value, options["type"])
         return await self._load_one(key, loader, ttl, options)
 
-    async def _load_one(self, key: str, loader: Any, ttl: Any, options: dict[str, Any], misses: int = 1) -> Any:  # noqa: ANN401  - checked here
+    async def _load_one(self, key: str, loader: Any, ttl: Any, options: dict[str, Any], *, anew: bool = False) -> Any:  # noqa: ANN401  - checked here
         kind = options.pop("type", None)
         check_callable(loader, "loader")
         full, life = self._names.key(key), self._life(ttl)
@@ -636,9 +641,9 @@ class Provider:
         context = LoadContext(key, life, *check_options(options))
         if not self._core.ready:
             await self._open()
-        self._recorder.misses += misses
-        value = await self._loads.one(full, loader, context, told=told)
-        return value if kind is None else convert(value, kind)
+        self._recorder.misses += not anew
+        value = await self._loads.one(full, loader, context, told=told, anew=anew)
+        return whole(value) if kind is None else convert(value, kind)
 
     @overload
     async def refresh(
@@ -665,7 +670,7 @@ class Provider:
         whoever knows that the source has changed since it began uses `delete`. Counts neither a hit nor a miss.
         Otherwise as `get_or_set`.
         """
-        return await self._load_one(key, loader, ttl, options, misses=0)
+        return await self._load_one(key, loader, ttl, options, anew=True)
 
     @overload
     async def get_or_set_multi(
@@ -737,7 +742,7 @@ class Provider:
         tags, cost = check_options(cast("dict[str, object]", options))
         if not self._core.ready:
             await self._open()
-        loaded = await self._loads.many(wanted, load_missing, life, self._names.tags(tags), cost)
+        loaded = await self._loads.many(wanted, load_missing, life, self._names.tags(tags), cost, anew=True)
         return {key: loaded[full] for full, key in wanted.items() if full in loaded}
 
     # --- locks -------------------------------------------------------------------------------------------------------
@@ -753,7 +758,7 @@ class Provider:
         full, life, wait = self._names.key(key), life_of(ttl), _seconds_of(timeout)
         core = self._core
         core.check_open()
-        if core.storage.capabilities.shared:
+        if core.storage.capabilities.shared and core.storage.locks is None:
             raise UnsupportedError(
                 "this storage is shared with other processes, and gives no locks that hold among them"
             )

@@ -1,7 +1,8 @@
-"""Tags on a storage that does not heed marks by itself, and on one that does.
+"""Tags on a storage that does not heed marks by itself, and on one in this process that does.
 
-A storage inside the process stamps its entries on its own clock and heeds the marks while it reads. For any other one
-the provider stamps each item when it writes it (`Item.created_at`) and looks at the marks itself.
+A storage that heeds tags for all who share it (`Storage.tags`) has no need of this. A storage inside the process stamps
+its entries on its own clock and heeds the marks while it reads. For any other one the provider stamps each item when it
+writes it (`Item.created_at`) and looks at the marks itself.
 
 Rule 1: stamps and marks come from one source, and a write after an invalidation is stamped later than its mark, an
 invalidation after a write marked no earlier than its stamp, whatever somebody does to the wall clock.
@@ -69,7 +70,12 @@ class Tagging:
 
     def has_killed(self, item: Item[object]) -> bool:
         """Whether `item`, just read, was invalidated; storages that heed the marks never give such a one."""
-        return self._tables is None and bool(item.tags) and self.marks.killed(item.tags, item.created_at)
+        return (
+            bool(self.marks)
+            and self._tables is None
+            and bool(item.tags)
+            and self.marks.killed(item.tags, item.created_at)
+        )
 
     @property
     def must_ask(self) -> bool:

@@ -58,7 +58,19 @@ class Contract:
             await self.clock.advance(seconds)
         else:  # what is done every second need not be done that often
             self.clock.leap(seconds)
-            await self.clock.settle()
+            await self.settle()
+
+    async def stand_still(self, seconds: float) -> None:
+        """Let `seconds` pass in which the process did nothing; to be overridden as `pass_time` is."""
+        self.clock.leap(seconds)
+
+    async def settle(self) -> None:
+        """Let everything run until all tasks wait for time, for an event or for a caller.
+
+        To be overridden for a storage that works outside of the event loop: then what is under way there must be
+        waited for as well.
+        """
+        await self.clock.settle()
 
     async def set_up(self) -> None:
         """Make what the checks work on."""
@@ -77,7 +89,7 @@ class Contract:
                 await check(self)
             finally:
                 await self.tear_down()
-            await self.clock.settle()
+            await self.settle()
         left = asyncio.all_tasks() - {asyncio.current_task()}
         assert not left, f"tasks are left: {left}"
         assert not lost, f"errors were lost: {lost}"

@@ -3,11 +3,14 @@
 A lease on a missing key lies under that key itself, in the place of the item: whoever sets, deletes or clears the key
 puts an end to the lease by that, without knowing of it. Where an item is there already, stale or to be loaded anew, it
 stays for others to read; the lease is then on its version, and a key beside it says who is at it.
+
+Rule: who asks for a key in this process has been let through by its single flight. So a lease of this process that lies
+there already is of a load that nobody minds any more, and gives way.
 """
 
 import asyncio
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import urandom
 from typing import Any, Final, Protocol
 
@@ -17,7 +20,7 @@ from aiocache_kit.storage.base import ELSEWHERE, Grant, Leases
 from aiocache_kit.storage.redis.layout import Layout
 from aiocache_kit.storage.redis.link import Channel
 from aiocache_kit.storage.redis.payloads import version_in
-from aiocache_kit.storage.redis.scripts import DROP, EXTEND, LEASE, TAKE
+from aiocache_kit.storage.redis.scripts import DROP, EXTEND, LEASE, TAKE, TAKE_BESIDE
 from aiocache_kit.storage.redis.server_time import ServerTime
 from aiocache_kit.storage.redis.tags import RedisTags, made_before
 
@@ -79,6 +82,8 @@ class RedisLeases(Leases):
         self._finder = finder
         self._degrades = degrades
         self._held: dict[str, Held] = {}
+        self._last: dict[bytes, bytes] = {}
+        """What this process has put where, last; until it is gone."""
         self._dropping: set[asyncio.Task[None]] = set()
 
     async def take(self, keys: Collection[str], tags: tuple[str, ...] = (), *, anew: bool = False) -> dict[str, Grant]:
@@ -93,50 +98,68 @@ class RedisLeases(Leases):
     async def _take(self, keys: Collection[str], tags: tuple[str, ...], *, anew: bool) -> dict[str, Grant]:
         since = self._time.now()
         generations = await self._tags.note(tags, self.ttl) if tags else {}
-        names = {key: self._layout.name(key) for key in keys}
-        marks = {key: b"%c%b" % (LEASE, urandom(16)) for key in keys}
+        asked = {
+            key: Held(
+                place=self._layout.name(key),
+                mark=b"%c%b" % (LEASE, urandom(16)),
+                version=None,
+                generations=generations,
+                since=since,
+            )
+            for key in keys
+        }
+        # Known before they are there: another load may ask for the same key before this answer has come.
+        mine = {key: self._put(held) for key, held in asked.items()}
         dead = dict.fromkeys(keys, b"")
         grants: dict[str, Grant] = {}
-        left = list(keys)
         try:
-            while left:
-                px = int(self.ttl * 1000)
-                calls = [(names[key], (marks[key], px, since, dead[key], int(anew))) for key in left]
-                replies = await TAKE.run_many(self._channel, calls)
-                again: list[str] = []
-                for key, reply in zip(left, replies, strict=True):
-                    held = Held(place=names[key], mark=marks[key], version=None, generations=generations, since=since)
-                    grant = await self._grant(key, reply, held)
+            while len(grants) < len(asked):
+                left = [key for key in asked if key not in grants]
+                calls = [
+                    (asked[key].place, self._arguments(asked[key], dead[key], mine[key], anew=anew)) for key in left
+                ]
+                for key, reply in zip(left, await TAKE.run_many(self._channel, calls), strict=True):
+                    grant = await self._grant(key, reply, asked[key])
                     if grant is None:
                         dead[key] = version_in(reply[0])
-                        again.append(key)
                     else:
                         grants[key] = grant
-                left = again
         except BaseException:
             # What was taken on the way is not known, so all of it is given back.
-            self._drop_soon([(names[key], marks[key]) for key in keys])
+            self._drop_soon([(held.place, held.mark) for held in asked.values()])
             for grant in grants.values():
                 self._held.pop(grant.lease, None)
             raise
         return grants
+
+    def _put(self, held: Held) -> bytes:
+        """Note that a lease is about to be put in its place; give the one of this process that may be there."""
+        before = self._last.get(held.place, b"")
+        self._last[held.place] = held.mark
+        return before
+
+    def _arguments(self, held: Held, dead: bytes, mine: bytes, *, anew: bool) -> tuple[bytes | int | float, ...]:
+        return held.mark, int(self.ttl * 1000), held.since, dead, int(anew), mine
 
     async def _grant(self, key: str, reply: Any, held: Held) -> Grant | None:  # noqa: ANN401  - what the script gives
         """Say what a reply means; None where what is there turned out to be dead, and is to be written over."""
         if reply == 1:
             return self._keep(held)
         if reply == 0:
+            self._forget(held.place, held.mark)
             return ELSEWHERE
         if isinstance(reply, list):
             item = await self._finder.living(key, reply[0])
+            if item is not None:
+                self._forget(held.place, held.mark)
             return None if item is None else Grant(item=item)
-        place = self._layout.refresher(held.place)
-        taken = await self._channel.call(("SET", place, held.mark, "NX", "PX", int(self.ttl * 1000)), key=place)
-        if taken is None:
-            return ELSEWHERE
-        return self._keep(
-            Held(place=place, mark=held.mark, version=reply, generations=held.generations, since=held.since)
-        )
+        self._forget(held.place, held.mark)
+        beside = replace(held, place=self._layout.refresher(held.place), version=reply)
+        mine = self._put(beside)
+        if await TAKE_BESIDE.run(self._channel, (beside.place,), held.mark, int(self.ttl * 1000), mine):
+            return self._keep(beside)
+        self._forget(beside.place, beside.mark)
+        return ELSEWHERE
 
     def _keep(self, held: Held) -> Grant:
         lease = held.mark[1:].hex()
@@ -176,6 +199,17 @@ class RedisLeases(Leases):
             await DROP.run_many(self._channel, [(place, (mark,)) for place, mark in marks])
         except CacheError:
             return  # it ends by itself
+        finally:
+            for place, mark in marks:
+                self._forget(place, mark)
+
+    def _forget(self, place: bytes, mark: bytes) -> None:
+        if self._last.get(place) == mark:
+            del self._last[place]
+
+    def written(self, held: Held) -> None:
+        """Know that the item has taken the place of a lease that was claimed."""
+        self._forget(held.place, held.mark)
 
     async def close(self) -> None:
         """Give back what is held."""

@@ -19,7 +19,11 @@ class ServerTime:
     __slots__ = ("_asked_at", "_clock", "_offset")
 
     def __init__(self, clock: Clock) -> None:
-        """Begin with this process's own wall clock, until the server was asked."""
+        """Count on `clock`."""
+        self.use(clock)
+
+    def use(self, clock: Clock) -> None:
+        """Count on `clock` from now on, beginning with its own wall clock until the server was asked."""
         self._clock = clock
         self._offset = clock.time() - clock.monotonic()
         self._asked_at: float | None = None

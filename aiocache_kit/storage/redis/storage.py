@@ -82,35 +82,24 @@ class RedisStorage(Storage):
         self._codec = codec
         self._strict = strict
         self._degrades = degrades
-        self._lease_ttl = lease_ttl
         self._errors = 0
         self._unwritten: dict[bytes, None] = {}
         """Names whose plain writes were forgotten."""
         self._large: dict[bytes, None] = {}
         """Names whose items were large when last seen; they are read by the other lane."""
-        self._begin()
-
-    def _begin(self) -> None:
-        """Make the parts that need the clock, which is set before `open`."""
         self._time = ServerTime(self.clock)
-        self._payloads = Payloads(self._codec, self._layout, self._time)
-        self.tags = self._tags = RedisTags(self._channel, self._layout, self._time)
-        self.locks = RedisLocks(self._channel, self._layout)
+        self._payloads = Payloads(codec, self._layout, self._time)
+        self.tags = self._tags = RedisTags(channel, self._layout, self._time)
+        self.locks = RedisLocks(channel, self._layout)
         self.leases = self._leases = RedisLeases(
-            self._channel,
-            self._layout,
-            self._tags,
-            self._time,
-            self,
-            ttl=self._lease_ttl,
-            degrades=self._degrades,
+            channel, self._layout, self._tags, self._time, self, ttl=lease_ttl, degrades=degrades
         )
 
     # --- life --------------------------------------------------------------------------------------------------------
 
     async def open(self) -> None:
         """Connect, and ask for the server's time."""
-        self._begin()
+        self._time.use(self.clock)
         try:
             await self._channel.open()
             await self._time.ask(self._channel)
@@ -298,7 +287,9 @@ class RedisStorage(Storage):
                 kind, wanted = (b"L", held.mark) if held.version is None else (b"S", held.version)
                 stored = await self._store(item, payload, kind, wanted)
         finally:
-            if not stored or held.version is not None:
+            if stored and held.version is None:
+                self._leases.written(held)
+            else:
                 self._leases.leave(held)
         return stored
 

@@ -187,5 +187,5 @@ class ProviderCase(Contract):
     async def waiting(self, call: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
         """Start a call and give it as much time as it can use before it waits for something."""
         task = self.start(call)
-        await self.clock.settle()
+        await self.settle()
         return task

@@ -250,7 +250,7 @@ class Keys(ProviderCase):
         source = Source(1, held=True)
         caches = [self.cache, self.cache.namespace("a")] * 5
         tasks = [self.start(cache.get_or_set("k", source.load)) for cache in caches]
-        await self.clock.settle()
+        await self.settle()
         source.open()
 
         assert await together(*tasks) == [1] * 10

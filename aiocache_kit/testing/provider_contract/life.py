@@ -27,9 +27,9 @@ class Locking(ProviderCase):
     """lock."""
 
     async def set_up(self) -> None:
-        """Hold locks in the process, or see them refused."""
+        """Hold locks among all who share the storage, or see them refused."""
         await super().set_up()
-        if self.cache.capabilities.shared:
+        if self.cache.capabilities.shared and not self.cache.capabilities.locks:
             with raises(UnsupportedError):
                 self.cache.lock("k")
             self.cache: Provider = Provider(await self.unshared(), clock=self.clock)
@@ -89,7 +89,7 @@ class Locking(ProviderCase):
             assert await self.holds("k", 1)
             await self.cache.clear()
             waiter = await self.waiting(self.held("k", timeout=1))
-            await self.clock.advance(2.0)
+            await self.pass_time(2.0)
             with raises(LockTimeoutError):
                 await waiter
 
@@ -98,9 +98,9 @@ class Locking(ProviderCase):
         async with self.cache.lock("k"):
             hurried = await self.waiting(self.held("k", timeout=1))
             patient = await self.waiting(self.held("k"))
-            await self.clock.advance(0.5)
+            await self.pass_time(0.5)
             assert not hurried.done()
-            await self.clock.advance(1.0)
+            await self.pass_time(1.0)
             with raises(LockTimeoutError) as caught:
                 await hurried
             assert isinstance(caught.error, TimeoutError)
@@ -112,7 +112,7 @@ class Locking(ProviderCase):
         """Who holds a lock and asks for it again waits like anybody else."""
         async with self.cache.lock("k"):
             again = await self.waiting(self.held("k", timeout="1s"))
-            await self.clock.advance(2.0)
+            await self.pass_time(2.0)
             with raises(LockTimeoutError):
                 await again
 
@@ -121,7 +121,7 @@ class Locking(ProviderCase):
         async with self.cache.lock("k", 10) as lease:
             waiter = await self.waiting(self.held("k"))
             for _ in range(10):
-                await self.clock.advance(7.0)
+                await self.pass_time(7.0)
             assert not lease.lost.is_set()
             assert not waiter.done()
 
@@ -132,8 +132,8 @@ class Locking(ProviderCase):
         with raises(LockLostError):
             async with self.cache.lock("k", 10) as lease:
                 waiter = await self.waiting(self.held("k"))
-                self.clock.leap(60.0)
-                await self.clock.settle()
+                await self.stand_still(60.0)
+                await self.settle()
                 assert (await waiter).fencing > lease.fencing
                 assert lease.lost.is_set()
 
@@ -142,7 +142,7 @@ class Locking(ProviderCase):
         with raises(OopsError):
             async with self.cache.lock("k", 10):
                 waiter = await self.waiting(self.held("k"))
-                self.clock.leap(60.0)
+                await self.stand_still(60.0)
                 await waiter
                 raise OopsError
 
@@ -300,7 +300,7 @@ class Life(ProviderCase):
         holder = await self.waiting(hold())
         waiter = await self.waiting(hold())
         await self.cache.close()
-        await self.clock.settle()
+        await self.settle()
         assert waiter.done()
         go.set()
 
@@ -369,9 +369,9 @@ class Life(ProviderCase):
         """Hours of idling, in small steps and in one, leave what lives where it is."""
         await self.cache.set("short", 1, 5)
         await self.cache.set("long", 2, 100_000)
-        await self.clock.advance(60.0)
-        self.clock.leap(7200.0)
-        await self.clock.settle()
+        await self.pass_time(60.0)
+        await self.stand_still(7200.0)
+        await self.settle()
 
         assert await self.lacks("short") or not self.counts_alone
         assert await self.holds("long", 2)

@@ -277,7 +277,7 @@ class Loading(ProviderCase):
         with raises(TimeoutError):
             async with asyncio.timeout(0):
                 await self.cache.get_or_set("k", source.load)
-        await self.clock.settle()
+        await self.settle()
 
         assert source.loads == source.cancelled
         assert await self.cache.get_or_set("k", one) == 1
@@ -333,7 +333,7 @@ class Loading(ProviderCase):
 
                 with raises(RecursiveLoadError):
                     await self.cache.get_or_set("k0", functools.partial(load, 0))
-                await self.clock.settle()
+                await self.settle()
         assert await self.cache.get_or_set("k0", one) == 1
 
     async def test_loads_that_cross_are_told(self) -> None:

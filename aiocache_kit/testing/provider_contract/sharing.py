@@ -21,7 +21,7 @@ class Sharing(ProviderCase):
         """A thousand callers of a missing key wait for one load, and all get its value."""
         source = Source("v", held=True)
         tasks = [self.start(self.cache.get_or_set("k", source.load)) for _ in range(MANY)]
-        await self.clock.settle()
+        await self.settle()
         source.open()
 
         assert set(await asyncio.gather(*tasks)) == {"v"}
@@ -32,7 +32,7 @@ class Sharing(ProviderCase):
         error = OopsError()
         source = Source(error, held=True)
         tasks = [self.start(self.cache.get_or_set("k", source.load)) for _ in range(MANY)]
-        await self.clock.settle()
+        await self.settle()
         source.open()
 
         assert all(result is error for result in await outcomes(tasks))
@@ -43,7 +43,7 @@ class Sharing(ProviderCase):
         """A load that gives None is shared like any other."""
         source = Source(None, held=True)
         tasks = [self.start(self.cache.get_or_set("k", source.load)) for _ in range(MANY)]
-        await self.clock.settle()
+        await self.settle()
         source.open()
 
         assert set(await asyncio.gather(*tasks)) == {None}
@@ -53,9 +53,9 @@ class Sharing(ProviderCase):
         """The caller that began the load is cancelled, and the others get the value of that one load."""
         source = Source("v", held=True)
         tasks = [self.start(self.cache.get_or_set("k", source.load)) for _ in range(MANY)]
-        await self.clock.settle()
+        await self.settle()
         tasks[0].cancel()
-        await self.clock.settle()
+        await self.settle()
         source.open()
         results = await outcomes(tasks)
 
@@ -68,11 +68,11 @@ class Sharing(ProviderCase):
         for staying in (0, 1, 9):
             source = Source("v", held=True)
             tasks = [self.start(self.cache.get_or_set(f"k{staying}", source.load)) for _ in range(10)]
-            await self.clock.settle()
+            await self.settle()
             for number, task in enumerate(tasks):
                 if number != staying:
                     task.cancel()
-                    await self.clock.settle()
+                    await self.settle()
             source.open()
             assert await tasks[staying] == "v"
             await outcomes(tasks)
@@ -83,13 +83,13 @@ class Sharing(ProviderCase):
         for at_once in (True, False):
             source = Source("v", held=True)
             tasks = [self.start(self.cache.get_or_set("k", source.load)) for _ in range(10)]
-            await self.clock.settle()
+            await self.settle()
             for task in tasks:
                 task.cancel()
                 if not at_once:
-                    await self.clock.settle()
+                    await self.settle()
             await outcomes(tasks)
-            await self.clock.settle()
+            await self.settle()
             assert (source.loads, source.cancelled) == (1, 1)
             assert await self.lacks("k")
 
@@ -106,11 +106,11 @@ class Sharing(ProviderCase):
 
         task = await self.waiting(self.cache.get_or_set("k", slow_to_leave))
         task.cancel()
-        await self.clock.settle()
+        await self.settle()
         assert await self.cache.get_or_set("k", one) == 1
         leaving.set()
         await outcomes([task])
-        await self.clock.settle()
+        await self.settle()
 
         assert await self.holds("k", 1)
 
@@ -127,11 +127,11 @@ class Sharing(ProviderCase):
 
         task = await self.waiting(self.cache.get_or_set("k", stubborn))
         task.cancel()
-        await self.clock.settle()
+        await self.settle()
         await self.cache.get_or_set("k", one)
         leaving.set()
         await outcomes([task])
-        await self.clock.settle()
+        await self.settle()
 
         assert await self.holds("k", 1)
 
@@ -144,7 +144,7 @@ class Sharing(ProviderCase):
                 await asyncio.sleep(0)
             task.cancel()
             await outcomes([task])
-            await self.clock.settle()
+            await self.settle()
             assert source.loads == source.cancelled
 
         assert await self.cache.get_or_set("k", one) == 1
@@ -169,7 +169,7 @@ class Sharing(ProviderCase):
                 await asyncio.sleep(0)
             task.cancel()
             await outcomes([task])
-            await self.clock.settle()
+            await self.settle()
             assert len(ended) in (0, 2)
             assert len(asyncio.all_tasks()) <= len({asyncio.current_task()}) + self.tasks_of_its_own()
 
@@ -200,7 +200,7 @@ class Sharing(ProviderCase):
         """Loads, failures and callers that shared a load are in the statistics."""
         source = Source("v", held=True)
         tasks = [self.start(self.cache.get_or_set("k", source.load)) for _ in range(5)]
-        await self.clock.settle()
+        await self.settle()
         source.open()
         await asyncio.gather(*tasks)
         for _ in range(2):
@@ -326,7 +326,7 @@ class SharingMany(ProviderCase):
 
         wanted = [[f"k{number}", f"k{number + 1}", f"k{number + 2}"] for number in range(50)]
         tasks = [self.start(self.cache.get_or_set_multi(keys, load)) for keys in wanted]
-        await self.clock.settle()
+        await self.settle()
         go.set()
         results = await asyncio.gather(*tasks)
 
@@ -366,7 +366,7 @@ class SharingMany(ProviderCase):
         several = await self.waiting(self.cache.get_or_set_multi(["a", "b"], source.load_all))
         single = await self.waiting(self.cache.get_or_set("a", one))
         several.cancel()
-        await self.clock.settle()
+        await self.settle()
         source.open()
         assert await single == 1
         await outcomes([several])
@@ -376,7 +376,7 @@ class SharingMany(ProviderCase):
         task = await self.waiting(self.cache.get_or_set_multi(["x", "y"], last.load_all))
         task.cancel()
         await outcomes([task])
-        await self.clock.settle()
+        await self.settle()
         assert last.cancelled == 1
 
     async def test_caller_of_several_loads_leaves_all(self) -> None:
@@ -389,7 +389,7 @@ class SharingMany(ProviderCase):
                 await asyncio.sleep(0)
             task.cancel()
             await outcomes([task])
-            await self.clock.settle()
+            await self.settle()
             assert own.loads == own.cancelled
             other.open()
             assert await staying == "v"

@@ -1,0 +1,74 @@
+"""Leases for loads: one load a key among all processes that share a storage.
+
+Rule 1: who finds that somebody else is loading asks again, after pauses that grow, until there is a value or the lease
+is his. A lease whose holder has died ends by itself.
+Rule 2: a lease is extended for as long as the load lasts. One that ended all the same is no reason to stop: who waits
+gets the value, and it is not stored.
+Rule 3: a lease that was not used for a write is given back, whatever happened.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from random import Random
+from typing import Final
+
+from aiocache_kit.clock import Clock
+from aiocache_kit.errors import StorageError
+from aiocache_kit.storage.base import ELSEWHERE, Grant, Leases
+
+_FIRST_PAUSE: Final = 0.005
+_LONGEST_PAUSE: Final = 0.1
+"""Seconds between two times that the storage is asked for a key that somebody else is loading."""
+_random: Final = Random()  # noqa: S311  - spreads pauses, guards nothing
+
+
+class Leasing:
+    """The leases that one provider's loads need."""
+
+    __slots__ = ("_clock", "_leases")
+
+    def __init__(self, leases: Leases, clock: Clock) -> None:
+        """Take them of `leases`."""
+        self._leases = leases
+        self._clock = clock
+
+    async def one(self, key: str, tags: tuple[str, ...], *, anew: bool) -> Grant:
+        """Wait until there is an item under a stored key, or the key is ours to load."""
+        pause = _FIRST_PAUSE
+        while True:
+            grant = (await self._leases.take((key,), tags, anew=anew))[key]
+            if grant is not ELSEWHERE:
+                return grant
+            pause = await self.pause(pause)
+
+    async def some(self, keys: Mapping[str, str], tags: tuple[str, ...], *, anew: bool) -> dict[str, Grant]:
+        """Ask once for several stored keys; those that somebody else is loading are left out of the answer."""
+        grants = await self._leases.take(keys, tags, anew=anew)
+        return {key: grant for key, grant in grants.items() if grant is not ELSEWHERE}
+
+    async def pause(self, seconds: float = _FIRST_PAUSE) -> float:
+        """Wait for about that long, and give how long to wait the next time."""
+        await self._clock.sleep(seconds * _random.uniform(0.5, 1.0))
+        return min(seconds * 2, _LONGEST_PAUSE)
+
+    @asynccontextmanager
+    async def kept(self, leases: dict[str, str]) -> AsyncGenerator[None]:
+        """Extend the leases, by stored key, while the block runs; give back, at its end, those that are still in it."""
+        keeper = asyncio.create_task(self._keep(leases))  # owned by this block
+        try:
+            yield
+        finally:
+            keeper.cancel()
+            for key, lease in leases.items():
+                await self._leases.drop(key, lease)
+            await asyncio.wait([keeper])
+
+    async def _keep(self, leases: dict[str, str]) -> None:
+        while True:
+            await self._clock.sleep(self._leases.ttl / 3)
+            for key, lease in list(leases.items()):
+                try:
+                    await self._leases.extend(key, lease)
+                except StorageError:
+                    break  # it may answer the next time, before the leases are over

@@ -1,0 +1,122 @@
+"""Locks by name among all processes that share a storage.
+
+Rule 1: whoever waits in one process is served in the order of asking (`Locks`), so that one of them at a time asks the
+storage; between processes, who asks first after the lock is free gets it.
+Rule 2: a lease is extended while its holder runs. It is lost when the storage says so, or when its time is over before
+the storage could be asked; the holder is told by `Lease.lost`, and at the end of its block by `LockLostError`.
+Rule 3: a lock is given back even if its holder is cancelled again while that is done; nobody waits for that then.
+"""
+
+import asyncio
+import math
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from random import Random
+from typing import Final
+
+from aiocache_kit.clock import Clock
+from aiocache_kit.errors import LockLostError, LockTimeoutError, StorageError
+from aiocache_kit.provider.locks import Lease, Locks
+from aiocache_kit.storage.base import SharedLocks
+
+_FIRST_PAUSE: Final = 0.005
+_LONGEST_PAUSE: Final = 0.1
+"""Seconds between two times that the storage is asked for a lock that somebody else holds."""
+_random: Final = Random()  # noqa: S311  - spreads pauses, guards nothing
+
+
+class LocksBetweenProcesses:
+    """The locks that one provider takes in its storage."""
+
+    __slots__ = ("_clock", "_local", "_releasing", "_shared")
+
+    def __init__(self, shared: SharedLocks, clock: Clock) -> None:
+        """Take them in `shared`."""
+        self._shared = shared
+        self._clock = clock
+        self._local = Locks(clock)
+        self._releasing: set[asyncio.Task[bool]] = set()
+
+    def __len__(self) -> int:
+        return len(self._local)
+
+    @asynccontextmanager
+    async def hold(self, key: str, ttl: float, timeout: float) -> AsyncGenerator[Lease]:
+        """Hold the lock `key`, as `Locks.hold` does; raises `StorageError` as well."""
+        deadline = self._clock.monotonic() + timeout
+        async with self._local.hold(key, ttl, timeout) as local:
+            lease = await self._acquire(key, ttl, deadline, local)
+            keeper = asyncio.create_task(self._keep(key, lease, ttl))  # owned by this block
+            try:
+                yield lease
+            except BaseException:
+                await self._release(key, lease)
+                raise
+            else:
+                if not await self._release(key, lease):
+                    lease.lost.set()
+                if lease.lost.is_set():
+                    msg = "the lease ended before its holder was done: somebody else may have held the lock meanwhile"
+                    raise LockLostError(msg)
+            finally:
+                keeper.cancel()
+                await asyncio.wait([keeper])
+
+    async def close(self) -> None:
+        """Send away who waits, with `ProviderClosedError`; what is held stays held until its blocks end."""
+        await self._local.close()
+        while self._releasing:
+            await asyncio.wait(set(self._releasing))
+
+    async def _acquire(self, key: str, ttl: float, deadline: float, local: Lease) -> Lease:
+        pause = _FIRST_PAUSE
+        while True:
+            now = self._clock.monotonic()
+            try:
+                fencing = await self._shared.acquire(key, local.token, ttl)
+            except asyncio.CancelledError:
+                _ = self._release_soon(key, local.token)  # nobody knows whether it was taken
+                raise
+            if fencing is not None:
+                return Lease(fencing, now + ttl, token=local.token)
+            if self._clock.monotonic() >= deadline:
+                msg = "the lock is held by somebody else, and the time to wait for it is over"
+                raise LockTimeoutError(msg)
+            left = deadline - self._clock.monotonic()
+            await self._clock.sleep(min(pause * _random.uniform(0.5, 1.0), left))
+            pause = min(pause * 2, _LONGEST_PAUSE)
+
+    async def _keep(self, key: str, lease: Lease, ttl: float) -> None:
+        """Extend the lease until it is lost."""
+        while ttl < math.inf:
+            left = lease.expires_at - self._clock.monotonic()
+            if left <= 0:
+                break
+            await self._clock.sleep(min(ttl / 3, left))
+            now = self._clock.monotonic()
+            try:
+                if not await self._shared.extend(key, lease.token, ttl):
+                    break
+            except StorageError:
+                continue  # it may answer before the lease is over
+            lease.expires_at = now + ttl
+        if ttl < math.inf:
+            lease.lost.set()
+
+    async def _release(self, key: str, lease: Lease) -> bool:
+        """Give the lock back; say whether it was still held. Where the storage fails, it ends by itself."""
+        task = self._release_soon(key, lease.token)
+        await asyncio.wait([task])
+        return task.result()
+
+    def _release_soon(self, key: str, token: str) -> "asyncio.Task[bool]":
+        task = asyncio.get_running_loop().create_task(self._give_back(key, token), name="aiocache_kit releases a lock")
+        self._releasing.add(task)
+        task.add_done_callback(self._releasing.discard)
+        return task
+
+    async def _give_back(self, key: str, token: str) -> bool:
+        try:
+            return await self._shared.release(key, token)
+        except StorageError:
+            return False
