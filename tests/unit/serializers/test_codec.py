@@ -361,6 +361,34 @@ def test_what_is_not_plain_is_left_to_the_long_way() -> None:
     assert reader.decode_value(b"other", reader.encode(Item(key=KEY, value=1))) is None
 
 
+@pytest.mark.parametrize("kind", ["json/checksum", "json/checksum/zlib", "msgpack/hmac-sha256"])
+@pytest.mark.parametrize("value", [None, 7, {"a": [1]}, "text" * 100, b"\0" * 300])
+def test_what_is_written_at_once_is_the_same(kind: str, value: object) -> None:
+    """The short way of writing gives the very bytes of the long one, whatever an item has besides its value."""
+    writer = codec(kind)
+    for each in (
+        Item(key=KEY, value=value),
+        Item(key="\ud800", value=value, ttl=1.0, expiration=2.0, stale_until=3.0, created_at=1.0, version=9),
+        Item(key=KEY, value=value, cost=5),
+        Item(key=KEY, value=value, tags=("tag",)),
+    ):
+        assert writer.encode_now(each) == writer.encode(each)
+
+
+@pytest.mark.parametrize(("kind", "size"), [("json/checksum", 256 * 1024), ("json/checksum/zlib", 64 * 1024)])
+def test_what_takes_long_is_left_to_a_thread(kind: str, size: int) -> None:
+    """From a size on, what was written is given back to be sealed, and what is to be read is not small."""
+    writer = codec(kind)
+    short, long = (Item(key=KEY, value=os.urandom(length)) for length in (size - 1, size))
+    left = writer.encode_now(long)
+
+    assert isinstance(writer.encode_now(short), bytes)
+    assert not isinstance(left, bytes)
+    assert writer.seal(left) == writer.encode(long)
+    assert writer.is_small(b"x" * 1000)
+    assert not writer.is_small(writer.encode(long))
+
+
 # --- what is too much -------------------------------------------------------------------------------------------------
 
 

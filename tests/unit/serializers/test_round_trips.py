@@ -263,6 +263,28 @@ def test_json_has_no_word_for_nan() -> None:
         assert repr(new_serializer("msgpack").decode(packed)) == repr([number])
 
 
+@pytest.mark.parametrize("wrong", [math.nan, math.inf, -math.inf])
+def test_one_of_many_numbers_that_is_none_is_found(wrong: float) -> None:
+    """Long lists are looked at in another way than short ones, and as closely."""
+    json = new_serializer("json")
+    right: list[object] = [[0.5] * 100, {str(number): 0.5 for number in range(100)}, [["a"] * 100, [0.5] * 100]]
+    for value in right:
+        assert json.decode(json.encode(value)) == value
+    refused: list[object] = [[*[0.5] * 100, wrong], {"a": [*["b"] * 100, wrong]}, [*[["c"]] * 100, [wrong]]]
+    for value in refused:
+        with pytest.raises(SerializationError, match="infinite or not a number"):
+            json.encode(value)
+
+
+@pytest.mark.parametrize("value", [{"@tagged": {"@tuple": [1]}}, {"@parts": []}, {"@": 1}, {"@dict": [[1, 2]]}])
+def test_what_looks_like_a_tag_is_none(value: object) -> None:
+    """A dict that looks as if this package had made it is a dict, at the root and within another value."""
+    for name in FORMATS:
+        serializer = new_serializer(name)
+        for each in (value, [value], {"a": value}, (value,)):
+            assert serializer.decode(serializer.encode(each)) == each
+
+
 @formats
 def test_the_deepest_value_comes_back(name: str) -> None:
     """A value of a hundred containers within one another is the deepest that is written, in any of them."""
