@@ -8,6 +8,7 @@ from typing import Final, TypeAlias
 import pytest
 
 from aiocache_kit import MISSING, NotFoundError, Provider
+from aiocache_kit.clock import Clock, SystemClock
 from aiocache_kit.storage.base import Storage
 from aiocache_kit.storage.lru import lru_storage
 from aiocache_kit.storage.memory import memory_storage
@@ -48,7 +49,7 @@ async def replaced(old: object) -> str:
 
 async def locked(cache: Provider) -> None:
     """Hold a lock for a while."""
-    async with cache.lock("k", 10):
+    async with cache.lock("k", 0.5):
         await asyncio.sleep(0)
 
 
@@ -136,8 +137,13 @@ REMOVALS: Final[dict[str, Call]] = {
 CALLS: Final[dict[str, Call]] = READS | WRITES | REMOVALS
 
 
+def clock_of(storage: Storage) -> Clock:
+    """Give a clock turned by hand; the real one where a server has a clock of its own."""
+    return SystemClock() if storage.capabilities.shared else FakeClock()
+
+
 @asynccontextmanager
-async def provider(storage: Storage, clock: FakeClock) -> AsyncGenerator[Provider]:
+async def provider(storage: Storage, clock: Clock) -> AsyncGenerator[Provider]:
     """Give a provider that has "k" and "l", with the tag "t", and "counter"."""
     async with Provider(storage, clock=clock) as cache:
         await cache.set_multi({"k": "old", "l": "old"}, tags=["t"])

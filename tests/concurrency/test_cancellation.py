@@ -11,9 +11,16 @@ from functools import partial
 import pytest
 
 from aiocache_kit import Provider
-from aiocache_kit.testing import FakeClock
-from tests.concurrency.quiet import Interrupted, is_quiet, works
-from tests.concurrency.subjects import CALLS, Make, is_old_new_or_gone, over_calls, over_slow_storages, provider
+from tests.concurrency.quiet import Interrupted, is_quiet, rest, works
+from tests.concurrency.subjects import (
+    CALLS,
+    Make,
+    clock_of,
+    is_old_new_or_gone,
+    over_calls,
+    over_slow_storages,
+    provider,
+)
 
 at_all_times = pytest.mark.parametrize("late", [False, True], ids=["while it waits", "when it need not wait any more"])
 
@@ -53,8 +60,9 @@ async def test_cancelled_call_leaves_nothing(make: Make, call: str, *, late: boo
     """A call that is cancelled at its n-th wait, for each n, leaves no trace, and values that are old, new or gone."""
     attempts = Attempts(late=late)
     for at in attempts:
-        clock = FakeClock()
-        async with provider(make(), clock) as cache:
+        storage = make()
+        clock = clock_of(storage)
+        async with provider(storage, clock) as cache:
             task = attempts.start(CALLS[call](cache), at)
             await asyncio.wait([task])
             assert attempts.was_cancelled(task)
@@ -70,13 +78,14 @@ async def test_call_beside_a_load_may_be_cancelled(make: Make, call: str) -> Non
     """The same while somebody else is loading the same keys, who gets what was loaded, whatever happens beside."""
     attempts = Attempts()
     for at in attempts:
-        clock, begun, go = FakeClock(), asyncio.Barrier(5), asyncio.Event()
-        async with provider(make(), clock) as cache:
+        storage, begun, go = make(), asyncio.Barrier(5), asyncio.Event()
+        clock = clock_of(storage)
+        async with provider(storage, clock) as cache:
             keys = ("k", "missing", "a", "inner")
             others = [asyncio.create_task(cache.refresh(key, partial(held, begun, go))) for key in keys]
             await begun.wait()
             task = attempts.start(CALLS[call](cache), at)
-            await clock.settle()
+            await rest(clock)
             go.set()
             await asyncio.wait([task])
             assert await asyncio.gather(*others) == ["held"] * 4
@@ -93,8 +102,9 @@ async def test_others_in_line_get_their_turns(make: Make, call: str, ahead: int,
     """Whoever is before or behind a call that is cancelled at its n-th wait gets what it waits for."""
     attempts = Attempts(late=late)
     for at in attempts:
-        clock = FakeClock()
-        async with provider(make(), clock) as cache:
+        storage = make()
+        clock = clock_of(storage)
+        async with provider(storage, clock) as cache:
             others = [asyncio.create_task(wait_for(CALLS[call](cache))) for _ in range(ahead)]
             task = attempts.start(CALLS[call](cache), at)
             await asyncio.sleep(0)
@@ -112,8 +122,9 @@ async def test_cancelled_opening_may_be_tried_again(make: Make, *, late: bool) -
     """A first call that is cancelled while it opens the storage leaves the opening to the next one."""
     attempts = Attempts(late=late)
     for at in attempts:
-        clock = FakeClock()
-        cache = Provider(make(), clock=clock)
+        storage = make()
+        clock = clock_of(storage)
+        cache = Provider(storage, clock=clock)
         task = attempts.start(cache.set("k", 1), at)
         await asyncio.wait([task])
         await is_quiet(cache, clock)
@@ -127,14 +138,14 @@ async def test_cancelled_closing_leaves_no_task(make: Make, *, late: bool) -> No
     """A close that is cancelled at its n-th wait has ended loads and background work all the same."""
     attempts = Attempts(late=late)
     for at in attempts:
-        clock = FakeClock()
-        cache = Provider(make(), clock=clock)
+        storage, begun = make(), asyncio.Barrier(2)
+        cache = Provider(storage, clock=clock_of(storage))
         await cache.set("k", 1)
-        loading = asyncio.create_task(cache.get_or_set("missing", asyncio.Event().wait))
-        await clock.settle()
+        loading = asyncio.create_task(cache.get_or_set("missing", partial(held, begun, asyncio.Event())))
+        await begun.wait()
         task = attempts.start(cache.close(), at)
         await asyncio.wait([task, loading])
-        await clock.settle()
+        await is_quiet(cache, cache._core.clock)
         assert asyncio.all_tasks() == {asyncio.current_task()}
         await cache.close()
 

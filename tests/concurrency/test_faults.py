@@ -9,10 +9,10 @@ from collections.abc import Awaitable, Iterator
 
 import pytest
 
-from aiocache_kit import Provider, StorageUnavailableError
-from aiocache_kit.testing import FakeClock, FaultyStorage
+from aiocache_kit import LockLostError, Provider, StorageUnavailableError
+from aiocache_kit.testing import FaultyStorage
 from tests.concurrency.quiet import is_quiet, works
-from tests.concurrency.subjects import CALLS, Make, is_old_new_or_gone, over_calls, over_storages, provider
+from tests.concurrency.subjects import CALLS, Make, clock_of, is_old_new_or_gone, over_calls, over_storages, provider
 
 before_and_after = pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 
@@ -46,10 +46,10 @@ class Attempts:
 
 
 async def ended(call: Awaitable[object]) -> BaseException | None:
-    """Wait for the end of a call, and give the error that it ended with."""
+    """Wait for the end of a call, and give the error that it ended with: a lock may be lost with the storage."""
     try:
         await call
-    except StorageUnavailableError as error:
+    except (StorageUnavailableError, LockLostError) as error:
         return error
     return None
 
@@ -61,7 +61,7 @@ async def test_failed_call_leaves_nothing(make: Make, call: str, *, after: bool)
     """A call whose n-th call of the storage fails, for each n, raises that or copes, and leaves nothing behind."""
     attempts = Attempts(make, after=after)
     for at in attempts:
-        clock = FakeClock()
+        clock = clock_of(attempts.storage)
         async with provider(attempts.storage, clock) as cache:
             attempts.fail(at)
             await ended(CALLS[call](cache))
@@ -79,7 +79,7 @@ async def test_those_beside_a_failure_end_too(make: Make, call: str, *, after: b
     """Of four equal calls at once, each ends when the storage fails once: with an answer or with that error."""
     attempts = Attempts(make, after=after)
     for at in attempts:
-        clock = FakeClock()
+        clock = clock_of(attempts.storage)
         async with provider(attempts.storage, clock) as cache:
             attempts.fail(at)
             await asyncio.gather(*(ended(CALLS[call](cache)) for _ in range(4)))
@@ -92,7 +92,8 @@ async def test_those_beside_a_failure_end_too(make: Make, call: str, *, after: b
 @before_and_after
 async def test_failed_opening_may_be_tried_again(make: Make, *, after: bool) -> None:
     """A storage that could not be opened is opened by the next call."""
-    storage, clock = FaultyStorage(make()), FakeClock()
+    storage = FaultyStorage(make())
+    clock = clock_of(storage)
     cache = Provider(storage, clock=clock)
     storage.fail(StorageUnavailableError("as ordered"), of=["open"], after=after)
     assert isinstance(await ended(cache.set("k", 1)), StorageUnavailableError)
