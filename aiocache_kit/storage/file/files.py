@@ -6,29 +6,30 @@ a `FileNotFoundError`; any other `OSError` says that the system refuses.
 
 import errno
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from struct import Struct
+from typing import Final, NamedTuple, TypeAlias
 
 from aiocache_kit.errors import CacheError, CorruptPayloadError, StorageError, StorageUnavailableError
 from aiocache_kit.serializers.codec import Codec, Opened
+from aiocache_kit.serializers.envelope import HEAD, VERSION_OFFSET
 from aiocache_kit.serializers.key_hashing import KeyHasher
 from aiocache_kit.storage.file.directory import SUBDIRECTORIES, Directory
-from aiocache_kit.storage.file.form import USUAL, Notes, body_of, digest_of, read_notes, room_for_notes
+from aiocache_kit.storage.file.form import USUAL, Notes, digest_of, read_notes, room_for_notes
 
 NAMES: Final = tuple(f"{number:02x}" for number in range(SUBDIRECTORIES))
 """The directories that hold items."""
 MOST: Final = 2**31 - 2**20
 """Bytes that a file may have at most: more cannot be read at once."""
+_NUMBERS: Final = {f"{number:02x}": number % SUBDIRECTORIES for number in range(256)}
+_VERSION_AND_CREATION: Final = Struct(">Qd")
 _PLANTED: Final = frozenset({errno.ELOOP, errno.EISDIR, errno.ENXIO, errno.EAGAIN, errno.ENODEV, errno.EINVAL})
 _LASTING: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG})
 
 
-class Place(NamedTuple):
-    """Where the file of a key is."""
-
-    number: int
-    """Of the directory."""
-    digest: str
-    """The part of the name that stands for the key, to which the file is bound."""
+Place: TypeAlias = tuple[int, str]
+"""Where the file of a key is: the number of the directory, and the digest in the name, to which the file is bound."""
+Fetched: TypeAlias = tuple[object, float, Opened | None]
+"""The value and when it was created; with the rest, where the value is yet to be read, on the event loop."""
 
 
 class Found(NamedTuple):
@@ -58,20 +59,29 @@ class Files:
     def place(self, key: str) -> Place:
         """Give the place of a key."""
         digest = self.digest(key)
-        return Place(int(digest[:2], 16) % SUBDIRECTORIES, digest)
+        return _NUMBERS[digest[:2]], digest
 
-    def fetch(self, place: Place, version: int, size: int) -> Opened:
-        """Give the body of the file that was written with this version, opened but not read."""
+    def fetch(self, place: Place, version: int, size: int) -> Fetched:
+        """Give what the file holds that was written with this version."""
         data = self.read(place, size)
-        opened = self.codec.open(place.digest, body_of(data))
-        if opened[0][0] != version:
+        body = data[room_for_notes(data) :]
+        digest, codec = place[1], self.codec
+        found = codec.decode_value(digest.encode(), body)
+        if found is not None and len(body) >= HEAD.size:
+            found_version, created_at = _VERSION_AND_CREATION.unpack_from(body, VERSION_OFFSET)
+            fetched: Fetched = found[0], created_at, None
+        else:
+            opened = codec.open(digest, body)
+            found_version, created_at = opened[0][:2]
+            fetched = None, created_at, opened
+        if found_version != version:
             raise CorruptPayloadError("the file is of another version than was written")
-        return opened
+        return fetched
 
     def read(self, place: Place, size: int = USUAL) -> bytes:
         """Give a whole file."""
         try:
-            return self.directory.read(NAMES[place.number], self.prefix + place.digest, size, MOST)
+            return self.directory.read(NAMES[place[0]], self.prefix + place[1], size, MOST)
         except OSError as error:
             if error.errno in _PLANTED:
                 raise CorruptPayloadError("in the place of a file is something else") from error
@@ -79,12 +89,12 @@ class Files:
 
     def store(self, place: Place, notes: bytes, body: bytes) -> int:
         """Write a file and give its size."""
-        self.directory.replace(NAMES[place.number], self.prefix + place.digest, (notes, body))
+        self.directory.replace(NAMES[place[0]], self.prefix + place[1], (notes, body))
         return len(notes) + len(body)
 
     def remove(self, place: Place) -> None:
         """Remove a file, which need not be there."""
-        self.directory.remove(NAMES[place.number], self.prefix + place.digest)
+        self.directory.remove(NAMES[place[0]], self.prefix + place[1])
 
     def set_aside(self) -> None:
         """Move all files away, to be freed by `Directory.free`."""
@@ -98,13 +108,13 @@ class Files:
             return None
 
     def _beginning(self, place: Place) -> Found:
-        name = self.prefix + place.digest
-        data, size = self.directory.beginning(NAMES[place.number], name, USUAL)
+        name = self.prefix + place[1]
+        data, size = self.directory.beginning(NAMES[place[0]], name, USUAL)
         end = room_for_notes(data)
         if end > len(data):
-            data, size = self.directory.beginning(NAMES[place.number], name, end)
-        found = Found(read_notes(self.codec, place.digest, data), size)
-        if self.digest(found.notes.key) != place.digest:
+            data, size = self.directory.beginning(NAMES[place[0]], name, end)
+        found = Found(read_notes(self.codec, place[1], data), size)
+        if self.digest(found.notes.key) != place[1]:
             raise CorruptPayloadError("the file is that of another key")
         return found
 
@@ -112,7 +122,7 @@ class Files:
         """Give the places of all files in a directory that bear names of ours."""
         start, length = len(self.prefix), len(self.prefix) + 32
         return [
-            Place(number, name[start:])
+            (number, name[start:])
             for name in self.directory.names(NAMES[number])
             if len(name) == length and name.startswith(self.prefix) and _is_digest(name[start:], number)
         ]
@@ -136,7 +146,7 @@ class Files:
 
 
 def _is_digest(text: str, number: int) -> bool:
-    return not text.strip("0123456789abcdef") and int(text[:2], 16) % SUBDIRECTORIES == number
+    return not text.strip("0123456789abcdef") and _NUMBERS[text[:2]] == number
 
 
 def fault(error: BaseException, what: str) -> BaseException:

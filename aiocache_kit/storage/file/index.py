@@ -6,7 +6,7 @@ Rule 3: tags are heeded by versions: an item is dead once one of its tags was in
 """
 
 import math
-from typing import Final
+from typing import Final, TypeAlias
 
 from aiocache_kit.management.eviction.policy import NIL
 from aiocache_kit.management.invalidation import TagMarks
@@ -20,6 +20,10 @@ TABLE_ENTRIES: Final = 32_768
 """Entries from which on there are more tables: growing a larger one at once would hold the event loop too long."""
 TABLE_BYTES: Final = 2**30
 """The same for a bound in bytes: an item cannot be larger than its table."""
+
+
+State: TypeAlias = tuple[int, float | None, float | None, tuple[str, ...], int | None, float | None, bool]
+"""An entry: its number, ttl, expiration, tags, cost, `stale_until`, and whether it is stale."""
 
 
 def record_of(version: int, size: int) -> int:
@@ -86,6 +90,26 @@ class FileTable(Table):
     def _record(self, slot: int) -> int:
         record = self.values[slot]
         return record if isinstance(record, int) else 0
+
+    def state(self, key: str, now: float) -> State | None:
+        """Give what is known of the entry under `key`, a stale one included; None once it is dead or not there."""
+        slot = self.index.get(key)
+        if slot is None:
+            return None
+        until, life = self.fresh[slot], self.lives[slot]
+        record, ttl = self._record(slot), None if life < 0.0 else life
+        extra = self.extras.get(slot) if self.extras else None
+        if now < until and extra is None:
+            return record, ttl, None if until == math.inf else until + self._clock.time() - now, (), None, None, False
+        if extra is None:
+            return None
+        until, dead_at, stamp, cost, *tags = extra
+        if now >= dead_at or self._marks.killed(tags, stamp):
+            return None
+        to_date = self._clock.time() - now
+        end = None if until == math.inf else until + to_date
+        last = None if dead_at <= until else dead_at + to_date
+        return record, ttl, end, tuple(tags), cost, last, now >= until
 
     def allows(self, condition: Condition, key: str, now: float) -> bool:
         """Decide a condition, leases excepted, for the live entry under `key`."""

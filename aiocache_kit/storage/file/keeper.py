@@ -67,11 +67,11 @@ class Keeper:
 
     def number(self, place: Place) -> int:
         """Give the number of the table that knows the file."""
-        return place.number & self._mask
+        return place[0] & self._mask
 
     def table(self, place: Place) -> FileTable:
         """Give the table that knows the file."""
-        return self.tables[place.number & self._mask]
+        return self.tables[place[0] & self._mask]
 
     @property
     def is_full(self) -> bool:
@@ -93,7 +93,7 @@ class Keeper:
         last = None if end is None or not stale else end + stale
         stamp = float(version)
         said = Notes(item.key, version, item.ttl, end, last, stamp, item.tags, item.cost)
-        notes = pack_notes(self.files.codec, place.digest, said)
+        notes = pack_notes(self.files.codec, place[1], said)
         record = record_of(version, len(notes) + _size_of(value))
         table.keep(item.key, record, life, now, stale_for=stale, tags=item.tags, cost=item.cost, stamp=stamp)
         return self._write(item.key, place, table, version=version, notes=notes, value=value)
@@ -103,19 +103,19 @@ class Keeper:
         slot, now = table.index[item.key], self.clock.monotonic()
         version, value = self._lay_out(place, item.value, item.created_at)
         said = table.notes(item.key, slot, self.clock.time() - now)._replace(version=version)
-        notes = pack_notes(self.files.codec, place.digest, said)
+        notes = pack_notes(self.files.codec, place[1], said)
         table.swap(slot, record_of(version, len(notes) + _size_of(value)), now)
         return self._write(item.key, place, table, version=version, notes=notes, value=value)
 
     def redate(self, key: str, place: Place, table: FileTable, *, at_once: bool = False) -> Write:
         """Have written what the index says of the dates of a held entry; its value and version stay."""
         said = table.notes(key, table.index[key], self.clock.time() - self.clock.monotonic())
-        notes = pack_notes(self.files.codec, place.digest, said)
+        notes = pack_notes(self.files.codec, place[1], said)
         return self._write(key, place, table, version=said.version, notes=notes, value=None, at_once=at_once)
 
     def _lay_out(self, place: Place, value: object, created_at: float) -> tuple[int, bytes | Unsealed]:
         version = self.version + 1
-        laid = self.files.codec.encode_now(Item(key=place.digest, value=value, version=version, created_at=created_at))
+        laid = self.files.codec.encode_now(Item(key=place[1], value=value, version=version, created_at=created_at))
         self.version = version
         if version > self.reserved - RESERVED // 2:
             self.reserved += RESERVED

@@ -141,5 +141,5 @@ class Opening:
         items: dict[int, list[Found]] = {number: [] for number in self._numbers(place)}
         for key, slot in table.index.items():
             found = Found(table.notes(key, slot, to_date), size_in(table.values[slot]))
-            items[self._files.place(key).number].append(found)
+            items[self._files.place(key)[0]].append(found)
         return items

@@ -11,13 +11,12 @@ import asyncio
 import math
 from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import Final, NamedTuple
+from typing import Final
 
 from aiocache_kit.clock import Clock
 from aiocache_kit.errors import CorruptPayloadError, ProviderClosedError, StorageUnavailableError, UnsupportedError
 from aiocache_kit.item import Item
 from aiocache_kit.management.eviction.policy import NIL
-from aiocache_kit.serializers.codec import Opened
 from aiocache_kit.storage.base import (
     ALWAYS,
     IF_ABSENT,
@@ -30,24 +29,16 @@ from aiocache_kit.storage.base import (
     whole_number,
 )
 from aiocache_kit.storage.file.files import Files, Place, fault
-from aiocache_kit.storage.file.index import FileTable, size_in, version_in
+from aiocache_kit.storage.file.index import FileTable, version_in
 from aiocache_kit.storage.file.keeper import CHUNK, Keeper
-from aiocache_kit.storage.file.lane import Call, Lane
+from aiocache_kit.storage.file.lane import Lane
 from aiocache_kit.storage.file.opening import Opening
 from aiocache_kit.storage.file.tags import FileTags
-from aiocache_kit.storage.file.work import Removal, whole
+from aiocache_kit.storage.file.work import Reading, Removal, whole
 from aiocache_kit.storage.pace import Pace
 
 _STEP: Final = 64
 """Entries looked at between two looks at the watch."""
-
-
-class _Reading(NamedTuple):
-    """A read that is on its way."""
-
-    call: Call[Opened]
-    kept: Item[object]
-    place: Place
 
 
 class FileStorage(Storage):
@@ -180,33 +171,48 @@ class FileStorage(Storage):
         """Give the item under `key`."""
         place, table = await self._known_at(key)
         reading = self._begin(key, place, table)
-        return await self._end(key, table, reading) if isinstance(reading, _Reading) else reading
+        return await self._end(key, table, reading) if isinstance(reading, Reading) else reading
 
-    def _begin(self, key: str, place: Place, table: FileTable) -> _Reading | Item[object] | None:
+    def _begin(self, key: str, place: Place, table: FileTable) -> Reading | Item[object] | None:
         """Find the item in the index and have its file read; None: there is none. What is to be written is there."""
-        kept = table.item(key, self.clock.monotonic(), with_version=False)
-        if kept is None:
+        state = table.state(key, self.clock.monotonic())
+        if state is None:
             return None
         table.record_hit(table.index[key])
-        files, job = self._keeper.files, self._keeper.jobs.get(key)
-        if job is not None and job.value is not None:
-            return whole(files.codec.read(place.digest, job.opened()), kept)
-        call = self._lane.start(files.fetch, place, version_in(kept.value), size_in(kept.value))
-        return _Reading(call, kept, place)
+        keeper = self._keeper
+        if keeper.jobs:
+            job = keeper.jobs.get(key)
+            if job is not None and job.value is not None:
+                item = keeper.files.codec.read(place[1], job.opened())
+                return whole(key, item.value, item.created_at, state)
+        reading = Reading(keeper.files, place, state)
+        self._lane.add(reading)
+        return reading
 
-    async def _end(self, key: str, table: FileTable, reading: _Reading) -> Item[object] | None:
-        try:
-            opened = await reading.call.result()
-            return whole(self._keeper.files.codec.read(reading.place.digest, opened), reading.kept)
-        except (CorruptPayloadError, FileNotFoundError):
-            # Taken for missing, also by the index, unless somebody has written it meanwhile.
-            if table.record(key) == reading.kept.value and self._is_open:
-                table.drop(key, self.clock.monotonic())
-                self._keeper.remove_gone(table)
-        except OSError:
-            pass  # the system refuses it, perhaps only now: a miss, and the next read may find it
-        self._keeper.errors += 1
+    async def _end(self, key: str, table: FileTable, reading: Reading) -> Item[object] | None:
+        fetched, error = await reading.outcome
+        if error is None:
+            value, created_at, opened = fetched
+            if opened is None:
+                return whole(key, value, created_at, reading.state)
+            try:
+                value = self._keeper.files.codec.read(reading.place[1], opened).value
+                return whole(key, value, created_at, reading.state)
+            except CorruptPayloadError as corrupt:
+                error = corrupt
+        self._unreadable(key, table, reading, error)
         return None
+
+    def _unreadable(self, key: str, table: FileTable, reading: Reading, error: BaseException) -> None:
+        """Count what cannot be read, and give a miss."""
+        if not isinstance(error, CorruptPayloadError | OSError):
+            raise error
+        self._keeper.errors += 1
+        # What the system refuses it may refuse only now; the rest is gone, unless somebody has written it meanwhile.
+        is_gone = isinstance(error, CorruptPayloadError | FileNotFoundError)
+        if is_gone and table.record(key) == reading.state[0] and self._is_open:
+            table.drop(key, self.clock.monotonic())
+            self._keeper.remove_gone(table)
 
     async def write(self, item: Item[object], condition: Condition = ALWAYS) -> bool:
         """Store `item` if `condition` holds."""
@@ -302,11 +308,11 @@ class FileStorage(Storage):
         """Give the items under `keys`; their files are read together."""
         pace = Pace()
         found: dict[str, Item[object]] = {}
-        begun: list[tuple[str, FileTable, _Reading]] = []
+        begun: list[tuple[str, FileTable, Reading]] = []
         for key in keys:
             place, table = await self._known_at(key)
             reading = self._begin(key, place, table)
-            if isinstance(reading, _Reading):
+            if isinstance(reading, Reading):
                 begun.append((key, table, reading))
             elif reading is not None:
                 found[key] = reading

@@ -15,10 +15,10 @@ from typing import Protocol
 from aiocache_kit.item import Item
 from aiocache_kit.serializers.codec import Opened, Unsealed
 from aiocache_kit.serializers.envelope import read_dates
-from aiocache_kit.storage.file.files import Files, Found, Place
+from aiocache_kit.storage.file.files import Fetched, Files, Found, Place
 from aiocache_kit.storage.file.form import body_of
-from aiocache_kit.storage.file.index import FileTable
-from aiocache_kit.storage.file.lane import Job
+from aiocache_kit.storage.file.index import FileTable, State, size_in, version_in
+from aiocache_kit.storage.file.lane import Job, Outcome
 
 
 class Owner(Protocol):
@@ -106,7 +106,7 @@ class Write(_OfKey):
         if isinstance(self.value, tuple):
             head, _, content, _, rest = self.value
             return read_dates(head), (None, (), 0), content, rest
-        return self._owner.files.codec.open(self.place.digest, self.value or b"")
+        return self._owner.files.codec.open(self.place[1], self.value or b"")
 
     def run(self) -> int:
         """Write the file."""
@@ -155,17 +155,41 @@ class Removal(_OfKey):
             self._owner.failed(self, old, error.__cause__ or error)
 
 
-def whole(found: Item[object], kept: Item[object]) -> Item[object]:
-    """Put together what the file says of an item, and what the index says of its dates."""
+class Reading(Job):
+    """Reads the file of a key."""
+
+    __slots__ = ("_files", "outcome", "place", "state")
+
+    def __init__(self, files: Files, place: Place, state: State) -> None:
+        """Prepare to read what the index says is there."""
+        self._files = files
+        self.place = place
+        self.state = state
+        self.outcome: Outcome = asyncio.get_running_loop().create_future()
+
+    def run(self) -> Fetched:
+        """Read the file."""
+        record = self.state[0]
+        return self._files.fetch(self.place, version_in(record), size_in(record))
+
+    def settle(self, result: Fetched, error: BaseException | None) -> None:
+        """Tell who waits, if somebody still does."""
+        if not self.outcome.done():
+            self.outcome.set_result((result, error))
+
+
+def whole(key: str, value: object, created_at: float, state: State) -> Item[object]:
+    """Put together what the file says of an item, and what the index says."""
+    record, ttl, expiration, tags, cost, stale_until, is_stale = state
     return Item(
-        key=kept.key,
-        value=found.value,
-        ttl=kept.ttl,
-        expiration=kept.expiration,
-        tags=kept.tags,
-        cost=kept.cost,
-        version=found.version,
-        created_at=found.created_at,
-        stale_until=kept.stale_until,
-        is_stale=kept.is_stale,
+        key=key,
+        value=value,
+        ttl=ttl,
+        expiration=expiration,
+        tags=tags,
+        cost=cost,
+        version=version_in(record),
+        created_at=created_at,
+        stale_until=stale_until,
+        is_stale=is_stale,
     )
