@@ -7,12 +7,14 @@ Rule 2: a `Config` was checked when it was built, and its fields have their one 
 from typing import TYPE_CHECKING, cast
 
 from aiocache_kit.clock import Clock
-from aiocache_kit.config import Config, MemoryConfig
-from aiocache_kit.errors import ConfigError, InvalidArgumentError
+from aiocache_kit.config import Config, MemoryConfig, TLSConfig
+from aiocache_kit.errors import InvalidArgumentError
 from aiocache_kit.provider import Provider
 from aiocache_kit.storage.base import Storage
 
 if TYPE_CHECKING:
+    from aiocache_kit.storage.redis.building import Way
+    from aiocache_kit.storage.redis.dial import TLS
     from aiocache_kit.storage.snapshot import Snapshot
 
 
@@ -20,8 +22,7 @@ def new_provider(config: Config | str | None = None, *, clock: Clock | None = No
     """Build what `config` describes: a `Config`, a URL for `Config.from_url`, or None for the defaults.
 
     Nothing is opened, read or started yet: the first call does that, or ``async with``. `clock` is what time is read
-    from; None: the clock of this machine. Raises `ConfigError` where the configuration is wrong, or is one that this
-    version has no storage for.
+    from; None: the clock of this machine. Raises `ConfigError` where the configuration is wrong.
     """
     if config is None:
         config = Config()
@@ -50,9 +51,8 @@ def _storage(config: Config, clock: Clock | None) -> Storage:
             return NullStorage()
         case "file":
             return _file(config, clock)
-        case name:
-            known = "memory, lru, null and file"
-            raise ConfigError("provider", f"is {name!r}, which this version does not have: it has {known}")
+        case _:
+            return _redis(config, clock)
 
 
 def _memory(config: Config, clock: Clock | None) -> Storage:
@@ -105,6 +105,68 @@ def _file(config: Config, clock: Clock | None) -> Storage:
         gathers=bool(config.sync_interval),
         fsync=part.fsync,
         clock=clock,
+    )
+
+
+def _redis(config: Config, clock: Clock | None) -> Storage:
+    from aiocache_kit.config.codec import codec_of, key_hasher_of  # noqa: PLC0415  - rule 1
+    from aiocache_kit.storage.redis.building import new_channel  # noqa: PLC0415  - rule 1
+    from aiocache_kit.storage.redis.storage import RedisStorage  # noqa: PLC0415  - rule 1
+
+    part = config.redis_config
+    return RedisStorage(
+        new_channel(_way(config)),
+        codec_of(config),
+        prefix=part.key_prefix,
+        hasher=key_hasher_of(config),
+        strict=config.strict,
+        degrades=part.on_unavailable == "miss",
+        lease_ttl=cast("float", part.lease_ttl),
+        clock=clock,
+    )
+
+
+def _way(config: Config) -> "Way":
+    from aiocache_kit.storage.redis.attempts import Times  # noqa: PLC0415  - rule 1
+    from aiocache_kit.storage.redis.building import Way, host_of  # noqa: PLC0415  - rule 1
+    from aiocache_kit.storage.redis.dial import Dialer  # noqa: PLC0415  - rule 1
+
+    part = config.redis_config
+    dialer = Dialer(
+        username=part.username,
+        password=part.password,
+        db=part.db,
+        tls=_tls(part.tls),
+        protocol=part.protocol,
+        timeout=cast("float", part.dial_timeout),
+    )
+    return Way(
+        place=host_of(part.addr) if part.unix_socket is None else str(part.unix_socket),
+        dialer=dialer,
+        times=Times(
+            connect=cast("float", part.dial_timeout),
+            send=cast("float", part.write_timeout),
+            answer=cast("float", part.read_timeout),
+        ),
+        retries=part.max_retries,
+        breaker_failures=part.breaker_failures,
+        breaker_wait=cast("float", part.breaker_wait),
+        largest_value=cast("int", config.max_value_size),
+    )
+
+
+def _tls(part: bool | TLSConfig) -> "TLS | None":  # noqa: FBT001  - as it is configured
+    if part is False:
+        return None
+    from aiocache_kit.storage.redis.dial import TLS  # noqa: PLC0415  - rule 1
+
+    if part is True:
+        return TLS()
+    return TLS(
+        ca_file=cast("str | None", part.ca_file),
+        cert_file=cast("str | None", part.cert_file),
+        key_file=cast("str | None", part.key_file),
+        check_hostname=part.check_hostname,
     )
 
 

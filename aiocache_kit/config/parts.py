@@ -154,6 +154,16 @@ class RedisConfig(Part):
         "tls": kinds.part(TLSConfig, flagged="True, False or "),
         "sentinel": kinds.part(SentinelConfig, none="for no sentinels"),
         "unix_socket": kinds.path(none="for a connection by network"),
+        "multiplexed": kinds.flag(),
+        "protocol": kinds.whole(2, 3),
+        "key_prefix": kinds.matching(
+            r"[^\x00-\x1f\x7f-\x9f{}\ud800-\udfff]{1,200}",
+            "a str of 1 to 200 characters, no braces or control characters",
+        ),
+        "lease_ttl": kinds.seconds(),
+        "on_unavailable": kinds.choice("raise", "miss"),
+        "breaker_failures": kinds.whole(1, none="for no circuit breaker"),
+        "breaker_wait": kinds.seconds(),
     }
 
     addr: str = _HERE
@@ -173,9 +183,9 @@ class RedisConfig(Part):
     write_timeout: Seconds = 1.0
     """Seconds that sending a command may take."""
     pool_size: int = 20
-    """Connections that are open at most; to a cluster, to each node."""
+    """Connections that are open at most, where they are not `multiplexed`; to a cluster, to each node."""
     pool_timeout: Seconds = 1.0
-    """Seconds that a command may wait for a free connection."""
+    """Seconds that a command may wait for a free one of them."""
     cluster: bool = False
     """Whether the servers of `cluster_addrs` are nodes of a Redis Cluster."""
     cluster_addrs: Sequence[str] = ()
@@ -186,6 +196,20 @@ class RedisConfig(Part):
     """The sentinels that know the master; None: the server is `addr`."""
     unix_socket: FilePath | None = None
     """The server's socket in the file system; None: it is reached by network."""
+    multiplexed: bool = True
+    """Whether all tasks share two connections a server. False: each command has one of `pool_size` to itself."""
+    protocol: int = 3
+    """The version of Redis's protocol: 2 or 3."""
+    key_prefix: str = "aiocache:"
+    """What every name in Redis begins with, so that programs can share a server: 1 to 200 characters, no braces."""
+    lease_ttl: Seconds = 5.0
+    """Seconds after which another process may load a key whose loader is not heard of any more."""
+    on_unavailable: str = "raise"
+    """While Redis is away, ``"raise"`` errors, or let reads ``"miss"`` and forget plain writes."""
+    breaker_failures: int | None = 5
+    """Failures in a row after which calls fail at once instead of waiting for the network; None: never."""
+    breaker_wait: Seconds = 1.0
+    """Seconds until a call tries the network again, a fifth more or less."""
 
     def _agree(self) -> None:
         if self.cluster and not self.cluster_addrs:

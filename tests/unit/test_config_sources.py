@@ -49,6 +49,13 @@ FULL = Config(
             username="guard",
             password="p@ss word",  # noqa: S106  - it opens nothing
         ),
+        multiplexed=False,
+        protocol=2,
+        key_prefix="app:",
+        lease_ttl=2.5,
+        on_unavailable="miss",
+        breaker_failures=3,
+        breaker_wait=0.5,
     ),
 )
 ENVIRONMENT = {
@@ -88,6 +95,13 @@ ENVIRONMENT = {
     "REDIS_POOL_SIZE": "5",
     "REDIS_POOL_TIMEOUT": "0.4s",
     "REDIS_CLUSTER": "off",
+    "REDIS_MULTIPLEXED": "no",
+    "REDIS_PROTOCOL": "2",
+    "REDIS_KEY_PREFIX": "app:",
+    "REDIS_LEASE_TTL": "2.5s",
+    "REDIS_ON_UNAVAILABLE": "miss",
+    "REDIS_BREAKER_FAILURES": "3",
+    "REDIS_BREAKER_WAIT": "500ms",
     "REDIS_TLS": "Yes",
     "REDIS_TLS_CA_FILE": "/ca",
     "REDIS_TLS_CERT_FILE": "/cert",
@@ -146,6 +160,13 @@ write_timeout = 0.3
 pool_size = 5
 pool_timeout = 0.4
 cluster = false
+multiplexed = false
+protocol = 2
+key_prefix = "app:"
+lease_ttl = 2.5
+on_unavailable = "miss"
+breaker_failures = 3
+breaker_wait = "0.5s"
 tls = { ca_file = "/ca", cert_file = "/cert", key_file = "/key", check_hostname = false }
 
 [aiocache_kit.redis_config.sentinel]

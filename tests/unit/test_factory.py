@@ -161,16 +161,6 @@ async def test_null_stores_nothing_and_shares_loads() -> None:
         assert await asyncio.gather(*(cache.get_or_set("key", load) for _ in range(5))) == [1] * 5
 
 
-@pytest.mark.parametrize("config", [Config(provider="redis"), "redis://host"])
-def test_what_is_not_there_yet_is_said_plainly(config: Config | str) -> None:
-    """A storage that this version does not have is one sentence, which names those that it has."""
-    with pytest.raises(
-        ConfigError,
-        match=r"^provider is 'redis', which this version does not have: it has memory, lru, null and file$",
-    ):
-        new_provider(config)
-
-
 async def test_files_are_one_word_away(tmp_path: Path) -> None:
     """The provider file keeps what it is given in its directory, where the next one finds it."""
     config = Config(provider="file", file_config=FileConfig(dir=tmp_path / "cache"))

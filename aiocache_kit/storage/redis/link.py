@@ -1,18 +1,15 @@
 """The way to one Redis server, over shared connections: dialled when needed, dialled again when lost.
 
-Rule 1: a command that the server may have done is sent again only where its caller says that doing it twice is doing it
-once. One that was refused for now (LOADING, READONLY and such), or never left, may always be sent again.
-Rule 2: a call ends in its time: `timeout` seconds from its beginning, whatever it had to wait for.
-Rule 3: one task dials for all who wait for a lane, again and again with growing pauses, for as long as anybody waits.
-Rule 4: two lanes: what is large has a connection of its own, so that small commands do not stand behind it.
+Rule 1: a call ends in its time, and is tried again, as `attempts` has it.
+Rule 2: one task dials for all who wait for a lane, again and again with growing pauses, for as long as anybody waits.
+Rule 3: two lanes: what is large has a connection of its own, so that small commands do not stand behind it, and more
+time for its answer, since sending it counts.
 """
 
 import asyncio
 import os
 import weakref
 from collections.abc import Awaitable, Callable, Sequence
-from copy import copy
-from random import Random
 from typing import Any, Final, Protocol, TypeAlias, cast
 
 import hiredis
@@ -20,9 +17,9 @@ from hiredis import ReplyError
 
 from aiocache_kit.clock import stopwatch
 from aiocache_kit.errors import CacheError, StorageUnavailableError
-from aiocache_kit.management.circuit_breaker import CircuitBreaker
+from aiocache_kit.storage.redis.attempts import FIRST_PAUSE, LONGEST_PAUSE, Attempts, Deadline, anew, spread
 from aiocache_kit.storage.redis.dial import Dialer, Place
-from aiocache_kit.storage.redis.replies import LATER, code_of, failure, is_final, refusal
+from aiocache_kit.storage.redis.replies import code_of, failure, is_final
 from aiocache_kit.storage.redis.wire import Lost, Wire
 
 Command: TypeAlias = tuple[str | int | float | bytes | memoryview, ...]
@@ -33,10 +30,6 @@ pack_command: Final = cast("Callable[[Command], bytes]", hiredis.pack_command)
 
 LARGE: Final = 64 * 1024
 """Bytes of a command from which on it goes by the lane for what is large."""
-_FIRST_PAUSE: Final = 0.01
-_LONGEST_PAUSE: Final = 0.5
-"""Seconds between two attempts to connect, or to have a command taken that was refused for now."""
-_random: Final = Random()  # noqa: S311  - spreads pauses, guards nothing
 
 
 class Channel(Protocol):
@@ -93,27 +86,23 @@ class Link:
         self,
         dialer: Dialer,
         locate: Callable[[], Awaitable[Place]],
+        attempts: Attempts,
         *,
-        timeout: float,
-        retries: int,
         most_unread: int,
-        breaker: CircuitBreaker,
         prepare: "Callable[[Wire], Awaitable[None]] | None" = None,
         on_push: Callable[[Sequence[Any]], None] | None = None,
         on_end: Callable[[], None] | None = None,
     ) -> None:
         """Reach the server at the place that `locate` gives, which is asked before each attempt to connect.
 
-        A call lasts `timeout` seconds at most, and is made `retries` times more where that is allowed. `prepare` is
-        done on each new connection of the lane for small commands before anybody else uses it; `on_push` gets what the
-        server says there unasked, and `on_end` is called when that connection ends.
+        A reply of more than `most_unread` bytes ends the connection. `prepare` is done on each new connection of the
+        lane for small commands before anybody else uses it; `on_push` gets what the server says there unasked, and
+        `on_end` is called when that connection ends.
         """
         self._dialer = dialer
         self._locate = locate
-        self._timeout = timeout
-        self._retries = retries
+        self._attempts = attempts
         self._most_unread = most_unread
-        self._breaker = breaker
         self._prepare = prepare
         self._on_push = on_push
         self._on_end = on_end
@@ -142,7 +131,7 @@ class Link:
         except Lost as lost:
             return await self._call_slowly(lane, packed, again=again, start=start, lost=lost)
         if reply.__class__ is ReplyError:
-            return await self._refused(lane, wire, packed, reply, start)
+            return await self._refused(lane, packed, reply, start)
         return reply
 
     async def call_many(self, commands: Sequence[Command], *, keys: Sequence[bytes], again: bool = False) -> list[Any]:  # noqa: D102
@@ -155,12 +144,21 @@ class Link:
         wire = lane.wire
         start = stopwatch()
         lost: Lost | None = None
+        replies: list[Any] | None = None
         if wire is not None and wire.ready:
             try:
-                return list(await wire.send_many(packed))
+                replies = await wire.send_many(packed)
             except Lost as error:
                 lost = error
-        return list(await self._within(lane, lambda wire: wire.send_many(packed), again=again, start=start, lost=lost))
+        if replies is None:
+            replies = await self._within(lane, lambda wire: wire.send_many(packed), again=again, start=start, lost=lost)
+        for place, reply in enumerate(replies):
+            if reply.__class__ is ReplyError and self._attempts.is_for_now(reply):
+                try:
+                    replies[place] = await self._refused(lane, packed[place], reply, start)
+                except CacheError as error:
+                    replies[place] = error.__cause__ or error
+        return list(replies)
 
     async def read_many(self, names: Sequence[bytes]) -> list[bytes | None]:  # noqa: D102
         found: list[bytes | None] = await self.call(("MGET", *names), again=True)
@@ -175,22 +173,24 @@ class Link:
         began = stopwatch() if start is None else start
         reply = await self._within(lane, lambda wire: wire.send(packed), again=again, start=began, lost=lost)
         if reply.__class__ is ReplyError:
-            return await self._refused(lane, lane.wire, packed, reply, began)
+            return await self._refused(lane, packed, reply, began)
         return reply
 
-    async def _refused(self, lane: _Lane, wire: Wire | None, packed: bytes, reply: ReplyError, start: float) -> Any:  # noqa: ANN401  - what Redis answers
-        """Send a command again that was not taken for now, until the time is over; raise what is final."""
-        pause = _FIRST_PAUSE
-        while code_of(reply) in LATER and stopwatch() - start + pause < self._timeout:
-            if code_of(reply) == "READONLY" and wire is not None:
-                wire.end()  # a master that was demoted: the next attempt asks where the master is
-            await asyncio.sleep(pause * _random.uniform(0.5, 1.0))
-            pause = min(pause * 2, _LONGEST_PAUSE)
-            wire = lane.wire
-            reply = await self._within(lane, lambda wire: wire.send(packed), again=False, start=start, lost=None)
-            if reply.__class__ is not ReplyError:
-                return reply
-        raise refusal(reply) from reply
+    async def _refused(self, lane: _Lane, packed: bytes, reply: ReplyError, start: float) -> Any:  # noqa: ANN401  - what Redis answers
+        """Send a command again that was not taken for now; raise what is final."""
+        asked = lane.wire
+
+        def send_by(wire: Wire) -> "asyncio.Future[Any]":
+            nonlocal asked
+            asked = wire
+            return wire.send(packed)
+
+        async def send(refused: ReplyError) -> Any:  # noqa: ANN401  - as above
+            if code_of(refused) == "READONLY" and asked is not None and asked is lane.wire:
+                asked.end()  # a master that was demoted: the next attempt asks where the master is
+            return await self._within(lane, send_by, again=False, start=start, lost=None)
+
+        return await self._attempts.insist(reply, start, send)
 
     async def _within(
         self,
@@ -202,41 +202,26 @@ class Link:
         lost: Lost | None,
     ) -> Any:  # noqa: ANN401  - what Redis answers
         """Send, after whatever must be waited for, and again where that is allowed, until the time is over."""
-        if lane.wire is None and not self._breaker.allows(stopwatch()):
-            raise StorageUnavailableError("Redis did not answer of late, and is left alone for a moment")
-        try:
-            async with asyncio.timeout(max(start + self._timeout - stopwatch(), 0.0)):
-                reply = await self._persistently(lane, send, again=again, lost=lost)
-        except asyncio.CancelledError:
-            self._breaker.abandoned(stopwatch())
-            raise
-        except TimeoutError as error:
-            self._breaker.failed(stopwatch())
-            raise _anew(lane.error or failure(error)) from error
-        except Lost as error:
-            self._breaker.failed(stopwatch())
-            raise failure(error) from error
-        self._breaker.succeeded(stopwatch())
-        return reply
+        return await self._attempts.run(
+            lambda deadline: self._attempt(lane, send, deadline),
+            again=again,
+            start=start,
+            lost=lost,
+            is_open=lane.wire is not None,
+            reason=lambda: lane.error if lane.wire is None else None,
+        )
 
-    async def _persistently(
-        self, lane: _Lane, send: "Callable[[Wire], asyncio.Future[Any]]", *, again: bool, lost: Lost | None
-    ) -> Any:  # noqa: ANN401  - what Redis answers
-        left = self._retries
-        while True:
-            if lost is not None:
-                if lost.late or (lost.sent and not again) or not left:
-                    raise lost
-                left -= 1
-            wire = lane.wire
-            try:
-                if wire is None:
-                    wire = await self._connected(lane)
-                if not wire.ready:
-                    await wire.wait_for_room()
-                return await send(wire)
-            except Lost as error:
-                lost = error
+    async def _attempt(self, lane: _Lane, send: "Callable[[Wire], asyncio.Future[Any]]", deadline: Deadline) -> Any:  # noqa: ANN401  - what Redis answers
+        times = self._attempts.times
+        wire = lane.wire
+        if wire is None:
+            deadline.step(times.connect)
+            wire = await self._connected(lane)
+        if not wire.ready:
+            deadline.step(times.send)
+            await wire.wait_for_room()
+        deadline.step(times.whole)  # the connection itself sees to it that the answer comes in time
+        return await send(wire)
 
     # --- connections -------------------------------------------------------------------------------------------------
 
@@ -272,7 +257,7 @@ class Link:
 
     async def _dial(self, lane: _Lane) -> None:
         """Connect, and tell those who wait; give up when nobody does, or when trying again cannot help."""
-        pause = _FIRST_PAUSE
+        pause = FIRST_PAUSE
         try:
             while True:
                 try:
@@ -289,23 +274,24 @@ class Link:
                 if is_final(lane.error) or not lane.waiting:
                     self._send_away(lane, lane.error)
                     return
-                await asyncio.sleep(pause * _random.uniform(0.5, 1.0))
-                pause = min(pause * 2, _LONGEST_PAUSE)
+                await asyncio.sleep(spread(pause))
+                pause = min(pause * 2, LONGEST_PAUSE)
         finally:
             self._send_away(lane, StorageUnavailableError("the connection to Redis is closed"))
 
     def _send_away(self, lane: _Lane, error: CacheError) -> None:
         for waiter in lane.waiting:
             if not waiter.done():
-                waiter.set_exception(_anew(error))
+                waiter.set_exception(anew(error))
 
     async def _new_wire(self, lane: _Lane) -> Wire:
         transport, held = await self._dialer.dial(await self._locate())
         is_small = lane is self._small
+        times = self._attempts.times
         wire = Wire(
             transport,
             held,
-            timeout=self._timeout,
+            timeout=times.answer if is_small else times.answer + times.send,
             most_unread=self._most_unread,
             on_end=lambda wire: self._ended(lane, wire),
             on_push=self._on_push if is_small else None,
@@ -331,13 +317,6 @@ class Link:
         """Leave the connections to the process that this one was forked from."""
         self._small = _Lane()
         self._large = _Lane()
-
-
-def _anew(error: CacheError) -> CacheError:
-    """Give the same error for one more caller: each gets a traceback of his own."""
-    other = copy(error)
-    other.__cause__ = error.__cause__
-    return other
 
 
 _links: Final["weakref.WeakSet[Link]"] = weakref.WeakSet()

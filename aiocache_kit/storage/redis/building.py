@@ -1,0 +1,62 @@
+"""From plain arguments to a channel: one server, sentinels or a cluster, by shared connections or by a pool.
+
+Rule: nothing is connected here; a channel connects when it is opened or first used.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from aiocache_kit.management.circuit_breaker import CircuitBreaker
+from aiocache_kit.storage.redis.attempts import Attempts, Times
+from aiocache_kit.storage.redis.dial import Dialer, Host, Place
+from aiocache_kit.storage.redis.link import Channel, Link
+
+_LEAST_UNREAD: Final = 2**28
+_VALUES_UNREAD: Final = 4
+"""What a reply may have in bytes: this much, or so many of the largest values, whichever is more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """How to come to one installation of Redis."""
+
+    place: Place
+    """The server."""
+    dialer: Dialer
+    times: Times
+    retries: int = 2
+    """How often a command that failed for the network is tried again, where that is allowed."""
+    breaker_failures: int | None = None
+    """Failures in a row after which calls fail at once; None: never."""
+    breaker_wait: float = 1.0
+    """Seconds until a call tries again then."""
+    largest_value: int = 2**26
+    """Bytes that one value may take."""
+
+    def breaker(self) -> CircuitBreaker | None:
+        """Give a breaker for one server; it never waits longer than the first time, so that no outage is prolonged."""
+        if self.breaker_failures is None:
+            return None
+        wait = self.breaker_wait
+        return CircuitBreaker(failures=self.breaker_failures, wait=wait, longest_wait=wait)
+
+    @property
+    def most_unread(self) -> int:
+        """Bytes that a reply may have."""
+        return max(_LEAST_UNREAD, _VALUES_UNREAD * self.largest_value)
+
+
+def new_channel(way: Way) -> Channel:
+    """Make the channel."""
+
+    async def locate() -> Place:
+        return way.place
+
+    attempts = Attempts(times=way.times, retries=way.retries, breaker=way.breaker())
+    return Link(way.dialer, locate, attempts, most_unread=way.most_unread)
+
+
+def host_of(address: str) -> Host:
+    """Give the host of an address such as ``name:6379`` or ``[::1]:6379``."""
+    name, _, port = address.rpartition(":")
+    return Host(name.strip("[]"), int(port))
