@@ -6,7 +6,7 @@ that still saw the old truth, and a change that failed may have been made all th
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import AsyncExitStack
 from functools import partial
 from typing import TypeVar, cast
@@ -42,6 +42,7 @@ class Core:
         "locks",
         "maintenance",
         "ready",
+        "shortcuts",
         "storage",
         "tables",
         "tagging",
@@ -61,6 +62,8 @@ class Core:
         self.turns = Turns()
         self.tagging = Tagging(storage, clock)
         self.maintenance = Maintenance(storage, self.tagging, clock, cleanup, sync)
+        self.shortcuts = storage.shortcuts
+        """A way past items where that is quicker."""
         self.ready = False
         """Whether the storage is open; calls look at this first, and `open` only if it is not."""
         self.closed = False
@@ -153,9 +156,27 @@ class Core:
         """Store a value under a stored key if `condition` holds; a table of this process needs no item for that."""
         _check_value(value)
         if self.tables is None:
+            is_plain = self.shortcuts is not None and condition is ALWAYS and not tags and cost is None
+            if is_plain and await self.shortcuts.put(key, value, ttl_of(life)):
+                return True
             return await self.storage.write(self.item(key, value, life, tags, cost), condition)
         await self.tables.turn(key)
         return self.tables.put(key, value, life, tags=tags, cost=cost, condition=condition)
+
+    async def write_multi(self, values: Mapping[str, object], life: float, tags: tuple[str, ...]) -> None:
+        """Store values by stored key."""
+        for value in values.values():
+            _check_value(value)
+        if self.shortcuts is not None and not tags and await self.shortcuts.put_multi(values, ttl_of(life)):
+            return
+        await self.storage.write_multi(self.item(key, value, life, tags) for key, value in values.items())
+
+    async def values(self, keys: Collection[str]) -> dict[str, object]:
+        """Give the live values under stored keys."""
+        if self.shortcuts is not None:
+            return await self.shortcuts.values(keys)
+        items = await self.storage.read_multi(keys)
+        return {key: item.value for key, item in items.items() if self.live(item) is not None}
 
     async def increment(self, key: str, delta: int, initial: int, life: float) -> int:
         """Add to the integer under a stored key, or begin with `initial`."""

@@ -28,9 +28,11 @@ from aiocache_kit.serializers.compression import Compression
 from aiocache_kit.serializers.envelope import (
     BODY,
     FLAGS_OFFSET,
+    FORMAT,
     HAS_NOTES,
     HAS_TAGS,
     HEAD,
+    MAGIC,
     SIZE,
     WHOLE,
     Dates,
@@ -162,6 +164,22 @@ class Codec:
             return self.seal(laid) if len(laid[4]) < self._most_written_now else laid
         whole = pack_head(item, self._seal.id) + BODY.pack(content, 0, serializer) + rest
         return whole + CHECK.pack(crc32(whole, crc32(bytes_of(item.key))))
+
+    def encode_value(self, key: bytes, value: object, version: int, now: float, ttl: float | None) -> bytes | None:
+        """Give what `encode` makes of an item that is written `now`, without tags, cost and a time to be stale.
+
+        `key` is as `bytes_of` gives it. None where it would take long enough for a thread, or may be compressed: then
+        `encode_now` tells. Raises as `encode` does.
+        """
+        content, serializer, rest = self._write(value)
+        if len(rest) >= self._most_plain:
+            return None
+        given, life, expiration = (0, 0.0, 0.0) if ttl is None else (_TTL_AND_EXPIRATION, ttl, now + ttl)
+        if self._is_checked:
+            whole = WHOLE.pack(self._start, given, version, now, life, expiration, 0.0, content, 0, serializer) + rest
+            return whole + CHECK.pack(crc32(whole, crc32(key)))
+        head = HEAD.pack(MAGIC, FORMAT, self._seal.id, given, version, now, life, expiration, 0.0)
+        return head + self._seal.seal(BODY.pack(content, 0, serializer) + rest, key + head)
 
     def is_small(self, data: bytes) -> bool:
         """Whether `decode` takes less time than the way to a thread and back: otherwise there is `decode_aside`."""

@@ -16,7 +16,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from dataclasses import replace
 from enum import Enum
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from aiocache_kit.clock import Clock, SystemClock
 from aiocache_kit.errors import WrongTypeError
@@ -185,6 +185,29 @@ class SharedTags(ABC):
         """Kill every item with one of `tags` that was written, or whose lease was given, before this call."""
 
 
+class Shortcuts(Protocol):
+    """Plain values without items, for a storage on whose way an item would cost as much as all the rest.
+
+    What it answers and does is what the methods of the storage would have.
+    """
+
+    async def value(self, key: str) -> object:
+        """Give the live value under `key`, `MISSING` where there is none."""
+        ...
+
+    async def values(self, keys: Collection[str]) -> dict[str, object]:
+        """Give the live values under `keys` by key."""
+        ...
+
+    async def put(self, key: str, value: object, ttl: float | None) -> bool:
+        """Store an item without tags, cost and time to be stale; False, and nothing was done: use `write`."""
+        ...
+
+    async def put_multi(self, values: Mapping[str, object], ttl: float | None) -> bool:
+        """Store such items; False where not all of them were: use `write_multi`."""
+        ...
+
+
 class SharedLocks(ABC):
     """Locks by name among all who share a storage. A lock is no item: `clear` leaves it, `scan` does not give it."""
 
@@ -220,8 +243,9 @@ class Storage(ABC):
     leases: "Leases | None" = None
     locks: "SharedLocks | None" = None
     tags: "SharedTags | None" = None
-    """What a storage may offer for the sake of other processes; None: it does not, and the provider does what it can
-    within its own."""
+    shortcuts: "Shortcuts | None" = None
+    """What a storage may offer for the sake of other processes, or of speed; None: it does not, and the provider does
+    what it can within its own."""
 
     @abstractmethod
     async def read(self, key: str) -> Item[object] | None:

@@ -9,7 +9,9 @@ import math
 from secrets import randbits
 from typing import Final
 
+from aiocache_kit.errors import CorruptPayloadError
 from aiocache_kit.item import Item
+from aiocache_kit.sentinels import MISSING
 from aiocache_kit.serializers.aside import decode_aside, seal_aside
 from aiocache_kit.serializers.codec import Codec
 from aiocache_kit.storage.base import stale_for
@@ -65,6 +67,25 @@ class Payloads:
         version = (int(now * 1_000_000) << _WRITERS) | self._writer
         self._last_version = version = max(version, self._last_version + (1 << _WRITERS))
         return version
+
+    def plain(self, name: bytes, value: object, ttl: float | None) -> bytes | None:
+        """Give the payload of an item without tags and cost under a name; None where that takes the long way.
+
+        Raises as `write` does.
+        """
+        now = self._time.now()
+        return self.codec.encode_value(name, value, self._next_version(now), now, ttl)
+
+    def fresh_value(self, name: bytes, data: bytes) -> object:
+        """Give the value in a payload that is fresh and plain; `MISSING` for all others, which `read` is for."""
+        try:
+            found = self.codec.decode_value(name, data)
+        except CorruptPayloadError:
+            return MISSING
+        if found is None:
+            return MISSING
+        value, expiration, _ = found
+        return value if expiration is None or expiration > self._time.now() else MISSING
 
     async def read(self, key: str, data: bytes, left: float | None = None) -> Item[object] | None:
         """Give the item under a stored key from its payload, with tags as they are remembered.

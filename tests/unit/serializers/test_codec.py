@@ -20,7 +20,7 @@ from aiocache_kit import (
     ValueTooLargeError,
 )
 from aiocache_kit.serializers.aside import decode_aside, encode_aside
-from aiocache_kit.serializers.codec import Codec
+from aiocache_kit.serializers.codec import Codec, bytes_of
 from aiocache_kit.serializers.compression import Compression
 from aiocache_kit.serializers.encryption import Encryption
 from aiocache_kit.serializers.envelope import BODY, HEAD, SIZE
@@ -509,6 +509,20 @@ async def test_large_values_are_sealed_and_opened_in_a_thread(
     assert read == written == watched.decode(KEY, data)
     assert (seal.threads[0] != threading.get_ident()) is aside
     assert aside is False or seal.threads[1] != threading.get_ident()
+
+
+@pytest.mark.parametrize("way", ["json/checksum", "json/hmac-sha256", "json/aes-256-gcm"])
+@pytest.mark.parametrize("ttl", [None, 5.0])
+def test_plain_values_are_written_a_short_way(way: str, ttl: float | None) -> None:
+    """What it writes is an item like any other; what is large goes the long way."""
+    short = codec(way)
+    data = short.encode_value(bytes_of(KEY), {"a": [1]}, 7, 1000.0, ttl)
+    assert data is not None
+    read = short.decode(KEY, data)
+
+    assert (read.value, read.version, read.created_at, read.ttl) == ({"a": [1]}, 7, 1000.0, ttl)
+    assert read.expiration == (None if ttl is None else 1005.0)
+    assert short.encode_value(bytes_of(KEY), b"x" * 300_000, 7, 1000.0, ttl) is None
 
 
 async def test_errors_come_back_from_the_thread() -> None:

@@ -1,0 +1,166 @@
+"""What is read from Redis: payloads, the items in them, and the short way to plain values.
+
+Rule 1: making an item costs as much as all the rest that this process does for a read. So `value` and `values` make
+none for what is small, fresh and has no tags; what they give is what the item would have held.
+Rule 2: what cannot be read is a miss and counts as an error, or is raised where the configuration is strict. Reading
+removes nothing, since what is there may be of a program that is newer.
+Rule 3: a storage that degrades answers reads with a miss while Redis is away, and counts that as an error.
+"""
+
+from collections.abc import Collection
+from dataclasses import replace
+
+from aiocache_kit.errors import CorruptPayloadError, StorageUnavailableError, WrongTypeError
+from aiocache_kit.item import Item
+from aiocache_kit.sentinels import MISSING
+from aiocache_kit.storage.redis.layout import Layout
+from aiocache_kit.storage.redis.link import LARGE, Channel
+from aiocache_kit.storage.redis.payloads import Payloads, is_bare, version_in
+from aiocache_kit.storage.redis.slices import slices
+from aiocache_kit.storage.redis.special import SpecialNames
+from aiocache_kit.storage.redis.tags import RedisTags, plain
+
+
+class Reader:
+    """Reads for one storage."""
+
+    def __init__(
+        self, channel: Channel, layout: Layout, payloads: Payloads, tags: RedisTags, *, strict: bool, degrades: bool
+    ) -> None:
+        """Read by `channel` what lies under the names of `layout`."""
+        self.errors = 0
+        """What was answered by a miss although there was, or may have been, something."""
+        self.special = SpecialNames()
+        self._call = channel.call
+        self._channel = channel
+        self._name = layout.name
+        self._payloads = payloads
+        self._fresh_value = payloads.fresh_value
+        self._tags = tags
+        self._strict = strict
+        self.degrades = degrades
+
+    async def value(self, key: str) -> object:
+        """Give the live value under `key`, `MISSING` where there is none."""
+        name = self._name(key)
+        if self.special:
+            data = await self._payload(name)
+        else:
+            try:
+                data = await self._call((b"GET", name), key=name, again=True)
+            except (StorageUnavailableError, WrongTypeError) as error:
+                self._answer_instead(error)
+                data = None
+        if data is None:
+            return MISSING
+        value = self._fresh_value(name, data)
+        return value if value is not MISSING else _live(await self.living(key, data))
+
+    async def values(self, keys: Collection[str]) -> dict[str, object]:
+        """Give the live values under `keys`, all of them."""
+        found: dict[str, object] = {}
+        for part in slices(list(keys)):
+            left: list[tuple[str, bytes]] = []
+            for key, name, data in await self._payloads_of(part):
+                value = self._fresh_value(name, data)
+                if value is MISSING:
+                    left.append((key, data))
+                else:
+                    found[key] = value
+            for item in await self._living(left):
+                if not item.is_stale:
+                    found[item.key] = item.value
+        return found
+
+    async def item(self, key: str) -> Item[object] | None:
+        """Give the item under `key`, stale ones included; None where there is none that lives and can be read."""
+        data = await self._payload(self._name(key))
+        return None if data is None else await self.living(key, data)
+
+    async def items(self, keys: Collection[str]) -> dict[str, Item[object]]:
+        """Give the items under `keys` by key."""
+        found: dict[str, Item[object]] = {}
+        for part in slices(list(keys)):
+            payloads = [(key, data) for key, _, data in await self._payloads_of(part)]
+            found |= {item.key: item for item in await self._living(payloads)}
+        return found
+
+    async def living(self, key: str, data: bytes) -> Item[object] | None:
+        """Give the item of a payload if it can be read and was not invalidated."""
+        found = await self._living([(key, data)])
+        return found[0] if found else None
+
+    async def look(self, key: str) -> tuple[bytes, int]:
+        """Give the version of what lies under a key, and whether it is an item that can be read and lives."""
+        name = self._name(key)
+        data = await self._call((b"GET", name), key=name, again=True)
+        return (b"", 0) if data is None else (version_in(data), int(await self.is_live(key, data)))
+
+    async def is_live(self, key: str, data: bytes) -> bool:
+        """Whether a payload is that of an item which can be read and lives."""
+        try:
+            item = await self.living(key, data)
+        except CorruptPayloadError:
+            return False
+        return item is not None and not item.is_stale
+
+    async def _payload(self, name: bytes) -> bytes | None:
+        if name in self.special.unwritten:
+            return None
+        try:
+            data: bytes | None = await self._call(
+                (b"GET", name), key=name, again=True, large=self.special.is_large(name)
+            )
+        except (StorageUnavailableError, WrongTypeError) as error:
+            self._answer_instead(error)
+            return None
+        return data
+
+    async def _payloads_of(self, keys: list[str]) -> list[tuple[str, bytes, bytes]]:
+        """Give key, name and payload of each of `keys` under which there is anything."""
+        names = [self._name(key) for key in keys]
+        try:
+            payloads = await self._channel.read_many(names)
+        except StorageUnavailableError as error:
+            self._answer_instead(error)
+            return []
+        unwritten = self.special.unwritten
+        return [
+            (key, name, data)
+            for key, name, data in zip(keys, names, payloads, strict=True)
+            if data is not None and name not in unwritten
+        ]
+
+    async def _living(self, payloads: list[tuple[str, bytes]]) -> list[Item[object]]:
+        items = [item for key, data in payloads if (item := await self._read(key, data)) is not None]
+        return [replace(item, tags=plain(item.tags)) if item.tags else item for item in await self._tags.living(items)]
+
+    async def _read(self, key: str, data: bytes) -> Item[object] | None:
+        """Give the item of a payload, with its tags as they are remembered."""
+        name = self._name(key)
+        if self.special or len(data) >= LARGE:
+            self.special.note_size(name, len(data))
+        left: float | None = None
+        if is_bare(data):
+            px = await self._call((b"PTTL", name), key=name, again=True)
+            left = None if px < 0 else px / 1000
+        try:
+            return await self._payloads.read(key, data, left)
+        except CorruptPayloadError as error:
+            self._answer_instead(error)
+            return None
+
+    def _answer_instead(self, error: Exception) -> None:
+        """Count what is answered by a miss, or raise it where the rules say so."""
+        if isinstance(error, StorageUnavailableError):
+            if not self.degrades:
+                raise error
+        elif self._strict:
+            raise CorruptPayloadError(
+                "what Redis holds under this key is no item that this configuration has written"
+            ) from error
+        self.errors += 1
+
+
+def _live(item: Item[object] | None) -> object:
+    return MISSING if item is None or item.is_stale else item.value
