@@ -1,6 +1,7 @@
 """The directory of a file storage: safe opening, reading, replacing and removing. Plain `def`, for threads.
 
-    dir/lock            says whose the directory is, and holds the number from which versions go on
+    dir/lock            says whose the directory is
+    dir/number          the number from which versions go on
     dir/00 .. dir/3f    the items, fanned out by their digests
     dir/aside           what is being written, and what was cleared and is not freed yet
     dir/tags            one mark an invalidated tag
@@ -16,41 +17,23 @@ import errno
 import os
 import stat
 import struct
-import sys
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from itertools import count
 from typing import Final
 
-from aiocache_kit.errors import StorageError, StorageUnavailableError
-
-if sys.platform == "win32":
-
-    def _claim(descriptor: int, *, shared: bool) -> None:
-        del descriptor, shared
-        raise StorageError("the storage file needs a system with descriptors of directories, as Linux and macOS are")
-
-else:
-    import fcntl
-
-    def _claim(descriptor: int, *, shared: bool) -> None:
-        """Say to other processes, and to other storages of this one, that the directory is in use."""
-        try:
-            fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-        except BlockingIOError:
-            how = "by one that has it to itself" if shared else "by another process or storage"
-            raise StorageUnavailableError(
-                f"the directory is in use {how}: only storages with shared=True share one"
-            ) from None
-
+from aiocache_kit.errors import StorageError
+from aiocache_kit.storage.file.claims import claim, held
 
 SUBDIRECTORIES: Final = 64
 """How many there are for items: few enough to keep all of them open."""
-_LOCK, _ASIDE, _TAGS = "lock", "aside", "tags"
+_LOCK, _NUMBERED = "lock", "number"
+ASIDE: Final = "aside"
+"""Where files are written."""
 _OTHERS_WRITE: Final = stat.S_IWOTH
 _NUMBER: Final = struct.Struct(">Q")
 _FLAGS: Final = os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0)
-_AS_DIRECTORY: Final = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | _FLAGS
+AS_DIRECTORY: Final = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | _FLAGS
 # A pipe that was planted must not let us wait for somebody to write to it.
 _TO_READ: Final = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _FLAGS
 _TO_MAKE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FLAGS
@@ -67,6 +50,7 @@ class Directory:
         self._fsync = fsync
         self._root = -1
         self._lock = -1
+        self._number = -1
         self._opened: dict[str, int] = {}
         self._names = count()
         self._mine = ""
@@ -87,16 +71,17 @@ class Directory:
     def _open(self, *, shared: bool) -> int:
         self._make_root()
         try:
-            self._root = os.open(self.path, _AS_DIRECTORY)
+            self._root = os.open(self.path, AS_DIRECTORY)
         except OSError as error:
             if error.errno in {errno.ELOOP, errno.ENOTDIR}:
                 raise StorageError("the directory is a link or no directory: give the place itself") from error
             raise
         self._check(os.fstat(self._root), of_root=True)
         self._lock = os.open(_LOCK, os.O_RDWR | os.O_CREAT | _FLAGS, self._file_perm, dir_fd=self._root)
-        _claim(self._lock, shared=shared)
+        claim(self._lock, shared=shared)
+        self._number = os.open(_NUMBERED, os.O_RDWR | os.O_CREAT | _FLAGS, self._file_perm, dir_fd=self._root)
         self._mine = f"{os.getpid():x}-{os.urandom(6).hex()}-"
-        self.subdirectory(_ASIDE)
+        self.subdirectory(ASIDE)
         return self.number()
 
     def _make_root(self) -> None:
@@ -121,8 +106,8 @@ class Directory:
 
     def close(self) -> None:
         """Let go of everything; calling it twice is fine."""
-        descriptors = [self._root, self._lock, *self._opened.values()]
-        self._root = self._lock = -1
+        descriptors = [self._root, self._lock, self._number, *self._opened.values()]
+        self._root = self._lock = self._number = -1
         self._opened.clear()
         for descriptor in descriptors:
             if descriptor >= 0:
@@ -139,14 +124,43 @@ class Directory:
 
     def number(self) -> int:
         """Give the number that was kept last; 0: none was."""
-        data = os.pread(self._lock, _NUMBER.size, 0)
+        data = os.pread(self._number, _NUMBER.size, 0)
         return _NUMBER.unpack(data)[0] if len(data) == _NUMBER.size else 0
 
     def keep_number(self, number: int) -> None:
         """Keep a number beyond the end of the process."""
-        os.pwrite(self._lock, _NUMBER.pack(number), 0)
+        os.pwrite(self._number, _NUMBER.pack(number), 0)
         if self._fsync:
-            os.fsync(self._lock)
+            os.fsync(self._number)
+
+    def next_number(self) -> int:
+        """Give a number greater than all that anybody who uses the directory was given; for shared ones."""
+        with held(self._number):
+            number = self.number() + 1
+            self.keep_number(number)
+        return number
+
+    @contextmanager
+    def exclusive(self, subdirectory: str) -> Iterator[None]:
+        """Keep other processes from changing what is in a directory of this one; for shared ones.
+
+        Raises `StorageUnavailableError` where another process does not let go of it.
+        """
+        while True:
+            descriptor = self.subdirectory(subdirectory)
+            with held(descriptor):
+                if not self.is_stale(subdirectory):
+                    yield
+                    return
+            self.forget(subdirectory)
+
+    def is_stale(self, subdirectory: str) -> bool:
+        """Whether another process has removed or replaced a directory that is open here."""
+        try:
+            found = os.stat(subdirectory, dir_fd=self._root, follow_symlinks=False)
+        except FileNotFoundError:
+            return subdirectory in self._opened
+        return not os.path.samestat(found, os.fstat(self.subdirectory(subdirectory)))
 
     def subdirectory(self, name: str) -> int:
         """Give the descriptor of a directory in this one, which is made where it is missing."""
@@ -154,11 +168,11 @@ class Directory:
         if descriptor is not None:
             return descriptor
         try:
-            descriptor = os.open(name, _AS_DIRECTORY, dir_fd=self._root)
+            descriptor = os.open(name, AS_DIRECTORY, dir_fd=self._root)
         except FileNotFoundError:
             with suppress(FileExistsError):
                 os.mkdir(name, self._dir_perm, dir_fd=self._root)
-            descriptor = os.open(name, _AS_DIRECTORY, dir_fd=self._root)
+            descriptor = os.open(name, AS_DIRECTORY, dir_fd=self._root)
             if self._dir_perm & 0o077:
                 os.fchmod(descriptor, self._dir_perm)  # the umask may have taken some
             if self._fsync:
@@ -209,7 +223,7 @@ class Directory:
 
     def replace(self, subdirectory: str, name: str, parts: Sequence[bytes]) -> None:
         """Let `name` hold `parts`, in one step; raises `OSError`, and nothing has changed then."""
-        aside = self.subdirectory(_ASIDE)
+        aside = self.subdirectory(ASIDE)
         temporary = f"{self._mine}{next(self._names):x}"
         file = os.open(temporary, _TO_MAKE, self._file_perm, dir_fd=aside)
         try:
@@ -230,7 +244,7 @@ class Directory:
             os.fsync(self.subdirectory(subdirectory))
 
     def _put_in_place(self, temporary: str, subdirectory: str, name: str) -> None:
-        aside = self.subdirectory(_ASIDE)
+        aside = self.subdirectory(ASIDE)
         try:
             os.rename(temporary, name, src_dir_fd=aside, dst_dir_fd=self.subdirectory(subdirectory))
         except FileNotFoundError:
@@ -292,7 +306,7 @@ class Directory:
 
     def put(self, name: str, parts: Iterable[bytes]) -> None:
         """Put a file into the directory itself, in one step; `parts` are made while they are written."""
-        aside = self.subdirectory(_ASIDE)
+        aside = self.subdirectory(ASIDE)
         temporary = f"{self._mine}{next(self._names):x}"
         file = os.open(temporary, _TO_MAKE, 0o600, dir_fd=aside)
         try:
@@ -313,58 +327,13 @@ class Directory:
 
     def set_aside(self, subdirectories: Iterable[str]) -> None:
         """Move whole directories away, to be freed by `free`: they are empty at once."""
-        aside = self.subdirectory(_ASIDE)
+        aside = self.subdirectory(ASIDE)
         for subdirectory in subdirectories:
             self.forget(subdirectory)
             with suppress(FileNotFoundError):
                 os.rename(subdirectory, f"{self._mine}{next(self._names):x}", src_dir_fd=self._root, dst_dir_fd=aside)
         if self._fsync:
             os.fsync(self._root)
-
-    def free(self, most: int, *, all_of_it: bool) -> bool:
-        """Remove up to `most` files that were set aside or left by a crash; say whether there may be more.
-
-        With `all_of_it`, temporary files as well: nobody writes at the moment, and they are from before.
-        """
-        aside = self.subdirectory(_ASIDE)
-        for name in os.listdir(aside):
-            if most <= 0:
-                return True
-            most -= 1
-            try:
-                if all_of_it:
-                    os.unlink(name, dir_fd=aside)
-                    continue
-                is_file = not stat.S_ISDIR(os.stat(name, dir_fd=aside, follow_symlinks=False).st_mode)
-            except FileNotFoundError:
-                continue
-            except (IsADirectoryError, PermissionError):
-                is_file = False
-            if not is_file:
-                most = self._free_directory(aside, name, most)
-        return False
-
-    def _free_directory(self, aside: int, name: str, most: int) -> int:
-        try:
-            inner = os.open(name, _AS_DIRECTORY, dir_fd=aside)
-        except OSError:
-            return most  # neither a file that can be removed nor a directory
-        try:
-            with os.scandir(inner) as found:
-                for entry in found:
-                    if most <= 0:
-                        return 0
-                    most -= 1
-                    with suppress(OSError):
-                        if entry.is_dir(follow_symlinks=False):
-                            os.rmdir(entry.name, dir_fd=inner)
-                        else:
-                            os.unlink(entry.name, dir_fd=inner)
-        finally:
-            os.close(inner)
-        with suppress(OSError):
-            os.rmdir(name, dir_fd=aside)
-        return most
 
 
 def _write(file: int, parts: Sequence[bytes]) -> None:

@@ -29,7 +29,7 @@ class MarkFiles:
         for tag in tags:
             name = self._digest(tag)
             # The tag itself stands where tags do, so that it is under the seal as well.
-            item = Item[object](key=_bound(name), value=version, tags=(tag,))
+            item: Item[object] = Item(key=_bound(name), value=version, tags=(tag,))
             self._directory.replace(_WHERE, name, (self._codec.encode(item),))
 
     def read(self, tag: str) -> int:

@@ -29,6 +29,7 @@ from aiocache_kit.storage.base import (
     whole_number,
 )
 from aiocache_kit.storage.file.files import Files, Place, fault
+from aiocache_kit.storage.file.freeing import free
 from aiocache_kit.storage.file.index import FileTable, version_in
 from aiocache_kit.storage.file.keeper import CHUNK, Keeper
 from aiocache_kit.storage.file.lane import Lane
@@ -424,7 +425,7 @@ class FileStorage(Storage):
 
     async def _free_files(self) -> None:
         try:
-            while await self._lane.call(self._keeper.files.directory.free, CHUNK, all_of_it=True):
+            while await self._lane.call(free, self._keeper.files.directory, CHUNK):
                 pass
         except OSError as error:
             raise fault(error, "what was cleared cannot be removed") from error

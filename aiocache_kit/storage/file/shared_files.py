@@ -1,0 +1,320 @@
+"""Items in a directory that several processes use: each call is whole, and alone with its key. Plain `def`, for threads.
+
+Rule 1: nothing is remembered between two calls: the files are the truth, so that each process sees at once what another
+one has done.
+Rule 2: whatever looks before it changes holds the lock of the key's directory meanwhile. Reading takes no lock: a file
+is replaced in one step.
+Rule 3: versions are numbers that all processes draw from one file, so they grow whoever writes.
+Rule 4: time is the wall clock's, which all processes of one machine share.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Final, NamedTuple
+
+from aiocache_kit.clock import Clock
+from aiocache_kit.errors import CorruptPayloadError
+from aiocache_kit.item import Item
+from aiocache_kit.serializers.codec import Unsealed
+from aiocache_kit.serializers.envelope import VERSION_OFFSET
+from aiocache_kit.storage.base import ALWAYS, Condition, ConditionKind, stale_for, whole_number
+from aiocache_kit.storage.file.files import MOST, NAMES, Files, Found, Place
+from aiocache_kit.storage.file.form import USUAL, Notes, body_of, pack_notes, read_notes
+from aiocache_kit.storage.file.marks import MarkFiles
+
+_LEASE: Final = ".lease"
+_LOCK: Final = ".lock"
+
+
+class Claim(NamedTuple):
+    """A lease, or a lock, as it lies in its file."""
+
+    token: str
+    until: float
+    number: int
+    """Of a lease the version at which it was given, of a lock its fencing number."""
+
+
+class SharedFiles:
+    """What threads do with the files."""
+
+    def __init__(self, files: Files, clock: Callable[[], Clock]) -> None:
+        """Work on `files`; `clock` gives the clock of the storage."""
+        self.files = files
+        self.marks: Final = MarkFiles(files)
+        self.errors = 0
+        self.written = 0
+        """Bytes written since somebody last set it to zero."""
+        self._clock = clock
+
+    # --- reading -----------------------------------------------------------------------------------------------------
+
+    def read(self, key: str) -> Item[object] | None:
+        """Give the item under `key`, a stale one included."""
+        place = self.files.place(key)
+        try:
+            return self._read(key, place)
+        except FileNotFoundError:
+            if not self.files.directory.is_stale(NAMES[place[0]]):
+                return None
+        except CorruptPayloadError:
+            self._sweep(place)
+            return None
+        self.files.directory.forget(NAMES[place[0]])  # another process has removed the directory that is open here
+        try:
+            return self._read(key, place)
+        except (FileNotFoundError, CorruptPayloadError):
+            return None
+
+    def _read(self, key: str, place: Place) -> Item[object] | None:
+        data = self.files.read(place, USUAL)
+        notes = read_notes(self.files.codec, place[1], data)
+        state = self.state(notes)
+        if notes.key != key:
+            raise CorruptPayloadError("the file is that of another key")
+        if state is None:
+            return None
+        body = self.files.codec.decode(place[1], body_of(data))
+        if body.version != notes.version:
+            raise CorruptPayloadError("the file is of two versions")
+        return Item(
+            key=key,
+            value=body.value,
+            ttl=notes.ttl,
+            expiration=notes.expiration,
+            tags=notes.tags,
+            cost=notes.cost,
+            version=notes.version,
+            created_at=body.created_at,
+            stale_until=notes.stale_until,
+            is_stale=not state,
+        )
+
+    def state(self, notes: Notes) -> bool | None:
+        """Tell whether an item is live; None: it is dead, or was invalidated."""
+        now = self._clock().time()
+        end = math.inf if notes.expiration is None else notes.expiration
+        last = end if notes.stale_until is None else max(notes.stale_until, end)
+        if now >= last or any(self.marks.read(tag) >= notes.stamp for tag in notes.tags):
+            return None
+        return now < end
+
+    def live(self, place: Place) -> Notes | None:
+        """Give the notes of the live item at a place."""
+        found = self.files.look(place)
+        return None if found is None or not self.state(found.notes) else found.notes
+
+    def _sweep(self, place: Place) -> None:
+        """Remove what cannot be read, unless somebody has just written it anew."""
+        self.errors += 1
+        with self._alone(place):
+            if self.files.look(place) is None or not self._is_whole(place):
+                self.files.remove(place)
+
+    def _is_whole(self, place: Place) -> bool:
+        try:
+            self.files.codec.open(place[1], body_of(self.files.read(place, USUAL)))
+        except (OSError, CorruptPayloadError):
+            return False
+        return True
+
+    @contextmanager
+    def _alone(self, place: Place) -> Iterator[None]:
+        with self.files.directory.exclusive(NAMES[place[0]]):
+            yield
+
+    # --- changing ----------------------------------------------------------------------------------------------------
+
+    def write(self, item: Item[object], laid: Unsealed, condition: Condition) -> bool:
+        """Store an item whose body was laid out."""
+        place = self.files.place(item.key)
+        with self._alone(place):
+            stamp = self._may(place, condition)
+            if stamp is None:
+                return False
+            version = self.files.directory.next_number()
+            self._store(place, self._notes(item, version, stamp or version), self._sealed(laid, version))
+            self.end_lease(place)
+        return True
+
+    def _may(self, place: Place, condition: Condition) -> float | None:
+        """Decide a condition: None is no; otherwise the stamp of what is written, 0 for that of now."""
+        if condition.kind is ConditionKind.ALWAYS:
+            return 0.0
+        if condition.kind is ConditionKind.LEASE:
+            claim = self.claim(place, _LEASE)
+            return float(claim.number) if claim is not None and claim.token == condition.lease else None
+        live = self.live(place)
+        match condition.kind:
+            case ConditionKind.ABSENT:
+                return 0.0 if live is None else None
+            case ConditionKind.PRESENT:
+                return None if live is None else 0.0
+            case _:
+                return 0.0 if live is not None and live.version == condition.version else None
+
+    def _notes(self, item: Item[object], version: int, stamp: float) -> Notes:
+        stale = stale_for(item)
+        end = None if item.ttl is None else self._clock().time() + item.ttl
+        last = None if end is None or not stale else end + stale
+        return Notes(item.key, version, item.ttl, end, last, float(stamp), item.tags, item.cost)
+
+    def _sealed(self, laid: Unsealed, version: int) -> bytes:
+        head, *rest = laid
+        whole = head[:VERSION_OFFSET] + version.to_bytes(8, "big") + head[VERSION_OFFSET + 8 :]
+        return self.files.codec.seal((whole, *rest))
+
+    def _store(self, place: Place, notes: Notes, body: bytes) -> None:
+        self.written += self.files.store(place, pack_notes(self.files.codec, place[1], notes), body)
+
+    def remove(self, key: str, condition: Condition = ALWAYS) -> bool:
+        """Remove the item under `key`; say whether a live one went away."""
+        place = self.files.place(key)
+        with self._alone(place):
+            if self._may(place, condition) is None:
+                return False
+            was_live = self.live(place) is not None
+            self.files.remove(place)
+            self.end_lease(place)
+        return was_live
+
+    def increment(self, item: Item[int], delta: int) -> int:
+        """Add to the live integer under a key, or begin one."""
+        place = self.files.place(item.key)
+        codec = self.files.codec
+        with self._alone(place):
+            found = self.read(item.key) if self.live(place) is not None else None
+            version = self.files.directory.next_number()
+            if found is None or found.is_stale:
+                total = item.value + delta
+                notes, created_at = self._notes(item, version, version), item.created_at
+            else:
+                total = whole_number(found.value) + delta
+                kept = self.files.look(place)
+                stamp = version if kept is None else kept.notes.stamp
+                notes = self._notes(found, version, stamp)._replace(
+                    expiration=found.expiration, stale_until=found.stale_until
+                )
+                created_at = found.created_at
+            body = codec.encode(Item(key=place[1], value=total, version=version, created_at=created_at))
+            self._store(place, notes, body)
+            self.end_lease(place)
+        return total
+
+    def redate(self, key: str, change: Callable[[Notes], Notes]) -> bool:
+        """Give the live item under `key` other dates; its value and version stay. Say whether there was one."""
+        place = self.files.place(key)
+        with self._alone(place):
+            live = self.live(place)
+            if live is None:
+                return False
+            try:
+                body = body_of(self.files.read(place, USUAL))
+            except (FileNotFoundError, CorruptPayloadError):
+                return False
+            self._store(place, change(live), body)
+            self.end_lease(place)
+        return True
+
+    def touched(self, item: Item[None]) -> bool:
+        """Give the live item another end, counted from now."""
+        moved = self._notes(replace(item, value=None), 0, 0.0)
+        return self.redate(
+            item.key,
+            lambda notes: notes._replace(ttl=moved.ttl, expiration=moved.expiration, stale_until=moved.stale_until),
+        )
+
+    def expired(self, key: str) -> bool:
+        """Make the live item stale."""
+
+        def end(notes: Notes) -> Notes:
+            death = notes.stale_until if notes.stale_until is not None else notes.expiration
+            now = self._clock().time()
+            return notes._replace(ttl=0.0, expiration=now, stale_until=math.inf if death is None else death)
+
+        return self.redate(key, end)
+
+    # --- many --------------------------------------------------------------------------------------------------------
+
+    def clear_some(self, places: list[Place], prefix: str) -> None:
+        """Remove the items at some places of one directory whose keys begin with `prefix`."""
+        for place in places:
+            with self._alone(place):
+                found = self.files.look(place) if prefix else None
+                if not prefix or (found is not None and found.notes.key.startswith(prefix)):
+                    self.files.remove(place)
+                    self.end_lease(place)
+
+    def end_leases(self, number: int) -> None:
+        """End all leases in a directory: what they were given for was cleared."""
+        with self.files.directory.exclusive(NAMES[number]):
+            for name in self.files.directory.names(NAMES[number]):
+                if name.endswith(_LEASE):
+                    self.files.directory.remove(NAMES[number], name)
+
+    def keys_at(self, places: list[Place], prefix: str) -> list[str]:
+        """Give the live keys at some places that begin with `prefix`."""
+        found, _ = self.files.look_at(places)
+        return [notes.key for notes, _ in found if notes.key.startswith(prefix) and self.state(notes)]
+
+    def places(self, number: int) -> list[Place]:
+        """Give the places of all items in a directory, once nobody is changing anything there."""
+        with self.files.directory.exclusive(NAMES[number]):
+            return self.files.listed(number)
+
+    def look_over(self, places: list[Place]) -> tuple[list[tuple[Place, Found]], int]:
+        """Give the items at some places, and how many were dead, or no items at all, and were removed."""
+        kept: list[tuple[Place, Found]] = []
+        removed = 0
+        for place in places:
+            found = self.files.look(place)
+            if found is not None and self.state(found.notes) is not None:
+                kept.append((place, found))
+                continue
+            with self._alone(place):
+                again = self.files.look(place)
+                if again is None or self.state(again.notes) is None:
+                    self.files.remove(place)
+                    removed += 1
+        return kept, removed
+
+    def evict(self, places: list[tuple[Place, int]]) -> int:
+        """Remove items that still have the versions given with them; say how many went."""
+        removed = 0
+        for place, version in places:
+            with self._alone(place):
+                found = self.files.look(place)
+                if found is not None and found.notes.version == version:
+                    self.files.remove(place)
+                    removed += 1
+        return removed
+
+    # --- leases and locks --------------------------------------------------------------------------------------------
+
+    def claim(self, place: Place, kind: str) -> Claim | None:
+        """Give the lease or lock at a place, None where there is none, or its time is over."""
+        name = place[1] + kind
+        try:
+            data = self.files.directory.read(NAMES[place[0]], self.files.prefix + name, USUAL, MOST)
+            item = self.files.codec.decode(name, data)
+        except (FileNotFoundError, CorruptPayloadError):
+            return None
+        if not isinstance(item.value, str) or item.expiration is None or self._clock().time() >= item.expiration:
+            return None
+        return Claim(item.value, item.expiration, item.version)
+
+    def put_claim(self, place: Place, kind: str, claim: Claim) -> None:
+        """Write a lease or a lock."""
+        name = place[1] + kind
+        item: Item[object] = Item(key=name, value=claim.token, expiration=claim.until, version=claim.number)
+        self.files.directory.replace(NAMES[place[0]], self.files.prefix + name, (self.files.codec.encode(item),))
+
+    def end_claim(self, place: Place, kind: str) -> None:
+        """Remove a lease or a lock."""
+        self.files.directory.remove(NAMES[place[0]], self.files.prefix + place[1] + kind)
+
+    def end_lease(self, place: Place) -> None:
+        """End the lease of a key that somebody has changed."""
+        self.end_claim(place, _LEASE)
