@@ -4,6 +4,7 @@ Rule 1: a storage is imported where it is chosen, so that nobody pays for what i
 Rule 2: a `Config` was checked when it was built, and its fields have their one form: durations are floats, sizes ints.
 """
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 from aiocache_kit.clock import Clock
@@ -140,14 +141,22 @@ def _way(config: Config) -> "Way":
         protocol=part.protocol,
         timeout=cast("float", part.dial_timeout),
     )
+    guards = part.sentinel
     return Way(
         place=host_of(part.addr) if part.unix_socket is None else str(part.unix_socket),
         dialer=dialer,
+        sentinels=() if guards is None else [host_of(each) for each in guards.addrs],
+        service="" if guards is None else guards.service_name,
+        sentinel_dialer=None
+        if guards is None
+        else replace(dialer, username=guards.username, password=guards.password, db=0),
         times=Times(
             connect=cast("float", part.dial_timeout),
             send=cast("float", part.write_timeout),
             answer=cast("float", part.read_timeout),
+            free=0.0 if part.multiplexed else cast("float", part.pool_timeout),
         ),
+        pool_size=None if part.multiplexed else part.pool_size,
         retries=part.max_retries,
         breaker_failures=part.breaker_failures,
         breaker_wait=cast("float", part.breaker_wait),

@@ -3,13 +3,17 @@
 Rule: nothing is connected here; a channel connects when it is opened or first used.
 """
 
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from aiocache_kit.management.circuit_breaker import CircuitBreaker
 from aiocache_kit.storage.redis.attempts import Attempts, Times
 from aiocache_kit.storage.redis.dial import Dialer, Host, Place
 from aiocache_kit.storage.redis.link import Channel, Link
+from aiocache_kit.storage.redis.pool import Pool
+from aiocache_kit.storage.redis.sentinel import Sentinels
 
 _LEAST_UNREAD: Final = 2**28
 _VALUES_UNREAD: Final = 4
@@ -21,11 +25,19 @@ class Way:
     """How to come to one installation of Redis."""
 
     place: Place
-    """The server."""
+    """The server, where there are neither sentinels nor a cluster."""
+    sentinels: Sequence[Host] = ()
+    """Who is asked which server is the master."""
+    service: str = ""
+    """The name by which they know it."""
+    sentinel_dialer: Dialer | None = None
+    """How to connect to them."""
     dialer: Dialer
     times: Times
     retries: int = 2
     """How often a command that failed for the network is tried again, where that is allowed."""
+    pool_size: int | None = None
+    """Connections to each server, one for a call at a time; None: two, which all tasks share."""
     breaker_failures: int | None = None
     """Failures in a row after which calls fail at once; None: never."""
     breaker_wait: float = 1.0
@@ -48,12 +60,25 @@ class Way:
 
 def new_channel(way: Way) -> Channel:
     """Make the channel."""
-
-    async def locate() -> Place:
-        return way.place
-
     attempts = Attempts(times=way.times, retries=way.retries, breaker=way.breaker())
+    return _server(way, _locate(way), attempts)
+
+
+def _server(way: Way, locate: Callable[[], Awaitable[Place]], attempts: Attempts) -> Channel:
+    if way.pool_size is not None:
+        return Pool(way.dialer, locate, attempts, size=way.pool_size)
     return Link(way.dialer, locate, attempts, most_unread=way.most_unread)
+
+
+def _locate(way: Way) -> Callable[[], Awaitable[Place]]:
+    if way.sentinels:
+        own = way.sentinel_dialer or way.dialer
+        return Sentinels(way.sentinels, way.service, own=own, masters=way.dialer, timeout=way.times.connect).locate
+    return partial(_known, way.place)
+
+
+async def _known(place: Place) -> Place:
+    return place
 
 
 def host_of(address: str) -> Host:

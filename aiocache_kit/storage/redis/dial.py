@@ -6,9 +6,10 @@ Rule: the only file that knows redis-py's connections, and the one private name 
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from inspect import signature
 from typing import Any, Final, NamedTuple, TypeAlias, cast
 
-from redis.asyncio import BlockingConnectionPool, Connection, SSLConnection, UnixDomainSocketConnection
+from redis.asyncio import BlockingConnectionPool, Connection, ConnectionPool, SSLConnection, UnixDomainSocketConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
@@ -25,6 +26,8 @@ class Host(NamedTuple):
     port: int
 
 
+Connections: TypeAlias = BlockingConnectionPool
+"""Connections of redis-py, each for one at a time."""
 Place: TypeAlias = Host | str
 """Where a server is: a host, or the path of a unix socket."""
 
@@ -51,6 +54,8 @@ class Dialer:
     """The version of RESP: 2 or 3."""
     timeout: float = 1.0
     """Seconds that connecting, with all that is said at its beginning, may take."""
+    parser: Any = None
+    """The class of redis-py that takes replies apart for pools; None: hiredis, where it is installed."""
 
     def __repr__(self) -> str:
         return "<Dialer>"
@@ -70,11 +75,16 @@ class Dialer:
             raise
         return _taken_over(connection)
 
-    def pool(self, place: Place, *, size: int, timeout: float, answer: float) -> BlockingConnectionPool:
-        """Give a pool of at most `size` connections; waits `timeout` seconds for one, `answer` for an answer."""
-        arguments = {**self._arguments(place), "socket_timeout": answer}
+    def connections(self, place: Place, *, size: int) -> "Connections":
+        """Give a pool of at most `size` connections to `place`, none of which is made yet; time is for its user."""
+        arguments = self._arguments(place)
+        if "maint_notifications_config" in signature(ConnectionPool).parameters:
+            from redis.maint_notifications import MaintNotificationsConfig  # noqa: PLC0415  - newer versions have it
+
+            arguments["maint_notifications_config"] = MaintNotificationsConfig(enabled=False)
+        arguments["socket_timeout"] = None
         return BlockingConnectionPool(
-            max_connections=size, timeout=cast("int", timeout), connection_class=self._kind(place), **arguments
+            max_connections=size, timeout=None, connection_class=self._kind(place), **arguments
         )
 
     def client_arguments(self) -> Mapping[str, Any]:
@@ -104,6 +114,8 @@ class Dialer:
             "socket_timeout": self.timeout,
             "retry": Retry(NoBackoff(), 0),
         }
+        if self.parser is not None:
+            arguments["parser_class"] = self.parser
         if isinstance(place, str):
             return arguments | {"path": place}
         arguments |= {"host": place.name, "port": place.port}

@@ -32,6 +32,35 @@ def code_of(error: BaseException) -> str:
     return word if word.isupper() else "ERR"
 
 
+def as_reply(error: BaseException) -> ReplyError | None:
+    """Give what Redis said, word by word, of an error that redis-py made of it; None: it is no refusal by Redis."""
+    if isinstance(error, ReplyError):
+        return error
+    for kind, code in _CODES:
+        if isinstance(error, kind):
+            said = str(error)
+            return ReplyError(said if said.startswith(code) else f"{code} {said}")
+    return ReplyError(str(error)) if isinstance(error, theirs.ResponseError) else None
+
+
+_CODES: Final[tuple[tuple[type[Exception], str], ...]] = (
+    (theirs.NoScriptError, "NOSCRIPT"),
+    (theirs.ReadOnlyError, "READONLY"),
+    (theirs.MovedError, "MOVED"),
+    (theirs.AskError, "ASK"),
+    (theirs.TryAgainError, "TRYAGAIN"),
+    (theirs.MasterDownError, "MASTERDOWN"),
+    (theirs.ClusterDownError, "CLUSTERDOWN"),
+    (theirs.ClusterCrossSlotError, "CROSSSLOT"),
+    (theirs.BusyLoadingError, "LOADING"),
+    (theirs.OutOfMemoryError, "OOM"),
+    (theirs.NoPermissionError, "NOPERM"),
+    (theirs.AuthenticationError, "NOAUTH"),
+    (theirs.ExecAbortError, "EXECABORT"),
+)
+"""The classes by which redis-py replaces the word, the particular ones before the general."""
+
+
 def checked(reply: Any) -> Any:  # noqa: ANN401  - whatever Redis answers
     """Give `reply` back, or raise the error that it is."""
     if reply.__class__ is ReplyError or isinstance(reply, BaseException):
