@@ -9,7 +9,7 @@ import pytest
 from aiocache_kit.serializers.codec import Codec
 from aiocache_kit.serializers.json import JsonSerializer
 from aiocache_kit.storage.base import Storage
-from aiocache_kit.storage.file import FileStorage, file_storage
+from aiocache_kit.storage.file import FileStorage, SharedFileStorage, file_storage
 from aiocache_kit.testing import FakeClock, ProviderContract, StorageContract
 from aiocache_kit.testing.contract import Contract
 
@@ -19,9 +19,10 @@ def codec() -> Codec:
     return Codec(JsonSerializer())
 
 
-SHAPES: dict[str, Callable[[str], FileStorage]] = {
+SHAPES: dict[str, Callable[[str], FileStorage | SharedFileStorage]] = {
     "owner": lambda path: file_storage(path, codec()),
     "owner, gathering": lambda path: file_storage(path, codec(), gathers=True),
+    "shared": lambda path: file_storage(path, codec(), shared=True),
 }
 
 

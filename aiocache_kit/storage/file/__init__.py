@@ -1,4 +1,4 @@
-"""The file storage: a file an item, in a directory that one process has to itself.
+"""The file storage: a file an item, in a directory that one process has to itself, or several share.
 
 lane                 how work comes to a thread: one hop for all that is waiting
 directory            opening, reading, replacing and removing, safe against what is planted there
@@ -19,9 +19,10 @@ from aiocache_kit.serializers.key_hashing import KeyHasher
 from aiocache_kit.storage.file.directory import SUBDIRECTORIES, Directory
 from aiocache_kit.storage.file.files import Files
 from aiocache_kit.storage.file.index import FileTable, share, tables_for, weigh
+from aiocache_kit.storage.file.shared import SharedFileStorage
 from aiocache_kit.storage.file.storage import FileStorage
 
-__all__ = ["FileStorage", "file_storage"]
+__all__ = ["FileStorage", "SharedFileStorage", "file_storage"]
 
 JANITOR_INTERVAL: Final = 60.0
 
@@ -40,16 +41,24 @@ def file_storage(
     janitor_interval: float = JANITOR_INTERVAL,
     gathers: bool = False,
     fsync: bool = False,
+    shared: bool = False,
     clock: Clock | None = None,
     random: Random | None = None,
-) -> FileStorage:
+) -> FileStorage | SharedFileStorage:
     """Make a file storage in `directory` for at most `max_entries` entries and `max_size` bytes; None is no bound.
 
     `codec` writes values, and `hasher` hides keys in the names of files. With `gathers`, writes wait in memory until
     `Storage.sync` or `close`; with `fsync`, what a call has done survives a loss of power. `random` is what the
-    policies draw from: give a seeded one to repeat a run.
+    policies draw from: give a seeded one to repeat a run. With `shared`, other processes use the directory as well, and
+    nothing is gathered, and what was written first is evicted first.
     """
+    place = Directory(directory, file_perm=file_perm, dir_perm=dir_perm, fsync=fsync)
+    files = Files(place, codec, prefix, hasher)
     used_clock = SystemClock() if clock is None else clock
+    if shared:
+        return SharedFileStorage(
+            files, clock=used_clock, max_entries=max_entries, max_size=max_size, janitor_interval=janitor_interval
+        )
     used_random = Random() if random is None else random  # noqa: S311  - chooses victims, guards nothing
     count = tables_for(max_entries, max_size, SUBDIRECTORIES)
 
@@ -62,9 +71,8 @@ def file_storage(
 
         return FileTable(make=make, max_entries=entries, max_bytes=size, sizer=weigh, clock=used_clock)
 
-    place = Directory(directory, file_perm=file_perm, dir_perm=dir_perm, fsync=fsync)
     return FileStorage(
-        Files(place, codec, prefix, hasher),
+        files,
         [table(number) for number in range(count)],
         clock=used_clock,
         janitor_interval=janitor_interval,

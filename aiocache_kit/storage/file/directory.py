@@ -270,6 +270,10 @@ class Directory:
             raise PermissionError(errno.EACCES, "a file cannot be removed")
         os.rmdir(name, dir_fd=where)
 
+    def size(self, subdirectory: str, name: str) -> int:
+        """Give the bytes of a file."""
+        return os.stat(name, dir_fd=self.subdirectory(subdirectory), follow_symlinks=False).st_size
+
     def names(self, subdirectory: str) -> list[str]:
         """Give the names in a directory, in any order; none where there is no such directory."""
         if subdirectory not in self._opened and not self._has(subdirectory):
@@ -303,6 +307,11 @@ class Directory:
             os.close(file)
             return -1
         return file
+
+    def drop(self, name: str) -> None:
+        """Remove a file of the directory itself, which need not be there."""
+        with suppress(FileNotFoundError):
+            os.unlink(name, dir_fd=self._root)
 
     def put(self, name: str, parts: Iterable[bytes]) -> None:
         """Put a file into the directory itself, in one step; `parts` are made while they are written."""

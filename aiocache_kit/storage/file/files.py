@@ -127,6 +127,17 @@ class Files:
             if len(name) == length and name.startswith(self.prefix) and _is_digest(name[start:], number)
         ]
 
+    def count(self, number: int) -> tuple[int, int]:
+        """Give how many files there are in a directory, and their bytes."""
+        items = size = 0
+        for _, digest in self.listed(number):
+            try:
+                size += self.directory.size(NAMES[number], self.prefix + digest)
+            except FileNotFoundError:
+                continue
+            items += 1
+        return items, size
+
     def look_at(self, places: Iterable[Place]) -> tuple[list[Found], list[Place]]:
         """Give what the files say, and those that say nothing of ours. Raises `OSError` where the system refuses."""
         found: list[Found] = []

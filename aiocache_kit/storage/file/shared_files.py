@@ -1,4 +1,4 @@
-"""Items in a directory that several processes use: each call is whole, and alone with its key. Plain `def`, for threads.
+"""Items in a directory that several processes use: each call is whole, and alone with its key. For threads.
 
 Rule 1: nothing is remembered between two calls: the files are the truth, so that each process sees at once what another
 one has done.
@@ -24,8 +24,8 @@ from aiocache_kit.storage.file.files import MOST, NAMES, Files, Found, Place
 from aiocache_kit.storage.file.form import USUAL, Notes, body_of, pack_notes, read_notes
 from aiocache_kit.storage.file.marks import MarkFiles
 
-_LEASE: Final = ".lease"
-_LOCK: Final = ".lock"
+LEASE: Final = ".lease"
+LOCK: Final = ".lock"
 
 
 class Claim(NamedTuple):
@@ -40,14 +40,16 @@ class Claim(NamedTuple):
 class SharedFiles:
     """What threads do with the files."""
 
-    def __init__(self, files: Files, clock: Callable[[], Clock]) -> None:
-        """Work on `files`; `clock` gives the clock of the storage."""
+    def __init__(self, files: Files, clock: Clock) -> None:
+        """Work on `files`."""
         self.files = files
         self.marks: Final = MarkFiles(files)
         self.errors = 0
         self.written = 0
         """Bytes written since somebody last set it to zero."""
-        self._clock = clock
+        self.writes = 0
+        """Files written since then."""
+        self.clock = clock
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
@@ -94,7 +96,7 @@ class SharedFiles:
 
     def state(self, notes: Notes) -> bool | None:
         """Tell whether an item is live; None: it is dead, or was invalidated."""
-        now = self._clock().time()
+        now = self.clock.time()
         end = math.inf if notes.expiration is None else notes.expiration
         last = end if notes.stale_until is None else max(notes.stale_until, end)
         if now >= last or any(self.marks.read(tag) >= notes.stamp for tag in notes.tags):
@@ -127,6 +129,11 @@ class SharedFiles:
 
     # --- changing ----------------------------------------------------------------------------------------------------
 
+    def laid_out(self, item: Item[object]) -> Unsealed:
+        """Serialize the value of `item`, on the event loop. Raises `SerializationError` or `ValueTooLargeError`."""
+        digest = self.files.digest(item.key)
+        return self.files.codec.lay_out(Item(key=digest, value=item.value, created_at=item.created_at))
+
     def write(self, item: Item[object], laid: Unsealed, condition: Condition) -> bool:
         """Store an item whose body was laid out."""
         place = self.files.place(item.key)
@@ -144,7 +151,7 @@ class SharedFiles:
         if condition.kind is ConditionKind.ALWAYS:
             return 0.0
         if condition.kind is ConditionKind.LEASE:
-            claim = self.claim(place, _LEASE)
+            claim = self.claim(place, LEASE)
             return float(claim.number) if claim is not None and claim.token == condition.lease else None
         live = self.live(place)
         match condition.kind:
@@ -157,16 +164,17 @@ class SharedFiles:
 
     def _notes(self, item: Item[object], version: int, stamp: float) -> Notes:
         stale = stale_for(item)
-        end = None if item.ttl is None else self._clock().time() + item.ttl
+        end = None if item.ttl is None else self.clock.time() + item.ttl
         last = None if end is None or not stale else end + stale
         return Notes(item.key, version, item.ttl, end, last, float(stamp), item.tags, item.cost)
 
     def _sealed(self, laid: Unsealed, version: int) -> bytes:
-        head, *rest = laid
+        head, key, content, serializer, rest = laid
         whole = head[:VERSION_OFFSET] + version.to_bytes(8, "big") + head[VERSION_OFFSET + 8 :]
-        return self.files.codec.seal((whole, *rest))
+        return self.files.codec.seal((whole, key, content, serializer, rest))
 
     def _store(self, place: Place, notes: Notes, body: bytes) -> None:
+        self.writes += 1
         self.written += self.files.store(place, pack_notes(self.files.codec, place[1], notes), body)
 
     def remove(self, key: str, condition: Condition = ALWAYS) -> bool:
@@ -231,7 +239,7 @@ class SharedFiles:
 
         def end(notes: Notes) -> Notes:
             death = notes.stale_until if notes.stale_until is not None else notes.expiration
-            now = self._clock().time()
+            now = self.clock.time()
             return notes._replace(ttl=0.0, expiration=now, stale_until=math.inf if death is None else death)
 
         return self.redate(key, end)
@@ -251,7 +259,7 @@ class SharedFiles:
         """End all leases in a directory: what they were given for was cleared."""
         with self.files.directory.exclusive(NAMES[number]):
             for name in self.files.directory.names(NAMES[number]):
-                if name.endswith(_LEASE):
+                if name.endswith(LEASE):
                     self.files.directory.remove(NAMES[number], name)
 
     def keys_at(self, places: list[Place], prefix: str) -> list[str]:
@@ -301,9 +309,25 @@ class SharedFiles:
             item = self.files.codec.decode(name, data)
         except (FileNotFoundError, CorruptPayloadError):
             return None
-        if not isinstance(item.value, str) or item.expiration is None or self._clock().time() >= item.expiration:
+        if not isinstance(item.value, str) or item.expiration is None or self.clock.time() >= item.expiration:
             return None
         return Claim(item.value, item.expiration, item.version)
+
+    def sweep_claims(self, number: int, begun: int) -> int:
+        """Remove leases and locks that are over; give the number of the oldest lease, at most `begun`."""
+        oldest = begun
+        directory, prefix = self.files.directory, self.files.prefix
+        with directory.exclusive(NAMES[number]):
+            for name in directory.names(NAMES[number]):
+                for kind in (LEASE, LOCK):
+                    if name.startswith(prefix) and name.endswith(kind):
+                        place = (number, name[len(prefix) : -len(kind)])
+                        claim = self.claim(place, kind)
+                        if claim is None:
+                            directory.remove(NAMES[number], name)
+                        elif kind == LEASE:
+                            oldest = min(oldest, claim.number)
+        return oldest
 
     def put_claim(self, place: Place, kind: str, claim: Claim) -> None:
         """Write a lease or a lock."""
@@ -317,4 +341,4 @@ class SharedFiles:
 
     def end_lease(self, place: Place) -> None:
         """End the lease of a key that somebody has changed."""
-        self.end_claim(place, _LEASE)
+        self.end_claim(place, LEASE)
