@@ -57,7 +57,7 @@ class Core:
         self.default_life = default_life
         self.clock = clock
         self.flights = SingleFlight()
-        self.locks = Locks(clock) if storage.locks is None else LocksBetweenProcesses(storage.locks, clock)
+        self.locks = Locks(clock) if storage.locks is None else LocksBetweenProcesses(storage.locks, clock, self.open)
         self.leasing = None if storage.leases is None else Leasing(storage.leases, clock)
         self.turns = Turns()
         self.tagging = Tagging(storage, clock)
@@ -156,8 +156,8 @@ class Core:
         """Store a value under a stored key if `condition` holds; a table of this process needs no item for that."""
         _check_value(value)
         if self.tables is None:
-            is_plain = self.shortcuts is not None and condition is ALWAYS and not tags and cost is None
-            if is_plain and await self.shortcuts.put(key, value, ttl_of(life)):
+            short = self.shortcuts if condition is ALWAYS and not tags and cost is None else None
+            if short is not None and await short.put(key, value, ttl_of(life)):
                 return True
             return await self.storage.write(self.item(key, value, life, tags, cost), condition)
         await self.tables.turn(key)

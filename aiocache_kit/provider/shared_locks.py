@@ -9,7 +9,7 @@ Rule 3: a lock is given back even if its holder is cancelled again while that is
 
 import asyncio
 import math
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from random import Random
 from typing import Final
@@ -28,10 +28,11 @@ _random: Final = Random()  # noqa: S311  - spreads pauses, guards nothing
 class LocksBetweenProcesses:
     """The locks that one provider takes in its storage."""
 
-    __slots__ = ("_clock", "_local", "_releasing", "_shared")
+    __slots__ = ("_clock", "_local", "_open", "_releasing", "_shared")
 
-    def __init__(self, shared: SharedLocks, clock: Clock) -> None:
-        """Take them in `shared`."""
+    def __init__(self, shared: SharedLocks, clock: Clock, open_storage: Callable[[], Awaitable[None]]) -> None:
+        """Take them in `shared`, after `open_storage`: a lock may be the first thing that is asked for."""
+        self._open = open_storage
         self._shared = shared
         self._clock = clock
         self._local = Locks(clock)
@@ -43,6 +44,7 @@ class LocksBetweenProcesses:
     @asynccontextmanager
     async def hold(self, key: str, ttl: float, timeout: float) -> AsyncGenerator[Lease]:
         """Hold the lock `key`, as `Locks.hold` does; raises `StorageError` as well."""
+        await self._open()
         deadline = self._clock.monotonic() + timeout
         async with self._local.hold(key, ttl, timeout) as local:
             lease = await self._acquire(key, ttl, deadline, local)
