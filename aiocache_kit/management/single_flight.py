@@ -282,12 +282,14 @@ class SingleFlight:
 
     def begin_change(self, key: str) -> None:
         """Supersede `key`, and let no load store for it until `end_change`."""
-        self.supersede(key)
+        if key in self.flights:
+            self.supersede(key)
         self._changing[key] = self._changing.get(key, 0) + 1
 
     def end_change(self, key: str) -> None:
         """Say that a change is over, done or not; loads that began in the middle of it are superseded, too."""
-        self.supersede(key)
+        if key in self.flights:
+            self.supersede(key)
         left = self._changing.pop(key) - 1
         if left:
             self._changing[key] = left

@@ -131,6 +131,8 @@ class HotPath:
 
     __slots__ = (*REPLACED, "lookup", "mind_marks")
 
+    replaced: Final = REPLACED
+
     def __init__(self, setting: Setting) -> None:
         """Build them."""
         self.mind_marks = setting.mind_marks

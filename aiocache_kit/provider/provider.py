@@ -17,7 +17,7 @@ from dataclasses import replace
 from functools import partial
 from inspect import isawaitable
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar, Unpack, cast, final, overload
+from typing import Any, Self, TypeVar, Unpack, cast, final, overload
 
 from aiocache_kit.clock import Clock, stopwatch
 from aiocache_kit.errors import InvalidArgumentError, InvalidTTLError, NotFoundError, UnsupportedError
@@ -26,7 +26,7 @@ from aiocache_kit.keys import check_key, namespace_prefix
 from aiocache_kit.management.expiration import TTL, life_of
 from aiocache_kit.management.statistics import Recorder
 from aiocache_kit.provider.core import Core
-from aiocache_kit.provider.hot_path import REPLACED, HotPath, Setting
+from aiocache_kit.provider.hot_path import HotPath, Setting
 from aiocache_kit.provider.loading import (
     AsyncLoader,
     AsyncMultiLoader,
@@ -42,16 +42,16 @@ from aiocache_kit.provider.loading import (
 from aiocache_kit.provider.loads import Loads
 from aiocache_kit.provider.locks import Lease
 from aiocache_kit.provider.names import Names
+from aiocache_kit.provider.short_path import Methods, ShortPath
 from aiocache_kit.sentinels import DEFAULT, MISSING, DefaultType
 from aiocache_kit.serializers.parts import whole
 from aiocache_kit.serializers.typed import convert
 from aiocache_kit.stats import Stats
 from aiocache_kit.storage.base import IF_ABSENT, IF_PRESENT, Capabilities, Condition, Storage, if_version
+from aiocache_kit.storage.tables import TableStorage
 
 T = TypeVar("T")
 D = TypeVar("D")
-_UNTIMED: Final = 15
-"""One read of sixteen is timed where timing each would be felt."""
 
 
 @final
@@ -92,7 +92,7 @@ class Provider:
         self._root: Provider | None = None if outer is None else outer._root or outer  # noqa: SLF001  - of the same class
         self._loads = Loads(self._core, names, recorder)
         self._views: weakref.WeakValueDictionary[str, Provider] = weakref.WeakValueDictionary()
-        self._hot: HotPath | None = None
+        self._hot: HotPath | ShortPath | None = None
 
     def __repr__(self) -> str:
         core = self._core
@@ -207,16 +207,31 @@ class Provider:
             view._warm_all()  # noqa: SLF001  - of the same class
 
     def _warm(self) -> None:
-        """Put the closures in the place of the methods; only on tables of this process, and only while it is open."""
+        """Put closures in the place of methods, where there are any for the storage, and only while it is open."""
         core = self._core
-        if core.tables is None or not core.ready:
+        if not core.ready:
             return
-        self._hot = HotPath(
+        if core.tables is not None:
+            self._hot = self._hot_path(core.tables)
+        elif core.shortcuts is not None:
+            methods = Methods(
+                get=partial(Provider.get, self),
+                get_or_set=partial(Provider.get_or_set, self),
+                load=self._load_one,
+                set=self._set_slowly,
+            )
+            self._hot = ShortPath(core, core.shortcuts, self._names, self._recorder, methods)
+        for name in () if self._hot is None else self._hot.replaced:
+            setattr(self, name, getattr(self._hot, name))
+
+    def _hot_path(self, tables: TableStorage) -> HotPath:
+        core = self._core
+        return HotPath(
             Setting(
-                storage=core.tables,
+                storage=tables,
                 recorder=self._recorder,
                 names=self._names,
-                mind_marks=self._root is not None or self._names.marked or core.tables.is_persistent,
+                mind_marks=self._root is not None or self._names.marked or tables.is_persistent,
                 default_life=core.default_life,
                 flights=core.flights.flights,
                 check_open=core.check_open,
@@ -229,17 +244,15 @@ class Provider:
                 delete=self._delete_slowly,
             )
         )
-        for name in REPLACED:
-            setattr(self, name, getattr(self._hot, name))
 
     def _cool(self) -> None:
         """Take the closures away again, here and in the namespaces."""
         for view in self._views.values():
             view._cool()  # noqa: SLF001  - of the same class
         if self._hot is not None:
-            self._hot = None
-            for name in REPLACED:
+            for name in self._hot.replaced:
                 delattr(self, name)
+            self._hot = None
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
@@ -324,19 +337,16 @@ class Provider:
     async def _value(self, key: str) -> object:
         """Give the live value under a user's key, counting a hit; `MISSING` for a miss, which the caller counts."""
         full = self._names.key(key)
-        core, recorder = self._core, self._recorder
-        if core.shortcuts is None or not core.ready:
+        if self._core.shortcuts is None:
             item = await self._read_timed(full)
             return MISSING if item is None else item.value
-        if recorder.hits & _UNTIMED:
-            value = await core.shortcuts.value(full)
-        else:
-            start = stopwatch()
-            value = await core.shortcuts.value(full)
-            recorder.get_time += stopwatch() - start
-            recorder.timed_gets += 1
-        if value is not MISSING:
-            recorder.hits += 1
+        if not self._core.ready:
+            await self._open()
+        start = stopwatch()
+        value = await self._core.shortcuts.value(full)
+        self._recorder.get_time += stopwatch() - start
+        self._recorder.timed_gets += 1
+        self._recorder.hits += value is not MISSING
         return value
 
     def lookup(self, key: str) -> object:

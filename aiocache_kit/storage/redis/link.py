@@ -42,6 +42,13 @@ class Channel(Protocol):
         """
         ...
 
+    def ask(self, packed: bytes, key: bytes) -> "asyncio.Future[Any] | None":
+        """Send one packed command that concerns `key` at once, where that takes no waiting; None: use `call`.
+
+        What is given ends with the reply, which may be a `hiredis.ReplyError`, or with `Lost`.
+        """
+        ...
+
     async def call_many(self, commands: Sequence[Command], *, keys: Sequence[bytes], again: bool = False) -> list[Any]:
         """Send several, each concerning the key at its place; give the replies, errors among them as they are.
 
@@ -133,6 +140,10 @@ class Link:
         if reply.__class__ is ReplyError:
             return await self._refused(lane, packed, reply, start)
         return reply
+
+    def ask(self, packed: bytes, key: bytes) -> "asyncio.Future[Any] | None":  # noqa: ARG002, D102
+        wire = self._small.wire
+        return wire.send(packed) if wire is not None and wire.ready else None
 
     async def call_many(self, commands: Sequence[Command], *, keys: Sequence[bytes], again: bool = False) -> list[Any]:  # noqa: D102
         del keys

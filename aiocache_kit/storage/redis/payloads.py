@@ -23,6 +23,7 @@ CENTURY: Final = 100 * 366 * 24 * 3600.0
 BARE: Final = 1 << 63
 _WRITERS: Final = 11
 """Bits of a version that tell writers apart."""
+_NEXT: Final = 1 << _WRITERS
 _VALUE: Final = BARE - 1
 _IMPOSSIBLE: Final = b"\0" * 8
 _MINUS: Final = 0x2D
@@ -37,6 +38,8 @@ class Payloads:
         self.codec: Final = codec
         self._layout = layout
         self._time = time
+        self._decode_value = codec.decode_value
+        self._encode_value = codec.encode_value
         self._writer = randbits(_WRITERS)
         self._last_version = self._writer
 
@@ -64,9 +67,8 @@ class Payloads:
         return laid if isinstance(laid, bytes) else await seal_aside(self.codec, laid)
 
     def _next_version(self, now: float) -> int:
-        version = (int(now * 1_000_000) << _WRITERS) | self._writer
-        self._last_version = version = max(version, self._last_version + (1 << _WRITERS))
-        return version
+        self._last_version = max((int(now * 1_000_000) << _WRITERS) | self._writer, self._last_version + _NEXT)
+        return self._last_version
 
     def plain(self, name: bytes, value: object, ttl: float | None) -> bytes | None:
         """Give the payload of an item without tags and cost under a name; None where that takes the long way.
@@ -74,18 +76,18 @@ class Payloads:
         Raises as `write` does.
         """
         now = self._time.now()
-        return self.codec.encode_value(name, value, self._next_version(now), now, ttl)
+        return self._encode_value(name, value, self._next_version(now), now, ttl)
 
     def fresh_value(self, name: bytes, data: bytes) -> object:
         """Give the value in a payload that is fresh and plain; `MISSING` for all others, which `read` is for."""
         try:
-            found = self.codec.decode_value(name, data)
+            found = self._decode_value(name, data)
         except CorruptPayloadError:
             return MISSING
         if found is None:
             return MISSING
-        value, expiration, _ = found
-        return value if expiration is None or expiration > self._time.now() else MISSING
+        expiration = found[1]
+        return found[0] if expiration is None or expiration > self._time.now() else MISSING
 
     async def read(self, key: str, data: bytes, left: float | None = None) -> Item[object] | None:
         """Give the item under a stored key from its payload, with tags as they are remembered.

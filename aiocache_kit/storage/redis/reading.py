@@ -16,9 +16,11 @@ from aiocache_kit.sentinels import MISSING
 from aiocache_kit.storage.redis.layout import Layout
 from aiocache_kit.storage.redis.link import LARGE, Channel
 from aiocache_kit.storage.redis.payloads import Payloads, is_bare, version_in
+from aiocache_kit.storage.redis.replies import failure
 from aiocache_kit.storage.redis.slices import slices
 from aiocache_kit.storage.redis.special import SpecialNames
 from aiocache_kit.storage.redis.tags import RedisTags, plain
+from aiocache_kit.storage.redis.wire import Lost
 
 
 class Reader:
@@ -32,6 +34,7 @@ class Reader:
         """What was answered by a miss although there was, or may have been, something."""
         self.special = SpecialNames()
         self._call = channel.call
+        self._ask = channel.ask
         self._channel = channel
         self._name = layout.name
         self._payloads = payloads
@@ -43,18 +46,17 @@ class Reader:
     async def value(self, key: str) -> object:
         """Give the live value under `key`, `MISSING` where there is none."""
         name = self._name(key)
-        if self.special:
-            data = await self._payload(name)
-        else:
-            try:
-                data = await self._call((b"GET", name), key=name, again=True)
-            except (StorageUnavailableError, WrongTypeError) as error:
-                self._answer_instead(error)
-                data = None
+        answer = None if self.special else self._ask(b"*2\r\n$3\r\nGET\r\n$%d\r\n%b\r\n" % (len(name), name), name)
+        try:
+            data = await (self._payload(name) if answer is None else answer)
+        except Lost as lost:
+            data = await self._payload(name, lost)
         if data is None:
             return MISSING
-        value = self._fresh_value(name, data)
-        return value if value is not MISSING else _live(await self.living(key, data))
+        if data.__class__ is bytes:
+            value = self._fresh_value(name, data)
+            return value if value is not MISSING else _live(await self.living(key, data))
+        return _live(await self.item(key))  # Redis refused the command
 
     async def values(self, keys: Collection[str]) -> dict[str, object]:
         """Give the live values under `keys`, all of them."""
@@ -104,10 +106,13 @@ class Reader:
             return False
         return item is not None and not item.is_stale
 
-    async def _payload(self, name: bytes) -> bytes | None:
+    async def _payload(self, name: bytes, lost: Lost | None = None) -> bytes | None:
+        """Give what is stored under a name; `lost` is how an attempt ended that was made before."""
         if name in self.special.unwritten:
             return None
         try:
+            if lost is not None and lost.late:
+                raise failure(lost)
             data: bytes | None = await self._call(
                 (b"GET", name), key=name, again=True, large=self.special.is_large(name)
             )
@@ -151,7 +156,7 @@ class Reader:
             return None
 
     def _answer_instead(self, error: Exception) -> None:
-        """Count what is answered by a miss, or raise it where the rules say so."""
+        """Count what is answered by a miss, None, or raise it where the rules say so."""
         if isinstance(error, StorageUnavailableError):
             if not self.degrades:
                 raise error

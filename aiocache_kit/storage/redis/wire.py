@@ -13,7 +13,8 @@ Rule 4: what is under way is bounded, and what is not taken by the network holds
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, Final, cast
+from contextlib import suppress
+from typing import Any, Final
 
 import hiredis
 
@@ -46,8 +47,10 @@ class _Batch:
         self.count = count
         self.replies: list[Any] = []
 
-    def done(self) -> bool:
-        return self.future.done()
+    def set_result(self, reply: object) -> None:
+        self.replies.append(reply)
+        if len(self.replies) == self.count:
+            self.future.set_result(self.replies)
 
     def set_exception(self, error: BaseException) -> None:
         self.future.set_exception(error)
@@ -90,7 +93,7 @@ class Wire(asyncio.Protocol):
         self._asked: deque[asyncio.Future[Any] | _Batch] = deque()
         """Who waits for a reply, in the order of asking: first those that were sent, then those of this turn."""
         self._unsent: list[bytes] = []
-        self._unsent_replies = 0
+        self._create_future = self.loop.create_future
         self._answered = 0
         self._stamps: deque[tuple[int, float]] = deque()
         """For each time that something was sent: how many replies there are once all of it is answered, and when."""
@@ -107,13 +110,13 @@ class Wire(asyncio.Protocol):
 
         A reply that is an error is given as a `hiredis.ReplyError`, not raised.
         """
-        future = self.loop.create_future()
-        if not self._unsent:
+        future: asyncio.Future[Any] = self._create_future()
+        unsent, asked = self._unsent, self._asked
+        if not unsent:
             self.loop.call_soon(self._flush)
-        self._unsent.append(command)
-        self._asked.append(future)
-        self._unsent_replies += 1
-        if len(self._asked) >= MOST_UNDER_WAY:
+        unsent.append(command)
+        asked.append(future)
+        if len(asked) >= MOST_UNDER_WAY:
             self.ready = False
         return future
 
@@ -125,7 +128,6 @@ class Wire(asyncio.Protocol):
         self._unsent.extend(commands)
         batch = _Batch(future, len(commands))
         self._asked.extend([batch] * len(commands))
-        self._unsent_replies += len(commands)
         if len(self._asked) >= MOST_UNDER_WAY:
             self.ready = False
         return future
@@ -163,7 +165,6 @@ class Wire(asyncio.Protocol):
         if not commands or self.ended:
             return
         self._unsent = []
-        self._unsent_replies = 0
         self._stamps.append((self._answered + len(self._asked), stopwatch()))
         if self._timer is None:
             self._timer = self.loop.call_later(self._timeout, self._look_at_the_time)
@@ -191,14 +192,10 @@ class Wire(asyncio.Protocol):
                 if reply.__class__ is hiredis.PushNotification:
                     self._pushed(reply)
                     continue
-                place = asked.popleft()
-                if place.__class__ is _Batch:
-                    batch = place
-                    batch.replies.append(reply)
-                    if len(batch.replies) == batch.count and not batch.future.done():
-                        batch.future.set_result(batch.replies)
-                elif not place.done():
-                    cast("asyncio.Future[Any]", place).set_result(reply)
+                try:  # noqa: SIM105  - a context manager would double the cost of a reply
+                    asked.popleft().set_result(reply)
+                except asyncio.InvalidStateError:
+                    pass  # whoever asked was cancelled
         except (hiredis.ProtocolError, IndexError):  # no reply at all, or one that nobody asked for
             self.end()
             return
@@ -272,9 +269,9 @@ class Wire(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        sent = len(self._asked) - self._unsent_replies
+        sent = self._stamps[-1][0] - self._answered if self._stamps else 0
         for position, place in enumerate(self._asked):
-            if not place.done():
+            with suppress(asyncio.InvalidStateError):  # whoever asked was cancelled, or is of a batch that was told
                 place.set_exception(Lost(sent=position < sent, late=self.is_late))
         self._asked.clear()
         self._unsent.clear()

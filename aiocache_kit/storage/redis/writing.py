@@ -10,19 +10,22 @@ is back and what is old under them was removed. Whatever else cannot be done is 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from hiredis import ReplyError
+
 from aiocache_kit.errors import StorageUnavailableError
 from aiocache_kit.item import Item
 from aiocache_kit.storage.base import Condition, ConditionKind
 from aiocache_kit.storage.redis.layout import Layout
 from aiocache_kit.storage.redis.leases import RedisLeases
-from aiocache_kit.storage.redis.link import Channel, Command
+from aiocache_kit.storage.redis.link import LARGE, Channel, Command, pack_command
 from aiocache_kit.storage.redis.payloads import Payloads, life_of_item, millis, version_sought
 from aiocache_kit.storage.redis.reading import Reader
-from aiocache_kit.storage.redis.replies import checked
+from aiocache_kit.storage.redis.replies import checked, failure
 from aiocache_kit.storage.redis.scripts import INCREMENT, REMOVE, STORE
 from aiocache_kit.storage.redis.server_time import ServerTime
 from aiocache_kit.storage.redis.slices import slices
 from aiocache_kit.storage.redis.tags import RedisTags, remembered
+from aiocache_kit.storage.redis.wire import Lost
 
 MOST_BARE: Final = 10**18
 """What a bare integer is below, whatever its sign; a larger one lies in an envelope."""
@@ -51,6 +54,7 @@ class Writer:
         """Write by `channel` under the names of `layout`."""
         self._channel = channel
         self._call = channel.call
+        self._ask = channel.ask
         self._name = layout.name
         self._payloads = payloads
         self._plain_payload = payloads.plain
@@ -70,11 +74,25 @@ class Writer:
             return False
         px = None if ttl is None else millis(ttl)
         command: Command = (b"SET", name, payload) if px is None else (b"SET", name, payload, b"PX", px)
+        answer = self._ask(pack_command(command), name) if len(payload) < LARGE else None
         try:
+            reply = await (self._call(command, key=name) if answer is None else answer)
+            if reply.__class__ is ReplyError:
+                await self._call(command, key=name)  # it was refused: nothing was done
+        except StorageUnavailableError as error:
+            self._forget([name], error)
+        except Lost as lost:
+            await self._after(lost, command, name)
+        return True
+
+    async def _after(self, lost: Lost, command: Command, name: bytes) -> None:
+        """Go on where the connection was lost: a write that the server may have got is not sent again."""
+        try:
+            if lost.sent:
+                raise failure(lost)
             await self._call(command, key=name)
         except StorageUnavailableError as error:
             self._forget([name], error)
-        return True
 
     async def put_multi(self, values: Mapping[str, object], ttl: float | None) -> bool:
         """Store plain values the short way; False, and nothing was done, where that is not possible."""

@@ -1,0 +1,124 @@
+"""The commonest calls on a storage that has shortcuts, as closures in the place of the methods.
+
+A remote read is a few microseconds of this process, so that each frame and each look-up of an attribute on the way is
+felt; what a call means is said by the methods of `Provider`, to which everything out of the ordinary is left, and one
+read of sixteen, to be timed.
+
+Rule: a closure answers just as the method would have.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, NamedTuple
+
+from aiocache_kit.keys import MARK
+from aiocache_kit.management.expiration import life_of, ttl_of
+from aiocache_kit.management.statistics import Recorder
+from aiocache_kit.provider.core import Core
+from aiocache_kit.provider.names import Names
+from aiocache_kit.sentinels import DEFAULT, MISSING
+from aiocache_kit.serializers.parts import whole
+from aiocache_kit.serializers.typed import convert
+from aiocache_kit.storage.base import Shortcuts
+
+_TIMED: Final = 15
+
+
+class Methods(NamedTuple):
+    """What the closures leave to the provider."""
+
+    get: Callable[..., Awaitable[Any]]
+    get_or_set: Callable[..., Awaitable[Any]]
+    load: Callable[..., Awaitable[Any]]
+    """`get_or_set` after a miss."""
+    set: Callable[..., Awaitable[None]]
+
+
+class ShortPath:
+    """The closures of one provider, or of one namespace."""
+
+    __slots__ = ("get", "get_or_set", "set")
+
+    def __init__(self, core: Core, shortcuts: Shortcuts, names: Names, recorder: Recorder, methods: Methods) -> None:
+        """Make them."""
+        self.get = _get(core, shortcuts, names, recorder, methods)
+        self.get_or_set = _get_or_set(core, shortcuts, names, recorder, methods)
+        self.set = _set(core, shortcuts, names, recorder, methods)
+
+    replaced: Final = __slots__
+
+    def retire(self) -> None:
+        """Do nothing: these closures mind the marks of namespaces."""
+
+
+def _get(
+    core: Core, shortcuts: Shortcuts, names: Names, recorder: Recorder, methods: Methods
+) -> Callable[..., Awaitable[Any]]:
+    read, prefix, stored, slowly = shortcuts.value, names.prefix, names.key, methods.get
+
+    async def get(key: str, default: object = None, *, type: Any = None) -> object:  # noqa: ANN401  - see Provider
+        if core.closed or not recorder.hits & _TIMED:
+            return await slowly(key, default, type=type)
+        value = await read(prefix + key if key.__class__ is str and key and key[0] != MARK else stored(key))
+        if value is MISSING:
+            recorder.misses += 1
+            return default
+        recorder.hits += 1
+        return whole(value) if type is None else convert(value, type)
+
+    return get
+
+
+def _get_or_set(
+    core: Core, shortcuts: Shortcuts, names: Names, recorder: Recorder, methods: Methods
+) -> Callable[..., Awaitable[Any]]:
+    read, prefix, stored, slowly, load = (
+        shortcuts.value,
+        names.prefix,
+        names.key,
+        methods.get_or_set,
+        methods.load,
+    )
+
+    async def get_or_set(key: str, loader: Any, ttl: Any = DEFAULT, **options: Any) -> Any:  # noqa: ANN401  - see Provider
+        if core.closed or not recorder.hits & _TIMED:
+            return await slowly(key, loader, ttl, **options)
+        value = await read(prefix + key if key.__class__ is str and key and key[0] != MARK else stored(key))
+        if value is MISSING:
+            return await load(key, loader, ttl, options)
+        recorder.hits += 1
+        kind = options.get("type") if options else None
+        return whole(value) if kind is None else convert(value, kind)
+
+    return get_or_set
+
+
+def _set(
+    core: Core, shortcuts: Shortcuts, names: Names, recorder: Recorder, methods: Methods
+) -> Callable[..., Awaitable[None]]:
+    put, prefix, stored, slowly = shortcuts.put, names.prefix, names.key, methods.set
+    flights, default_life = core.flights, core.default_life
+    begin_change, end_change = flights.begin_change, flights.end_change
+
+    async def set(  # noqa: A001  - the name it is called by
+        key: str,
+        value: object,
+        ttl: Any = DEFAULT,  # noqa: ANN401  - whatever it is, it is checked
+        *,
+        tags: Any = (),  # noqa: ANN401  - as above
+        cost: Any = None,  # noqa: ANN401  - as above
+    ) -> None:
+        if core.closed or tags != () or cost is not None or value is MISSING or flights.is_storing():
+            return await slowly(key, value, ttl, tags=tags, cost=cost)
+        life = default_life if ttl is DEFAULT else life_of(ttl)
+        full = prefix + key if key.__class__ is str and key and key[0] != MARK else stored(key)
+        begin_change(full)
+        try:
+            done = await put(full, value, ttl_of(life))
+        finally:
+            end_change(full)
+        if not done:
+            return await slowly(key, value, ttl)
+        recorder.sets += 1
+        return None
+
+    return set
