@@ -68,7 +68,3 @@ class TestProviders(ProviderContract):
         """Give the storage to check."""
         del clock
         return self.make()
-
-    def tasks_of_its_own(self) -> int:
-        """Besides the provider's there may be one that watches over the calls to each node."""
-        return super().tasks_of_its_own() + 3

@@ -9,14 +9,14 @@ goes on to its end when its caller is cancelled. With one copy neither is needed
 """
 
 from collections.abc import Awaitable, Callable, Collection, Iterable
-from dataclasses import replace
 from functools import partial
 from typing import TypeVar, cast
 
 from aiocache_kit.clock import Clock
 from aiocache_kit.errors import CacheError, StorageError
 from aiocache_kit.item import Item
-from aiocache_kit.storage.base import ALWAYS, Storage
+from aiocache_kit.storage.base import Storage
+from aiocache_kit.storage.distributed.copying import copy_anew
 from aiocache_kit.storage.distributed.errands import Errands
 from aiocache_kit.storage.distributed.key_locks import KeyLocks
 from aiocache_kit.storage.distributed.member import Member, side_by_side
@@ -28,13 +28,13 @@ T = TypeVar("T")
 class Changes:
     """The changes of one storage."""
 
-    __slots__ = ("_clock", "_errands", "_nodes", "locks")
+    __slots__ = ("_errands", "_nodes", "clock", "locks")
 
     def __init__(self, nodes: Nodes, errands: Errands, clock: Callable[[], Clock]) -> None:
         """Change what `nodes` hold."""
         self._nodes = nodes
         self._errands = errands
-        self._clock = clock
+        self.clock = clock
         self.locks = KeyLocks()
 
     async def everywhere(self, key: str, act: Callable[[Storage], Awaitable[T]]) -> T:
@@ -46,7 +46,7 @@ class Changes:
         return await self._held(key, partial(self._everywhere, key, act))
 
     async def decided(
-        self, key: str, act: Callable[[Member], Awaitable[T]], follow: Callable[[Storage, T], Awaitable[object]]
+        self, key: str, act: Callable[[Member], Awaitable[T]], follow: Callable[[Member, T], Awaitable[object]]
     ) -> T:
         """Let one owner of `key` decide by `act`, and the others do `follow` if what it gave is true or a number.
 
@@ -124,7 +124,7 @@ class Changes:
         return live
 
     async def _decided(
-        self, key: str, act: Callable[[Member], Awaitable[T]], follow: Callable[[Storage, T], Awaitable[object]]
+        self, key: str, act: Callable[[Member], Awaitable[T]], follow: Callable[[Member, T], Awaitable[object]]
     ) -> T:
         decider = self._nodes.decider(key)
         try:
@@ -136,15 +136,15 @@ class Changes:
             if not _is_refusal(error):
                 decider.miss(key)
             raise
-        if result is False:
-            return result
-        await self._follow(key, decider, lambda storage: follow(storage, result))
+        is_no = result is False
+        if not is_no:
+            await self._follow(key, decider, lambda member: follow(member, result))
         return result
 
-    async def _follow(self, key: str, decider: Member, follow: Callable[[Storage], Awaitable[object]]) -> None:
+    async def _follow(self, key: str, decider: Member, follow: Callable[[Member], Awaitable[object]]) -> None:
         """Bring a change that `decider` made to the other owners; errors are theirs, and never the caller's."""
         others = self._live(key, [member for member in self._nodes.owners(key) if member is not decider])
-        outcomes = await side_by_side([(member, partial(follow, member.storage)) for member in others])
+        outcomes = await side_by_side([(member, partial(follow, member)) for member in others])
         for member, (_, error) in zip(others, outcomes, strict=True):
             if error is None:
                 member.missed.drop((key,))
@@ -152,35 +152,19 @@ class Changes:
                 member.miss(key)
 
     async def counted(self, item: Item[int], delta: int) -> int:
-        """Add `delta` at the owner that decides, then at the others; one that has another sum gets the item itself."""
+        """Add `delta` at the owner that decides, then at the others; one that has another sum gets the item anew."""
         key = item.key
+        deciders: list[Member] = []
 
         async def count(member: Member) -> int:
-            decided.append(member)
+            deciders.append(member)
             return await member.call(partial(member.storage.increment, item, delta))
 
-        async def follow(storage: Storage, total: int) -> None:
-            if await storage.increment(item, delta) != total:
-                await self.copy(key, decided[-1], storage)
+        async def follow(member: Member, total: int) -> None:
+            if await member.storage.increment(item, delta) != total:
+                await copy_anew((key,), deciders[-1], member, self.clock())
 
-        decided: list[Member] = []
         return await self.decided(key, count, follow)
-
-    async def copy(self, key: str, source: Member, target: Storage) -> None:
-        """Bring the item under `key` from one node to another, with the time it has left; or its absence."""
-        item = await source.call(partial(source.storage.read, key))
-        if item is None:
-            await target.remove(key)
-        else:
-            await target.write(self.as_it_is(item), ALWAYS)
-
-    def as_it_is(self, item: Item[object]) -> Item[object]:
-        """Give `item` as it is to be written elsewhere now: with the time that it has left."""
-        if item.expiration is None:
-            return item
-        now = self._clock().time()
-        left = max(item.expiration - now, 0.0)
-        return replace(item, ttl=left, expiration=now + left)
 
     # --- many keys ---------------------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ not there.
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 T = TypeVar("T")
 
@@ -22,13 +22,13 @@ class Errands:
 
     async def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Give what `work` gives; a caller that is cancelled leaves, and the work goes on."""
-        task = asyncio.create_task(_outcome(work))  # waited for by the caller, or by `close`
+        task = asyncio.create_task(_outcome(work), name="aiocache_kit change")  # its caller waits, or `close`
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         result, error = await asyncio.shield(task)
         if error is not None:
             raise error
-        return result  # type: ignore[return-value]  # there is one where there is no error
+        return cast("T", result)
 
     async def close(self) -> None:
         """Wait for all that is under way."""

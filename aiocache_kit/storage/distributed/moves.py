@@ -10,6 +10,7 @@ was removed does not come back, whichever way nodes come and go.
 
 import asyncio
 from collections.abc import Callable
+from typing import Final
 
 from aiocache_kit.clock import Clock
 from aiocache_kit.errors import InvalidArgumentError, StorageError
@@ -19,6 +20,9 @@ from aiocache_kit.storage.distributed.nodes import Nodes
 from aiocache_kit.storage.distributed.recovery import Recovery
 from aiocache_kit.storage.distributed.ring import Ring
 from aiocache_kit.storage.distributed.settings import Settings
+
+_PATIENCE: Final = 10
+"""How many times as long as other calls a node that leaves may take to clear itself."""
 
 
 class Moves:
@@ -104,13 +108,13 @@ class Moves:
         member.is_open = True
 
     async def _end(self, member: Member) -> None:
-        await member.patience.close()
         try:
             if member.is_in:
-                await member.storage.clear()
-        except StorageError:
-            pass
+                await member.patience.within(member.storage.clear, times=_PATIENCE)
+        except (StorageError, TimeoutError):
+            pass  # whoever adds the node again clears it first
         finally:
+            await member.patience.close()
             await member.storage.close()
 
     async def _rid(self, members: list[Member]) -> None:

@@ -24,17 +24,18 @@ class Patience:
         self.seconds: Final = seconds
         self.clock: Clock = SystemClock()
         self._deadlines: dict[asyncio.Timeout, float] = {}
-        """Those under way, the one that has to end first coming first."""
+        """Those under way, and when they have to end."""
         self._watcher: asyncio.Task[None] | None = None
 
-    async def within(self, act: Callable[[], Awaitable[T]]) -> T:
-        """Give what `act` gives; raise `TimeoutError` where it takes too long, and end it."""
+    async def within(self, act: Callable[[], Awaitable[T]], times: int = 1) -> T:
+        """Give what `act` gives; raise `TimeoutError` where it takes `times` as long as a call may, and end it."""
         limit = asyncio.timeout(None)
         async with limit:
-            self._deadlines[limit] = self.clock.monotonic() + self.seconds
+            self._deadlines[limit] = self.clock.monotonic() + self.seconds * times
             try:
                 if self._watcher is None or self._watcher.done():
-                    self._watcher = asyncio.create_task(self._watch())  # ends with the calls, or in `close`
+                    name = "aiocache_kit time limits"
+                    self._watcher = asyncio.create_task(self._watch(), name=name)  # ends with the calls, or in `close`
                 return await act()
             finally:
                 del self._deadlines[limit]
@@ -47,7 +48,7 @@ class Patience:
 
     async def _watch(self) -> None:
         while self._deadlines:
-            await self.clock.sleep(next(iter(self._deadlines.values())) - self.clock.monotonic())
+            await self.clock.sleep(min(self._deadlines.values()) - self.clock.monotonic())
             now = self.clock.monotonic()
             for limit in [limit for limit, deadline in self._deadlines.items() if deadline <= now]:
                 limit.reschedule(_AT_ONCE)

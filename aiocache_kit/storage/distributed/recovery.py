@@ -5,11 +5,12 @@ Rule 2: a node that is out is asked for a sign of life, ever more seldom. Once i
 removed there before anybody else asks it; what is missed meanwhile is removed too.
 Rule 3: then it is in again, and cold: of several owners the others are asked first until it has got copies of what it
 lacks.
-Rule 4: a node that is in and missed single keys has them removed at once, again and again until that works.
+Rule 4: a node that is in and missed single keys gets them from another owner, or has them removed where there is none,
+at once, and again and again until that works.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import aclosing
 from functools import partial
 from itertools import islice
@@ -17,6 +18,7 @@ from typing import Final
 
 from aiocache_kit.clock import Clock
 from aiocache_kit.storage.distributed.changes import Changes
+from aiocache_kit.storage.distributed.copying import copy_anew
 from aiocache_kit.storage.distributed.member import Member
 from aiocache_kit.storage.distributed.mending import STEP, bring_copies
 from aiocache_kit.storage.distributed.missed import Gaps
@@ -46,7 +48,8 @@ class Recovery:
         """Do what is to be done for `member`, in the background."""
         nurse = self._nurses.get(member)
         if self.is_open and (nurse is None or nurse.done()):
-            self._nurses[member] = asyncio.create_task(self._nurse(member))  # ends by itself, or in `close` or `leave`
+            name = "aiocache_kit nurse"
+            self._nurses[member] = asyncio.create_task(self._nurse(member), name=name)  # ends by itself, or in `leave`
 
     async def leave(self, member: Member) -> None:
         """Do nothing more for `member`."""
@@ -125,16 +128,29 @@ class Recovery:
             await member.patience.within(partial(storage.remove_multi, batch))
 
     async def _make_up(self, member: Member) -> None:
-        """Remove some of what a node that is in has missed, while nobody changes it."""
+        """Bring a node that is in what it has missed, or remove it where nobody has it, while nobody changes it."""
         keys = member.missed.some(STEP)
         async with self._changes.locks.hold(keys):
             gaps = member.missed.take(keys)
             try:
-                await member.call(partial(member.storage.remove_multi, list(gaps.keys)))
+                for source, some in self._sources(member, gaps.keys).items():
+                    if source is None:
+                        await member.call(partial(member.storage.remove_multi, some))
+                    else:
+                        await copy_anew(some, source, member, self._clock())
             except BaseException:
                 member.missed.put_back()
                 raise
             member.missed.done()
+
+    def _sources(self, member: Member, keys: Iterable[str]) -> dict[Member | None, list[str]]:
+        """Divide keys by the owner to copy them from; None where there is none."""
+        sources: dict[Member | None, list[str]] = {}
+        for key in keys:
+            owners = self._nodes.owners(key)
+            source = next((owner for owner in owners if owner is not member and owner.may_answer(key)), None)
+            sources.setdefault(source if member in owners else None, []).append(key)
+        return sources
 
     async def _mend(self, member: Member) -> None:
         """Bring `member` what it lacks; what comes in between comes first, and this begins again afterwards."""

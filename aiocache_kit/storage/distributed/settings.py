@@ -64,4 +64,4 @@ class Settings:
 
 
 def _is_positive(number: object) -> bool:
-    return type(number) in {int, float} and 0 < number < math.inf  # type: ignore[operator]  # pyright: ignore[reportOperatorIssue]  # checked
+    return isinstance(number, int | float) and not isinstance(number, bool) and 0 < number < math.inf

@@ -252,7 +252,7 @@ class DistributedStorage(Storage):
             own = self._own(member, item.key, condition)
             return own is not None and await member.call(partial(member.storage.write, item, own))
 
-        return await self._changes.decided(item.key, decide, lambda storage, _: storage.write(item))
+        return await self._changes.decided(item.key, decide, lambda other, _: other.storage.write(item))
 
     async def remove(self, key: str, condition: Condition = ALWAYS) -> bool:
         """Remove the item under `key` from all owners if `condition` holds, which one of them decides."""
@@ -267,7 +267,7 @@ class DistributedStorage(Storage):
             own = self._own(member, key, condition)
             return own is not None and await member.call(partial(member.storage.remove, key, own))
 
-        return await self._changes.decided(key, decide, lambda storage, _: storage.remove(key))
+        return await self._changes.decided(key, decide, lambda other, _: other.storage.remove(key))
 
     async def increment(self, item: Item[int], delta: int) -> int:
         """Count at the owner that decides, and then at the others."""
@@ -278,7 +278,7 @@ class DistributedStorage(Storage):
         return await self._changes.decided(
             item.key,
             lambda member: member.call(partial(member.storage.touch, item)),
-            lambda other, _: other.touch(item),
+            lambda other, _: other.storage.touch(item),
         )
 
     async def expire(self, key: str) -> bool:
@@ -286,7 +286,7 @@ class DistributedStorage(Storage):
         return await self._changes.decided(
             key,
             lambda member: member.call(partial(member.storage.expire, key)),
-            lambda storage, _: storage.expire(key),
+            lambda other, _: other.storage.expire(key),
         )
 
     def _own(self, member: Member, key: str, condition: Condition) -> Condition | None:
