@@ -117,7 +117,7 @@ def _set(
         finally:
             end_change(full)
         if not done:
-            return await slowly(key, value, ttl)
+            return await slowly(key, value, ttl, tags=(), cost=None)
         recorder.sets += 1
         return None
 
