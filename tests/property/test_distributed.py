@@ -6,7 +6,7 @@ value from before as well.
 """
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Generator
 from contextlib import contextmanager
 from random import Random
 from typing import Any, ClassVar, TypeVar
