@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 from aiocache_kit.clock import Clock
-from aiocache_kit.config import Config, MemoryConfig, TLSConfig
+from aiocache_kit.config import Config, MemoryConfig, RedisConfig, TLSConfig
 from aiocache_kit.errors import InvalidArgumentError
 from aiocache_kit.provider import Provider
 from aiocache_kit.storage.base import Storage
@@ -16,6 +16,7 @@ from aiocache_kit.storage.base import Storage
 if TYPE_CHECKING:
     from aiocache_kit.storage.redis.building import Way
     from aiocache_kit.storage.redis.dial import TLS
+    from aiocache_kit.storage.redis.tracking import Tracking
     from aiocache_kit.storage.snapshot import Snapshot
 
 
@@ -115,19 +116,30 @@ def _redis(config: Config, clock: Clock | None) -> Storage:
     from aiocache_kit.storage.redis.storage import RedisStorage  # noqa: PLC0415  - rule 1
 
     part = config.redis_config
+    tracking = _tracking(part)
     return RedisStorage(
-        new_channel(_way(config)),
+        new_channel(_way(config, tracking)),
         codec_of(config),
         prefix=part.key_prefix,
         hasher=key_hasher_of(config),
         strict=config.strict,
         degrades=part.on_unavailable == "miss",
         lease_ttl=cast("float", part.lease_ttl),
+        tracking=tracking,
         clock=clock,
     )
 
 
-def _way(config: Config) -> "Way":
+def _tracking(part: RedisConfig) -> "Tracking | None":
+    if part.client_cache is None:
+        return None
+    from aiocache_kit.storage.redis.tracking import LIFE_IN_CLUSTER, Tracking  # noqa: PLC0415  - rule 1
+
+    most = cast("int", part.client_cache)
+    return Tracking(most, life=LIFE_IN_CLUSTER) if part.cluster else Tracking(most)
+
+
+def _way(config: Config, tracking: "Tracking | None") -> "Way":
     from aiocache_kit.storage.redis.attempts import Times  # noqa: PLC0415  - rule 1
     from aiocache_kit.storage.redis.building import Way, host_of  # noqa: PLC0415  - rule 1
     from aiocache_kit.storage.redis.dial import Dialer  # noqa: PLC0415  - rule 1
@@ -145,6 +157,7 @@ def _way(config: Config) -> "Way":
     return Way(
         place=host_of(part.addr) if part.unix_socket is None else str(part.unix_socket),
         dialer=dialer,
+        cluster=[host_of(each) for each in part.cluster_addrs],
         sentinels=() if guards is None else [host_of(each) for each in guards.addrs],
         service="" if guards is None else guards.service_name,
         sentinel_dialer=None
@@ -161,6 +174,7 @@ def _way(config: Config) -> "Way":
         breaker_failures=part.breaker_failures,
         breaker_wait=cast("float", part.breaker_wait),
         largest_value=cast("int", config.max_value_size),
+        tracking=tracking,
     )
 
 

@@ -10,10 +10,12 @@ from typing import Final
 
 from aiocache_kit.management.circuit_breaker import CircuitBreaker
 from aiocache_kit.storage.redis.attempts import Attempts, Times
+from aiocache_kit.storage.redis.cluster import Cluster
 from aiocache_kit.storage.redis.dial import Dialer, Host, Place
 from aiocache_kit.storage.redis.link import Channel, Link
 from aiocache_kit.storage.redis.pool import Pool
 from aiocache_kit.storage.redis.sentinel import Sentinels
+from aiocache_kit.storage.redis.tracking import Hooks, Tracking
 
 _LEAST_UNREAD: Final = 2**28
 _VALUES_UNREAD: Final = 4
@@ -32,6 +34,8 @@ class Way:
     """The name by which they know it."""
     sentinel_dialer: Dialer | None = None
     """How to connect to them."""
+    cluster: Sequence[Host] = ()
+    """Some nodes of a cluster."""
     dialer: Dialer
     times: Times
     retries: int = 2
@@ -44,6 +48,8 @@ class Way:
     """Seconds until a call tries again then."""
     largest_value: int = 2**26
     """Bytes that one value may take."""
+    tracking: Tracking | None = None
+    """What keeps replies until Redis tells of changes, by hooks of its own for each `Link`; None: nothing does."""
 
     def breaker(self) -> CircuitBreaker | None:
         """Give a breaker for one server; it never waits longer than the first time, so that no outage is prolonged."""
@@ -60,14 +66,22 @@ class Way:
 
 def new_channel(way: Way) -> Channel:
     """Make the channel."""
+    if way.cluster:
+        return Cluster(way.cluster, way.dialer, partial(_node, way), times=way.times)
     attempts = Attempts(times=way.times, retries=way.retries, breaker=way.breaker())
     return _server(way, _locate(way), attempts)
+
+
+def _node(way: Way, place: Host) -> Channel:
+    attempts = Attempts(times=way.times, retries=way.retries, breaker=way.breaker(), waits=frozenset())
+    return _server(way, partial(_known, place), attempts)
 
 
 def _server(way: Way, locate: Callable[[], Awaitable[Place]], attempts: Attempts) -> Channel:
     if way.pool_size is not None:
         return Pool(way.dialer, locate, attempts, size=way.pool_size)
-    return Link(way.dialer, locate, attempts, most_unread=way.most_unread)
+    hooks: Hooks = {} if way.tracking is None else way.tracking.hooks()
+    return Link(way.dialer, locate, attempts, most_unread=way.most_unread, **hooks)
 
 
 def _locate(way: Way) -> Callable[[], Awaitable[Place]]:
