@@ -12,7 +12,7 @@ from functools import partial
 from typing import TypeVar, cast
 
 from aiocache_kit.clock import Clock
-from aiocache_kit.errors import InvalidArgumentError, ProviderClosedError
+from aiocache_kit.errors import InvalidArgumentError, PartialFailureError, ProviderClosedError
 from aiocache_kit.item import Item
 from aiocache_kit.management.expiration import ttl_of
 from aiocache_kit.management.single_flight import SingleFlight
@@ -175,7 +175,15 @@ class Core:
         """Give the live values under stored keys."""
         if self.shortcuts is not None:
             return await self.shortcuts.values(keys)
-        items = await self.storage.read_multi(keys)
+        try:
+            items = await self.storage.read_multi(keys)
+        except PartialFailureError as error:
+            raise PartialFailureError(
+                self._values(cast("dict[str, Item[object]]", error.found)), error.failed
+            ) from error
+        return self._values(items)
+
+    def _values(self, items: Mapping[str, Item[object]]) -> dict[str, object]:
         return {key: item.value for key, item in items.items() if self.live(item) is not None}
 
     async def increment(self, key: str, delta: int, initial: int, life: float) -> int:

@@ -1,9 +1,10 @@
 """The keys, tags and prefixes of one namespace: as its users write them, and as the storage has them."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager
 from typing import cast
 
-from aiocache_kit.errors import InvalidArgumentError
+from aiocache_kit.errors import InvalidArgumentError, PartialFailureError
 from aiocache_kit.keys import MARK, check_key, check_prefix, check_tags, stored, unstored
 
 
@@ -45,6 +46,15 @@ class Names:
     def own_key(self, stored_key: str) -> str | None:
         """Give a key as users write it; None where it belongs to another namespace."""
         return unstored(self.prefix, stored_key)
+
+    @contextmanager
+    def as_users_write(self) -> Generator[None]:
+        """Let the keys that a `PartialFailureError` names be as users write them."""
+        try:
+            yield
+        except PartialFailureError as error:
+            found = {cast("str", self.own_key(key)): value for key, value in error.found.items()}
+            raise PartialFailureError(found, [cast("str", self.own_key(key)) for key in error.failed]) from error
 
     def tags(self, tags: object) -> tuple[str, ...]:
         """Check tags and give their stored form; raise `InvalidTagError`."""

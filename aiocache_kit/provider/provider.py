@@ -158,7 +158,14 @@ class Provider:
         size = await self._core.storage.size()
         counters: dict[str, Any] = {**self._recorder.totals()}
         counters["errors"] += size.errors
-        return Stats(size=size.bytes, items=size.items, evictions=size.evictions, expired=size.expired, **counters)
+        return Stats(
+            size=size.bytes,
+            items=size.items,
+            evictions=size.evictions,
+            expired=size.expired,
+            layers=await self._core.storage.layers(),
+            **counters,
+        )
 
     def _time_a_read(self) -> None:
         """Time one look at a table, as every read of it takes one."""
@@ -301,14 +308,18 @@ class Provider:
     @overload
     async def get_multi(self, keys: Iterable[str], *, type: type[T]) -> dict[str, T]: ...
     async def get_multi(self, keys: Iterable[str], *, type: Any = None) -> dict[str, Any]:
-        """Give the live values under `keys` by key, in one round trip a node; missing keys are left out."""
+        """Give the live values under `keys` by key, in one round trip a node; missing keys are left out.
+
+        Raises `PartialFailureError`, which has what was found, where the nodes of some keys cannot be reached.
+        """
         return await self._get_multi_slowly(keys, type=type)
 
     async def _get_multi_slowly(self, keys: Iterable[str], *, type: Any = None) -> dict[str, Any]:  # noqa: ANN401  - a type
         wanted = self._names.keys(keys)
         if not self._core.ready:
             await self._open()
-        values = await self._core.values(wanted)
+        with self._names.as_users_write():
+            values = await self._core.values(wanted)
         found: dict[str, Any] = {}
         for full, key in wanted.items():
             if full in values:
@@ -497,7 +508,8 @@ class Provider:
         if not self._core.ready:
             await self._open()
         core = self._core
-        await core.change_many(full, lambda: core.write_multi(full, life, own_tags))
+        with self._names.as_users_write():
+            await core.change_many(full, lambda: core.write_multi(full, life, own_tags))
         self._recorder.sets += len(full)
 
     async def touch(self, key: str, ttl: TTL | DefaultType = DEFAULT) -> bool:
@@ -567,7 +579,8 @@ class Provider:
             await self._open()
         for each in full if self._core.tagging.must_ask else ():
             await self._core.bury(each)
-        gone = await self._core.change_many(full, partial(self._core.storage.remove_multi, full))
+        with self._names.as_users_write():
+            gone = await self._core.change_many(full, partial(self._core.storage.remove_multi, full))
         self._recorder.deletes += gone
         return gone
 

@@ -33,7 +33,8 @@ class Node:
     """
 
     name: str
-    storage: Storage
+    storage: object
+    """A `Storage`; to `new_distributed`, also a `Config` or a URL."""
     weight: float = 1.0
 
 
@@ -62,7 +63,7 @@ class Member:
         self, node: Node, *, timeout: float, breaker: CircuitBreaker, on_trouble: Callable[["Member"], None]
     ) -> None:
         """Begin with a node that is in, and not opened; `on_trouble` is told when it is out or has missed something."""
-        if not isinstance(node.storage, Storage):  # pyright: ignore[reportUnnecessaryIsInstance]  - callers without types
+        if not isinstance(node.storage, Storage):
             raise InvalidArgumentError(f"storage of a node must be a Storage, not {type(node.storage).__name__}")
         self.name: Final = node.name
         self.storage: Final = node.storage

@@ -85,7 +85,7 @@ class DistributedStorage(Storage):
         self._changes = Changes(self._nodes, self._errands, lambda: self.clock)
         self._recovery = Recovery(self._nodes, self._changes, lambda: self.clock, self._vouch)
         self._moves = Moves(self._nodes, self._recovery, settings, lambda: self.clock)
-        self._offer([node.storage.capabilities for node in given])
+        self._offer([member.storage.capabilities for member in self._nodes.members.values()])
 
     def _offer(self, all_of_them: list[Capabilities]) -> None:
         """Offer what all nodes can do, and say what any of them does."""
