@@ -19,6 +19,8 @@ REDIS_PORT: Final = 6379
 SENTINEL_PORT: Final = 26_379
 _HERE: Final = f"localhost:{REDIS_PORT}"
 _MOST_SHARDS: Final = 4096
+_TELLING: Final = 3
+"""The version of the protocol of Redis in which a server can say something unasked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,6 +166,7 @@ class RedisConfig(Part):
         "on_unavailable": kinds.choice("raise", "miss"),
         "breaker_failures": kinds.whole(1, none="for no circuit breaker"),
         "breaker_wait": kinds.seconds(),
+        "client_cache": kinds.size(none="for none"),
     }
 
     addr: str = _HERE
@@ -210,6 +213,8 @@ class RedisConfig(Part):
     """Failures in a row after which calls fail at once instead of waiting for the network; None: never."""
     breaker_wait: Seconds = 1.0
     """Seconds until a call tries the network again, a fifth more or less."""
+    client_cache: int | str | None = None
+    """Bytes of what was read that are kept here until Redis tells of changes, as in `Config.max_size`; None: none."""
 
     def _agree(self) -> None:
         if self.cluster and not self.cluster_addrs:
@@ -219,6 +224,20 @@ class RedisConfig(Part):
         if self.cluster and self.db:
             raise ConfigError("redis_config.db", f"is {self.db}, but a cluster has only the database 0")
         self._agree_on_one_server()
+        self._agree_on_client_cache()
+
+    def _agree_on_client_cache(self) -> None:
+        if self.client_cache is None:
+            return
+        if not self.multiplexed:
+            raise ConfigError(
+                "redis_config.client_cache",
+                "is given, but multiplexed is False: only shared connections are told of changes",
+            )
+        if self.protocol != _TELLING:
+            raise ConfigError(
+                "redis_config.client_cache", f"is given, but protocol is {self.protocol}: only 3 tells of changes"
+            )
 
     def _agree_on_one_server(self) -> None:
         places = {

@@ -217,6 +217,12 @@ WRONG: list[tuple[type[Part], str, str, tuple[object, ...]]] = [
         (0, -1, True, 1.5, "5"),
     ),
     (RedisConfig, "breaker_wait", DURATION, (None, 0, *NO_DURATIONS)),
+    (
+        RedisConfig,
+        "client_cache",
+        'a number of bytes, at least 1, as an int or text such as "64MB" or "64MiB", or None for none',
+        (0, -1, True, 1.5, "", "many"),
+    ),
     (SentinelConfig, "addrs", 'a list or tuple of addresses such as "localhost:26379"', NO_ADDRESS_LISTS),
     (SentinelConfig, "service_name", "a str that is not empty", (*NO_TEXTS, None)),
     (SentinelConfig, "username", "a str that is not empty, or None for the default user", NO_TEXTS),
@@ -518,6 +524,14 @@ CONTRADICTIONS: list[tuple[Callable[[], object], str]] = [
     (
         lambda: RedisConfig(addr="a:1", sentinel=SentinelConfig(addrs=["a"], service_name="main")),
         "redis_config.sentinel is given together with addr: only one can say where Redis is",
+    ),
+    (
+        lambda: RedisConfig(client_cache="64MB", multiplexed=False),
+        "redis_config.client_cache is given, but multiplexed is False: only shared connections are told of changes",
+    ),
+    (
+        lambda: RedisConfig(client_cache="64MB", protocol=2),
+        "redis_config.client_cache is given, but protocol is 2: only 3 tells of changes",
     ),
     (
         lambda: RedisConfig(unix_socket="/s", tls=True),

@@ -199,6 +199,7 @@ def test_every_field_can_be_a_variable() -> None:
     assert texts - set(ENVIRONMENT) == {
         "MEMORY_HASH_FUNC",
         "MEMORY_SIZER",
+        "REDIS_CLIENT_CACHE",
         "REDIS_CLUSTER_ADDRS",
         "REDIS_UNIX_SOCKET",
         # Together with the others, a contradiction.
@@ -226,6 +227,7 @@ def test_a_cluster_and_a_socket_can_be_variables() -> None:
     redis = from_env(REDIS_CLUSTER="on", REDIS_CLUSTER_ADDRS="a:1,b").redis_config
     assert redis == RedisConfig(cluster=True, cluster_addrs=["a:1", "b"])
     assert from_env(REDIS_UNIX_SOCKET="/run/redis").redis_config.unix_socket == "/run/redis"
+    assert from_env(REDIS_CLIENT_CACHE="64MB").redis_config.client_cache == 64_000_000
 
 
 def test_no_variables_are_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ Rule: whether an item is stale is judged by its dates, which are counted by the 
 the clock of the process that wrote it says.
 """
 
-from collections.abc import AsyncIterator, Collection, Iterable
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ from aiocache_kit.errors import StorageUnavailableError
 from aiocache_kit.item import Item
 from aiocache_kit.serializers.codec import Codec
 from aiocache_kit.serializers.key_hashing import KeyHasher
+from aiocache_kit.stats import Stats
 from aiocache_kit.storage.base import (
     ALWAYS,
     Capabilities,
@@ -24,6 +25,7 @@ from aiocache_kit.storage.base import (
     Storage,
     whole_number,
 )
+from aiocache_kit.storage.redis.kept_reads import sides_of
 from aiocache_kit.storage.redis.layout import Layout
 from aiocache_kit.storage.redis.leases import RedisLeases
 from aiocache_kit.storage.redis.link import Channel
@@ -34,6 +36,7 @@ from aiocache_kit.storage.redis.replies import checked
 from aiocache_kit.storage.redis.server_time import ServerTime
 from aiocache_kit.storage.redis.slices import slices
 from aiocache_kit.storage.redis.tags import RedisTags
+from aiocache_kit.storage.redis.tracking import Tracking
 from aiocache_kit.storage.redis.writing import MOST_BARE, Writer
 
 _SCANNED: Final = 1000
@@ -56,31 +59,40 @@ class RedisStorage(Storage):
         strict: bool = False,
         degrades: bool = False,
         lease_ttl: float = 5.0,
+        tracking: Tracking | None = None,
         clock: Clock | None = None,
     ) -> None:
         """Keep items by `channel`, written by `codec`, under `prefix`; `hasher` hides their keys.
 
         `strict`: what cannot be read is raised, instead of being a miss. `degrades`: while Redis is away, reads are
         misses and plain writes are forgotten (`reading`, `writing`). A lease that nobody extends ends after `lease_ttl`
-        seconds.
+        seconds. `tracking` keeps what is read, if `channel` was made with its hooks.
         """
         if clock is not None:
             self.clock = clock
-        self._channel = channel
+        sides = sides_of(channel, tracking)
+        self._tracking = tracking
+        self._channel = sides.writes
         self._layout = Layout(prefix, hasher)
         self._codec = codec
         self._degrades = degrades
         self._time = ServerTime(self.clock)
         payloads = Payloads(codec, self._layout, self._time)
         tags = RedisTags(channel, self._layout, self._time)
-        self._reader = Reader(channel, self._layout, payloads, tags, strict=strict, degrades=degrades)
+        kept_tags = RedisTags(sides.tags, self._layout, self._time)
+        self._reader = Reader(sides.items, self._layout, payloads, kept_tags, strict=strict, degrades=degrades)
+        looker = self._reader
+        if tracking is not None:  # what decides of a write is what Redis says now
+            looker = Reader(sides.writes, self._layout, payloads, tags, strict=strict, degrades=degrades)
+            looker.special = self._reader.special
+        self._readers = {self._reader, looker}
         self._leases = RedisLeases(
-            channel, self._layout, tags, self._time, self._reader, ttl=lease_ttl, degrades=degrades
+            sides.writes, self._layout, tags, self._time, looker, ttl=lease_ttl, degrades=degrades
         )
         self._writer = Writer(
-            channel, self._layout, payloads, self._reader, tags=tags, leases=self._leases, time=self._time
+            sides.writes, self._layout, payloads, looker, tags=tags, leases=self._leases, time=self._time
         )
-        self.tags = tags
+        self.tags = RedisTags(sides.writes, self._layout, self._time)
         self.leases = self._leases
         self.locks = RedisLocks(channel, self._layout)
         self.shortcuts = _PlainValues(self._reader, self._writer)
@@ -112,7 +124,11 @@ class RedisStorage(Storage):
 
     async def size(self) -> Size:
         """Give the errors; Redis cannot count the items of one prefix."""
-        return Size(errors=self._reader.errors)
+        return Size(errors=sum(reader.errors for reader in self._readers))
+
+    async def layers(self) -> Mapping[str, Stats]:
+        """Tell of what is kept by this process, as ``client_cache``, where anything may be."""
+        return {} if self._tracking is None else {"client_cache": self._tracking.stats()}
 
     async def tidy(self) -> None:
         """Ask for the server's time now and then, and remove what is old under keys whose writes were forgotten."""
