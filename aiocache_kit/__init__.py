@@ -51,7 +51,8 @@ from aiocache_kit.stats import Stats
 if TYPE_CHECKING:
     from aiocache_kit.config import Config, FileConfig, MemoryConfig, RedisConfig, SentinelConfig, TLSConfig
     from aiocache_kit.decorators import cached, cached_multi
-    from aiocache_kit.factory import new_provider
+    from aiocache_kit.factory import new_distributed, new_provider, new_storage
+    from aiocache_kit.storage.distributed import Node
 
 __all__ = [
     "DEFAULT",
@@ -75,6 +76,7 @@ __all__ = [
     "LockTimeoutError",
     "MemoryConfig",
     "MissingDependencyError",
+    "Node",
     "NotFoundError",
     "PartialFailureError",
     "Provider",
@@ -95,7 +97,9 @@ __all__ = [
     "__version__",
     "cached",
     "cached_multi",
+    "new_distributed",
     "new_provider",
+    "new_storage",
 ]
 
 __version__: Final = "0.1.0"
@@ -104,12 +108,15 @@ _LATER: Final = {
     "Config": "aiocache_kit.config",
     "FileConfig": "aiocache_kit.config",
     "MemoryConfig": "aiocache_kit.config",
+    "Node": "aiocache_kit.storage.distributed",
     "RedisConfig": "aiocache_kit.config",
     "SentinelConfig": "aiocache_kit.config",
     "TLSConfig": "aiocache_kit.config",
     "cached": "aiocache_kit.decorators",
     "cached_multi": "aiocache_kit.decorators",
+    "new_distributed": "aiocache_kit.factory",
     "new_provider": "aiocache_kit.factory",
+    "new_storage": "aiocache_kit.factory",
 }
 """Where the names are that are loaded when they are first asked for (PEP 562)."""
 

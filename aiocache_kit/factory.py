@@ -1,19 +1,21 @@
-"""`new_provider`: from a configuration to a provider. The only place that knows every storage.
+"""`new_provider` and its like: from configurations to a provider. The only place that knows every storage.
 
 Rule 1: a storage is imported where it is chosen, so that nobody pays for what is not used.
 Rule 2: a `Config` was checked when it was built, and its fields have their one form: durations are floats, sizes ints.
 """
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 from aiocache_kit.clock import Clock
 from aiocache_kit.config import Config, MemoryConfig, RedisConfig, TLSConfig
 from aiocache_kit.errors import InvalidArgumentError
+from aiocache_kit.management.expiration import TTL
 from aiocache_kit.provider import Provider
 from aiocache_kit.storage.base import Storage
 
 if TYPE_CHECKING:
+    from aiocache_kit.storage.distributed import Node
     from aiocache_kit.storage.redis.building import Way
     from aiocache_kit.storage.redis.dial import TLS
     from aiocache_kit.storage.redis.tracking import Tracking
@@ -39,6 +41,81 @@ def new_provider(config: Config | str | None = None, *, clock: Clock | None = No
         sync_interval=cast("float", config.sync_interval),
         clock=clock,
     )
+
+
+def new_storage(config: Config | str, *, clock: Clock | None = None) -> Storage:
+    """Build the storage alone, for whoever puts several together; what it is to a provider is left out."""
+    if isinstance(config, str):
+        config = Config.from_url(config)
+    return _storage(config, clock)
+
+
+def new_distributed(
+    *nodes: "Node | Config | str",
+    replicas: int = 1,
+    virtual_nodes: int = 160,
+    ketama: bool = False,
+    on_failure: Literal["raise", "miss"] = "raise",
+    timeout: float = 0.5,
+    balance: float | None = None,
+    default_ttl: TTL = 600,
+    cleanup_interval: float = 1.0,
+    sync_interval: float = 0.0,
+    clock: Clock | None = None,
+) -> Provider:
+    """Build a provider over several storages, among which its keys are divided; each item is kept `replicas` times.
+
+    A node is a `Node` with a name, whose storage is a `Storage`, a `Config` or a URL; or a `Config` or a URL alone,
+    which is named by its address. Names decide where keys lie: give names where addresses may change. The other
+    arguments are those of `DistributedStorage` and of `Provider`; a node never degrades by itself, `on_failure` says
+    what happens. Raises `InvalidArgumentError` and `ConfigError` for what cannot be.
+    """
+    from aiocache_kit.storage.distributed import DistributedStorage  # noqa: PLC0415  - rule 1
+
+    storage = DistributedStorage(
+        [_node(node, clock) for node in nodes],
+        replicas=replicas,
+        virtual_nodes=virtual_nodes,
+        ketama=ketama,
+        on_failure=on_failure,
+        timeout=timeout,
+        balance=balance,
+    )
+    return Provider(
+        storage, default_ttl=default_ttl, cleanup_interval=cleanup_interval, sync_interval=sync_interval, clock=clock
+    )
+
+
+def _node(given: "Node | Config | str", clock: Clock | None) -> "Node":
+    from aiocache_kit.storage.distributed import Node  # noqa: PLC0415  - rule 1
+
+    source: object = given.storage if isinstance(given, Node) else given
+    if isinstance(source, str):
+        source = Config.from_url(source)
+    if isinstance(given, Node):
+        node = given
+    elif isinstance(source, Config):
+        node = Node(_address(source), None)
+    else:
+        raise InvalidArgumentError(f"a node must be a Node, a Config or a URL, not {type(given).__name__}")
+    if not isinstance(source, Config):
+        return node
+    own = replace(source, redis_config=replace(source.redis_config, on_unavailable="raise"))
+    return replace(node, storage=_storage(own, clock))
+
+
+def _address(config: Config) -> str:
+    """Give what tells a place from others, without secrets."""
+    part = config.redis_config
+    match config.provider:
+        case "redis":
+            return f"{part.unix_socket or part.addr}/{part.db}"
+        case "file":
+            return str(config.file_config.dir)
+        case name:
+            raise InvalidArgumentError(
+                f"a node of the provider {name} has no address to be named by: use Node(name, ...)"
+            )
 
 
 def _storage(config: Config, clock: Clock | None) -> Storage:
