@@ -1,0 +1,237 @@
+"""`Lowest`: the layer that knows the truth, and what it has missed.
+
+Rule 1: a layer that fails is left alone for a while (`CircuitBreaker`); calls raise at once then.
+Rule 2: what it missed is answered from the changes that wait (`Pending`), and made up for by one task, which runs only
+while there are any.
+Rule 3: the newer one wins: what waits gives way to an item that was created later by somebody else, and is written, or
+removed, only if nothing came in between. An item whose age is not known (an integer that lies bare) is neither believed
+nor kept against a change that waits: it is removed.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection
+from functools import partial
+from typing import Final, TypeVar
+
+from aiocache_kit.errors import CacheError, PartialFailureError, StorageError, StorageUnavailableError
+from aiocache_kit.item import Item
+from aiocache_kit.management.circuit_breaker import CircuitBreaker
+from aiocache_kit.storage.base import IF_ABSENT, Storage, if_version
+from aiocache_kit.storage.layered.pending import Change, Pending, as_it_is
+from aiocache_kit.storage.pace import Pace
+
+T = TypeVar("T")
+_STEP: Final = 100
+"""Changes that are made up for at once."""
+_PAUSE: Final = 0.1
+"""Seconds between two tries, at least."""
+
+
+class Lowest:
+    """The lowest layer."""
+
+    def __init__(self, storage: Storage, name: str, breaker: CircuitBreaker, pending: Pending) -> None:
+        """Keep the truth in `storage`."""
+        self.storage: Final = storage
+        self.name: Final = name
+        self.pending: Final = pending
+        self.clock = storage.clock
+        self.reads: int = 0
+        self.hits: int = 0
+        self.errors: int = 0
+        """Calls that failed, those that were not tried included."""
+        self.replayed: int = 0
+        """Changes that were made up for."""
+        self.outdated: int = 0
+        """Changes that gave way to newer ones of others."""
+        self.on_change: Callable[[Collection[str]], Awaitable[None]] | None = None
+        """Told of the keys that were made up for, or that somebody else had changed."""
+        self._breaker = breaker
+        self._is_open = False
+        self._opening = asyncio.Lock()
+        self._nurse: asyncio.Task[None] | None = None
+        self._closed = False
+
+    def __repr__(self) -> str:
+        return f"<Lowest {self.name}, {len(self.pending)} changes wait>"
+
+    @property
+    def is_in(self) -> bool:
+        """Whether the layer is not left alone."""
+        return self._breaker.retry_after(self.clock.monotonic()) == 0.0
+
+    @property
+    def health(self) -> float:
+        """1.0 while it works, 0.5 while it catches up, 0.0 while it is left alone."""
+        return 0.0 if not self.is_in else 0.5 if self.pending else 1.0
+
+    # --- life --------------------------------------------------------------------------------------------------------
+
+    async def open(self) -> None:
+        """Get ready; raises `StorageError` where that is not possible, and the next call tries again."""
+        self.storage.clock = self.clock
+        await self.call(self._nothing)
+
+    async def close(self) -> None:
+        """End the task, try once more to make up for what was missed, and close the storage."""
+        self._closed = True
+        if self._nurse is not None:
+            self._nurse.cancel()
+            await asyncio.wait([self._nurse])
+        try:
+            if self.pending and self._is_open:
+                await self._replay()
+        except CacheError:
+            self.errors += 1
+        finally:
+            await self.storage.close()
+
+    async def _nothing(self) -> None:
+        return None
+
+    # --- calls -------------------------------------------------------------------------------------------------------
+
+    async def call(self, act: Callable[[], Awaitable[T]]) -> T:
+        """Give what a call of the storage gives; raises `StorageError` where it fails or is left alone."""
+        if not self._breaker.allows(self.clock.monotonic()):
+            self.errors += 1
+            raise StorageUnavailableError("the lowest layer failed of late, and is left alone for a moment")
+        try:
+            if not self._is_open:
+                await self._open()
+            result = await act()
+        except PartialFailureError:  # a part of it failed, which it leaves alone by itself
+            self.errors += 1
+            self._breaker.succeeded(self.clock.monotonic())
+            raise
+        except StorageError:
+            self.errors += 1
+            self._breaker.failed(self.clock.monotonic())
+            raise
+        except CacheError:
+            self._breaker.succeeded(self.clock.monotonic())
+            raise
+        except BaseException:
+            self._breaker.abandoned(self.clock.monotonic())
+            raise
+        self._breaker.succeeded(self.clock.monotonic())
+        return result
+
+    async def _open(self) -> None:
+        async with self._opening:
+            if not self._is_open:
+                await self.storage.open()
+                self._is_open = True
+
+    async def read(self, key: str) -> Item[object] | None:
+        """Give the item under `key`, as it will be once what waits was made up for."""
+        self.reads += 1
+        change = self.pending.get(key) if self.pending else None
+        if change is not None:
+            item = change.item(self.clock)
+        else:
+            item = await self.call(lambda: self.storage.read(key))
+            if item is not None and self.pending.kills(item):
+                item = None
+        self.hits += item is not None
+        return item
+
+    async def read_multi(self, keys: Collection[str]) -> dict[str, Item[object]]:
+        """Give the items under `keys`, as `read` does, in one call."""
+        self.reads += len(keys)
+        waiting = {key: change for key in keys if (change := self.pending.get(key)) is not None} if self.pending else {}
+        asked = [key for key in keys if key not in waiting]
+        found = await self.call(lambda: self.storage.read_multi(asked)) if asked else {}
+        if self.pending:
+            found = {key: item for key, item in found.items() if not self.pending.kills(item)}
+            for key, change in waiting.items():
+                item = change.item(self.clock)
+                if item is not None:
+                    found[key] = item
+        self.hits += len(found)
+        return found
+
+    async def decide(self, key: str, act: Callable[[], Awaitable[T]]) -> T:
+        """Give what a call gives that depends on what is there: after all that waits for `key` was made up for."""
+        if self.pending:
+            change = self.pending.get(key)
+            if change is not None or self.pending.tags():
+                await self._replay_wide()
+                change = self.pending.get(key)
+                if change is not None:
+                    await self._replay_keys([change])
+                if self.pending.get(key) is not None:
+                    raise StorageUnavailableError("the lowest layer has not caught up with this key yet")
+        return await self.call(act)
+
+    # --- making up for what was missed -------------------------------------------------------------------------------
+
+    def see_to(self) -> None:
+        """Make up for what waits, in the background."""
+        if self.pending and not self._closed and (self._nurse is None or self._nurse.done()):
+            name = "aiocache_kit makes up for what a layer missed"
+            self._nurse = asyncio.create_task(self._make_up(), name=name)  # ends by itself, or in `close`
+
+    async def _make_up(self) -> None:
+        while self.pending:
+            await self.clock.sleep(max(self._breaker.retry_after(self.clock.monotonic()), _PAUSE))
+            try:
+                await self._replay()
+            except CacheError:
+                continue
+
+    async def _replay(self) -> None:
+        pace = Pace()
+        await self._replay_wide()
+        while changes := self.pending.some(_STEP):
+            await self._replay_keys(changes)
+            if pace.is_over():
+                await pace.rest()
+
+    async def _replay_wide(self) -> None:
+        for prefix in self.pending.prefixes():
+            await self.call(partial(self.storage.clear, prefix))
+            self.pending.done_prefix(prefix)
+        tags = self.pending.tags()
+        if tags and self.storage.tags is not None:
+            await self.call(partial(self.storage.tags.invalidate, tags))
+        self.pending.done_tags(tags)
+
+    async def _replay_keys(self, changes: list[Change]) -> None:
+        keys = [change.key for change in changes]
+        there = await self.call(lambda: self.storage.read_multi(keys))
+        done = [
+            change.key
+            for change in changes
+            if await self._replay_key(change, there.get(change.key)) and self.pending.done(change)
+        ]
+        if done and self.on_change is not None:
+            await self.on_change(done)
+
+    async def _replay_key(self, change: Change, there: Item[object] | None) -> bool:
+        """Do one change over what is there; say whether it is dealt with: done, or given up for a newer one."""
+        item = as_it_is(change, self.clock)
+        key, storage = change.key, self.storage
+        live = there is not None and not there.is_stale
+        if there is not None and there.created_at > change.instant:
+            self.outdated += 1
+            return True
+        if there is not None and live and not there.created_at:
+            self.outdated += 1
+            return await self.call(lambda: storage.remove(key, if_version(there.version))) or item is None
+        condition = if_version(there.version) if there is not None and live else IF_ABSENT
+        try:
+            if item is not None:
+                done = await self.call(lambda: storage.write(item, condition))
+            elif live:
+                done = await self.call(lambda: storage.remove(key, condition))
+            else:
+                await self.call(lambda: storage.remove(key, IF_ABSENT))  # what is stale may go, what is new may not
+                done = True
+        except StorageError:
+            raise
+        except CacheError:  # it was refused: nobody waits for it any more
+            self.errors += 1
+            done = True
+        self.replayed += done
+        return done
