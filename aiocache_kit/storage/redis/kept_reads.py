@@ -14,6 +14,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
+from aiocache_kit.errors import PartialFailureError
 from aiocache_kit.storage.redis.link import LARGE, Channel, Command
 from aiocache_kit.storage.redis.tracking import Tracking
 
@@ -111,7 +112,11 @@ class _KeptReads(_Side):
             tracking.hits += len(names) - len(left)
             tracking.misses += len(left)
         if left:
-            found.update(zip(left, await self._fetched_many(left), strict=True))
+            try:
+                found.update(zip(left, await self._fetched_many(left), strict=True))
+            except PartialFailureError as partial:
+                kept_ones: dict[str, object] = {_text(name): data for name, data in found.items()}
+                raise PartialFailureError(kept_ones | partial.found, partial.failed) from partial.__cause__
         else:
             await self._give_way()
         return [found[name] for name in names]
@@ -180,6 +185,10 @@ class _ToldWrites(_Side):
 
     def servers(self) -> Sequence[Channel]:
         return [_ToldWrites(server, self._tracking) for server in self._channel.servers()]
+
+
+def _text(name: bytes) -> str:
+    return name.decode("utf-8", "surrogatepass")
 
 
 def _is_item(data: bytes | None) -> bool:

@@ -218,14 +218,16 @@ local left = redis.call('PTTL', KEYS[1])
 if left >= 0 then
   if ARGV[2] == '' then
     redis.call('PERSIST', KEYS[1])
-  elseif left < tonumber(ARGV[2]) then
+  elseif left < tonumber(ARGV[3]) then
     redis.call('PEXPIRE', KEYS[1], ARGV[2])
   end
 end
 return generation
 """
 )
-"""Give the generation of a tag, ARGV[1] if it has none; keep it for ARGV[2] milliseconds at least ('': for ever)."""
+"""Give the generation of a tag, ARGV[1] if it has none; keep it for ARGV[2] milliseconds ('': for ever).
+
+Where it has ARGV[3] left already, nothing is changed: a change is told to all who keep the generation."""
 
 NEXT_GENERATION: Final = Script(
     """

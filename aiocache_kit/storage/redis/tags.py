@@ -21,7 +21,7 @@ from aiocache_kit.storage.redis.scripts import NEXT_GENERATION, NOTE_TAG
 from aiocache_kit.storage.redis.server_time import ServerTime
 
 SPARE: Final = 3600.0
-"""Seconds that a generation is kept beyond the items that remember it, for loads and writes that are under way."""
+"""Seconds that a generation is kept beyond the items that remember it, or half of that: for what is under way."""
 _DIGITS: Final = 16
 _SIZE: Final = _DIGITS + 8
 """Characters of a generation: the microsecond, then what chance gives."""
@@ -45,8 +45,9 @@ class RedisTags(SharedTags):
     async def note(self, tags: Collection[str], life: float) -> dict[str, str]:
         """Give the generations of `tags`, and keep them for items that live for `life` seconds from now."""
         kept: str | int = "" if life == math.inf else math.ceil((life + SPARE) * 1000)
+        enough: str | int = "" if life == math.inf else math.ceil((life + SPARE / 2) * 1000)
         first = _generation(0)
-        found = await NOTE_TAG.run_many(self._channel, [(self._layout.tag(tag), (first, kept)) for tag in tags])
+        found = await NOTE_TAG.run_many(self._channel, [(self._layout.tag(tag), (first, kept, enough)) for tag in tags])
         return {tag: bytes(each).decode() for tag, each in zip(tags, found, strict=True)}
 
     async def living(self, items: Iterable[Item[object]]) -> list[Item[object]]:
