@@ -2,10 +2,14 @@
 
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
-from typing import cast
+from typing import Final, cast
 
 from aiocache_kit.errors import InvalidArgumentError, PartialFailureError
 from aiocache_kit.keys import MARK, check_key, check_prefix, check_tags, stored, unstored
+from aiocache_kit.storage.pace import Pace
+
+PART: Final = 1000
+"""Keys that one call hands to its storage at once; more are handed on one part after the other."""
 
 
 class Names:
@@ -42,6 +46,23 @@ class Names:
             msg = f"keys must be a collection of str, not {type(keys).__name__}"
             raise InvalidArgumentError(msg)
         return {self.key(key): cast("str", key) for key in cast("Iterable[object]", keys)}
+
+    async def parts(self, keys: object) -> list[dict[str, str]]:
+        """Do what `keys` does, in parts of at most `PART` keys; where there are many, in slices of the event loop."""
+        if isinstance(keys, str) or not isinstance(keys, Iterable):
+            return [self.keys(keys)]
+        given = list(cast("Iterable[object]", keys))  # it may change while others have their turn
+        if len(given) <= PART:
+            return [self.keys(given)]
+        pace, seen = Pace(), set[str]()
+        parts: list[dict[str, str]] = []
+        for start in range(0, len(given), PART):
+            part = {full: key for full, key in self.keys(given[start : start + PART]).items() if full not in seen}
+            seen.update(part)
+            parts.append(part)
+            if pace.is_over():
+                await pace.rest()
+        return parts
 
     def own_key(self, stored_key: str) -> str | None:
         """Give a key as users write it; None where it belongs to another namespace."""

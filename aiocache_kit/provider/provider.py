@@ -20,7 +20,13 @@ from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack, cast, final, overload
 
 from aiocache_kit.clock import Clock, stopwatch
-from aiocache_kit.errors import InvalidArgumentError, InvalidTTLError, NotFoundError, UnsupportedError
+from aiocache_kit.errors import (
+    InvalidArgumentError,
+    InvalidTTLError,
+    NotFoundError,
+    PartialFailureError,
+    UnsupportedError,
+)
 from aiocache_kit.item import Item
 from aiocache_kit.keys import check_key, namespace_prefix
 from aiocache_kit.management.expiration import TTL, life_of
@@ -315,17 +321,24 @@ class Provider:
         return await self._get_multi_slowly(keys, type=type)
 
     async def _get_multi_slowly(self, keys: Iterable[str], *, type: Any = None) -> dict[str, Any]:  # noqa: ANN401  - a type
-        wanted = self._names.keys(keys)
+        parts = await self._names.parts(keys)
         if not self._core.ready:
             await self._open()
-        with self._names.as_users_write():
-            values = await self._core.values(wanted)
         found: dict[str, Any] = {}
-        for full, key in wanted.items():
-            if full in values:
-                found[key] = whole(values[full]) if type is None else convert(values[full], type)
+        failed: list[str] = []
+        for wanted in parts:
+            try:
+                values: Mapping[str, object] = await self._core.values(wanted)
+            except PartialFailureError as error:
+                values = error.found
+                failed += [wanted[full] for full in error.failed]
+            for full, key in wanted.items():
+                if full in values:
+                    found[key] = whole(values[full]) if type is None else convert(values[full], type)
         self._recorder.hits += len(found)
-        self._recorder.misses += len(wanted) - len(found)
+        self._recorder.misses += sum(map(len, parts)) - len(found)
+        if failed:
+            raise PartialFailureError(found, failed)
         return found
 
     async def _read(self, key: str) -> Item[object] | None:
@@ -504,13 +517,15 @@ class Provider:
         if not isinstance(cast("object", mapping), Mapping):
             raise InvalidArgumentError(f"mapping must map keys to values, not be {type(mapping).__name__}")
         life, own_tags = self._life(ttl), self._names.tags(tags)
-        full = {each: mapping[key] for each, key in self._names.keys(mapping).items()}
+        values = dict(mapping)  # it may change while others have their turn
+        parts = await self._names.parts(values)
         if not self._core.ready:
             await self._open()
-        core = self._core
-        with self._names.as_users_write():
-            await core.change_many(full, lambda: core.write_multi(full, life, own_tags))
-        self._recorder.sets += len(full)
+        for names in parts:
+            part = {full: values[key] for full, key in names.items()}
+            with self._names.as_users_write():
+                await self._core.change_many(part, partial(self._core.write_multi, part, life, own_tags))
+            self._recorder.sets += len(part)
 
     async def touch(self, key: str, ttl: TTL | DefaultType = DEFAULT) -> bool:
         """Let the live item under `key` live for `ttl` from now; say whether there was one."""
@@ -574,15 +589,18 @@ class Provider:
 
     async def delete_multi(self, keys: Iterable[str]) -> int:
         """Remove the items under `keys`, in one round trip a node, and count those that were live."""
-        full = self._names.keys(keys)
+        parts = await self._names.parts(keys)
         if not self._core.ready:
             await self._open()
-        for each in full if self._core.tagging.must_ask else ():
-            await self._core.bury(each)
-        with self._names.as_users_write():
-            gone = await self._core.change_many(full, partial(self._core.storage.remove_multi, full))
-        self._recorder.deletes += gone
-        return gone
+        count = 0
+        for part in parts:
+            for each in part if self._core.tagging.must_ask else ():
+                await self._core.bury(each)
+            with self._names.as_users_write():
+                gone = await self._core.change_many(part, partial(self._core.storage.remove_multi, part))
+            self._recorder.deletes += gone
+            count += gone
+        return count
 
     @overload
     async def pop(self, key: str) -> Any: ...  # noqa: ANN401  - values are of any type
@@ -741,7 +759,7 @@ class Provider:
         waited for and not loaded again. Otherwise as `get_or_set`; `cost` is that of each value.
         """
         check_callable(load_missing, "load_missing")
-        wanted, life = self._names.keys(keys), self._life(ttl)
+        wanted, life = _joined(await self._names.parts(keys)), self._life(ttl)
         tags, cost = check_options(cast("dict[str, object]", options))
         found = await self.get_multi(list(wanted.values()))
         if not self._core.ready:
@@ -777,7 +795,7 @@ class Provider:
     ) -> dict[str, Any]:
         """Load the values under all `keys` by one call of `load_missing`, as `refresh` does; give those it found."""
         check_callable(load_missing, "load_missing")
-        wanted, life = self._names.keys(keys), self._life(ttl)
+        wanted, life = _joined(await self._names.parts(keys)), self._life(ttl)
         tags, cost = check_options(cast("dict[str, object]", options))
         if not self._core.ready:
             await self._open()
@@ -813,6 +831,10 @@ class Provider:
     ) -> tuple[str, float, tuple[str, ...], int | None]:
         """Give the stored key, the life, the stored tags and the cost, or raise for the first that is wrong."""
         return self._names.key(key), self._life(ttl), self._names.tags(tags), check_cost(cost)
+
+
+def _joined(parts: list[dict[str, str]]) -> dict[str, str]:
+    return parts[0] if len(parts) == 1 else {full: key for part in parts for full, key in part.items()}
 
 
 def _seconds_of(timeout: object) -> float:
