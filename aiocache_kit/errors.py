@@ -72,11 +72,14 @@ class NotFoundError(CacheError, KeyError):
 
     def __init__(self, key: str) -> None:
         """Say that nothing is stored under `key`."""
-        super().__init__(key)
+        super().__init__("nothing is stored under this key, or its time is over")
         self.key = key
 
     def __str__(self) -> str:
-        return "nothing is stored under this key, or its time is over"
+        return str(self.args[0])  # a `KeyError` would put it in quotes
+
+    def __reduce__(self) -> tuple[type["NotFoundError"], tuple[str]]:
+        return type(self), (self.key,)
 
 
 class WrongTypeError(CacheError, TypeError):
