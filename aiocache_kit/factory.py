@@ -183,6 +183,7 @@ def _file(config: Config, clock: Clock | None) -> Storage:
         janitor_interval=cast("float", part.janitor_interval),
         gathers=bool(config.sync_interval),
         fsync=part.fsync,
+        shared=part.shared,
         clock=clock,
     )
 

@@ -125,6 +125,9 @@ class Config(Part):
             raise ConfigError("sync_interval", "is given, but there is no memory_config.snapshot_path to write to")
         if self.provider == "file" and self.file_config.dir is None:
             raise ConfigError("file_config.dir", "is None, but the provider file needs a directory")
+        if self.provider == "file" and self.file_config.shared and self.sync_interval:
+            problem = "is given, but file_config.shared is True, and others must see writes at once: leave it 0"
+            raise ConfigError("sync_interval", problem)
         self._agree_on_shards()
         self._agree_on_compression()
         self._agree_on_secrets()

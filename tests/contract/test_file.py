@@ -1,11 +1,13 @@
 """Both contracts over the file storage, in the shapes that it may be given."""
 
+import asyncio
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 
 import pytest
 
+from aiocache_kit import Provider
 from aiocache_kit.serializers.codec import Codec
 from aiocache_kit.serializers.json import JsonSerializer
 from aiocache_kit.storage.base import Storage
@@ -18,6 +20,9 @@ def codec() -> Codec:
     """Make a codec as the default configuration has it."""
     return Codec(JsonSerializer())
 
+
+SHORT = 0.1
+"""Seconds of the longest pause between two looks at a lease."""
 
 SHAPES: dict[str, Callable[[str], FileStorage | SharedFileStorage]] = {
     "owner": lambda path: file_storage(path, codec()),
@@ -42,6 +47,13 @@ class Placed(Contract):
         self.made = self.make(f"{self.path}/{next(self.numbers)}")
         return self.made
 
+    async def pass_time(self, seconds: float) -> None:
+        """Let `seconds` pass a little at a time, so that what is done meanwhile comes to its thread and back."""
+        steps = max(min(int(seconds / 0.125), 100), 1)
+        for _ in range(steps):
+            await super().pass_time(seconds / steps)
+            await self.settle()
+
     async def settle(self) -> None:
         """Let everything run until nothing is ready, and nothing is with the thread."""
         await self.clock.settle()
@@ -54,5 +66,22 @@ class TestFiles(Placed, StorageContract):
     """The file storage keeps the contract of storages."""
 
 
+class WithShortPauses:
+    """A clock turned by hand, on which short pauses pass by themselves, as between two looks at a lease."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self.monotonic = clock.monotonic
+        self.time = clock.time
+        self._clock = clock
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        await (asyncio.sleep(seconds) if 0.0 < seconds <= SHORT else self._clock.sleep(seconds))
+
+
 class TestProviderOverFiles(Placed, ProviderContract):
     """A provider over files keeps the contract of providers."""
+
+    async def provider(self, clock: FakeClock) -> Provider:
+        """Give the provider to check."""
+        return Provider(self.storage(clock), clock=WithShortPauses(clock))

@@ -434,6 +434,10 @@ CONTRADICTIONS: list[tuple[Callable[[], object], str]] = [
     ),
     (lambda: Config(provider="file"), "file_config.dir is None, but the provider file needs a directory"),
     (
+        lambda: Config(provider="file", file_config=FileConfig(dir="x", shared=True), sync_interval=1),
+        "sync_interval is given, but file_config.shared is True, and others must see writes at once: leave it 0",
+    ),
+    (
         lambda: Config(provider="lru", eviction_policy="lfu"),
         "eviction_policy is 'lfu', but the provider lru knows only lru: memory knows them all",
     ),

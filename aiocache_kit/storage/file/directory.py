@@ -53,7 +53,8 @@ class Directory:
         self._number = -1
         self._opened: dict[str, int] = {}
         self._names = count()
-        self._mine = ""
+        self.mine = ""
+        """What the names begin with that only this object gives."""
 
     # --- life --------------------------------------------------------------------------------------------------------
 
@@ -80,7 +81,7 @@ class Directory:
         self._lock = os.open(_LOCK, os.O_RDWR | os.O_CREAT | _FLAGS, self._file_perm, dir_fd=self._root)
         claim(self._lock, shared=shared)
         self._number = os.open(_NUMBERED, os.O_RDWR | os.O_CREAT | _FLAGS, self._file_perm, dir_fd=self._root)
-        self._mine = f"{os.getpid():x}-{os.urandom(6).hex()}-"
+        self.mine = f"{os.getpid():x}-{os.urandom(6).hex()}-"
         self.subdirectory(ASIDE)
         return self.number()
 
@@ -224,7 +225,7 @@ class Directory:
     def replace(self, subdirectory: str, name: str, parts: Sequence[bytes]) -> None:
         """Let `name` hold `parts`, in one step; raises `OSError`, and nothing has changed then."""
         aside = self.subdirectory(ASIDE)
-        temporary = f"{self._mine}{next(self._names):x}"
+        temporary = f"{self.mine}{next(self._names):x}"
         file = os.open(temporary, _TO_MAKE, self._file_perm, dir_fd=aside)
         try:
             try:
@@ -316,7 +317,7 @@ class Directory:
     def put(self, name: str, parts: Iterable[bytes]) -> None:
         """Put a file into the directory itself, in one step; `parts` are made while they are written."""
         aside = self.subdirectory(ASIDE)
-        temporary = f"{self._mine}{next(self._names):x}"
+        temporary = f"{self.mine}{next(self._names):x}"
         file = os.open(temporary, _TO_MAKE, 0o600, dir_fd=aside)
         try:
             try:
@@ -340,7 +341,7 @@ class Directory:
         for subdirectory in subdirectories:
             self.forget(subdirectory)
             with suppress(FileNotFoundError):
-                os.rename(subdirectory, f"{self._mine}{next(self._names):x}", src_dir_fd=self._root, dst_dir_fd=aside)
+                os.rename(subdirectory, f"{self.mine}{next(self._names):x}", src_dir_fd=self._root, dst_dir_fd=aside)
         if self._fsync:
             os.fsync(self._root)
 

@@ -39,6 +39,10 @@ class MarkFiles:
         except FileNotFoundError:
             return 0
 
+    def killed(self, tags: Iterable[str], stamp: float) -> bool:
+        """Whether one of `tags` was invalidated at this version or later."""
+        return any(self.read(tag) >= stamp for tag in tags)
+
     def _read(self, name: str) -> tuple[str, int]:
         data = self._directory.read(_WHERE, name, 256, _MOST)
         item = self._codec.decode(_bound(name), data)

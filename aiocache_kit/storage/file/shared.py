@@ -141,9 +141,9 @@ class SharedFileStorage(Storage):
     async def clear(self, prefix: str = "") -> None:
         """Remove the items that are there now and begin with `prefix`."""
         for number in range(len(NAMES)):
+            await self._do(self._shared.end_leases, number, prefix)
             for chunk in in_chunks(await self._do(self._shared.places, number)):
                 await self._do(self._shared.clear_some, list(chunk), prefix)
-            await self._do(self._shared.end_leases, number)
 
     async def scan(self, prefix: str = "") -> AsyncIterator[str]:
         """Give the live keys that begin with `prefix`."""

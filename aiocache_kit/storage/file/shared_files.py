@@ -31,10 +31,13 @@ LOCK: Final = ".lock"
 class Claim(NamedTuple):
     """A lease, or a lock, as it lies in its file."""
 
+    key: str
     token: str
     until: float
     number: int
     """Of a lease the version at which it was given, of a lock its fencing number."""
+    tags: tuple[str, ...] = ()
+    """Of a lease those that the item will have: an invalidation of one of them ends it."""
 
 
 class SharedFiles:
@@ -99,7 +102,7 @@ class SharedFiles:
         now = self.clock.time()
         end = math.inf if notes.expiration is None else notes.expiration
         last = end if notes.stale_until is None else max(notes.stale_until, end)
-        if now >= last or any(self.marks.read(tag) >= notes.stamp for tag in notes.tags):
+        if now >= last or self.marks.killed(notes.tags, notes.stamp):
             return None
         return now < end
 
@@ -223,7 +226,6 @@ class SharedFiles:
             except (FileNotFoundError, CorruptPayloadError):
                 return False
             self._store(place, change(live), body)
-            self.end_lease(place)
         return True
 
     def touched(self, item: Item[None]) -> bool:
@@ -242,6 +244,9 @@ class SharedFiles:
             now = self.clock.time()
             return notes._replace(ttl=0.0, expiration=now, stale_until=math.inf if death is None else death)
 
+        place = self.files.place(key)
+        with self._alone(place):  # also where there is nothing: a load under way has begun before
+            self.end_lease(place)
         return self.redate(key, end)
 
     # --- many --------------------------------------------------------------------------------------------------------
@@ -255,12 +260,23 @@ class SharedFiles:
                     self.files.remove(place)
                     self.end_lease(place)
 
-    def end_leases(self, number: int) -> None:
-        """End all leases in a directory: what they were given for was cleared."""
+    def end_leases(self, number: int, prefix: str) -> None:
+        """End the leases in a directory for keys that begin with `prefix`: they are cleared."""
         with self.files.directory.exclusive(NAMES[number]):
-            for name in self.files.directory.names(NAMES[number]):
-                if name.endswith(LEASE):
-                    self.files.directory.remove(NAMES[number], name)
+            for place, kind in self._claims(number):
+                claim = self.claim(place, kind) if kind == LEASE else None
+                if claim is not None and claim.key.startswith(prefix):
+                    self.end_claim(place, kind)
+
+    def _claims(self, number: int) -> list[tuple[Place, str]]:
+        """Give where leases and locks lie in a directory."""
+        prefix = self.files.prefix
+        return [
+            ((number, name[len(prefix) : -len(kind)]), kind)
+            for name in self.files.directory.names(NAMES[number])
+            for kind in (LEASE, LOCK)
+            if name.startswith(prefix) and name.endswith(kind)
+        ]
 
     def keys_at(self, places: list[Place], prefix: str) -> list[str]:
         """Give the live keys at some places that begin with `prefix`."""
@@ -309,30 +325,33 @@ class SharedFiles:
             item = self.files.codec.decode(name, data)
         except (FileNotFoundError, CorruptPayloadError):
             return None
-        if not isinstance(item.value, str) or item.expiration is None or self.clock.time() >= item.expiration:
+        if not isinstance(item.value, str) or item.expiration is None or not item.tags:
             return None
-        return Claim(item.value, item.expiration, item.version)
+        if self.clock.time() >= item.expiration:
+            return None
+        key, *tags = item.tags
+        if self.marks.killed(tags, item.version):
+            return None
+        return Claim(key, item.value, item.expiration, item.version, tuple(tags))
 
     def sweep_claims(self, number: int, begun: int) -> int:
         """Remove leases and locks that are over; give the number of the oldest lease, at most `begun`."""
         oldest = begun
-        directory, prefix = self.files.directory, self.files.prefix
-        with directory.exclusive(NAMES[number]):
-            for name in directory.names(NAMES[number]):
-                for kind in (LEASE, LOCK):
-                    if name.startswith(prefix) and name.endswith(kind):
-                        place = (number, name[len(prefix) : -len(kind)])
-                        claim = self.claim(place, kind)
-                        if claim is None:
-                            directory.remove(NAMES[number], name)
-                        elif kind == LEASE:
-                            oldest = min(oldest, claim.number)
+        with self.files.directory.exclusive(NAMES[number]):
+            for place, kind in self._claims(number):
+                claim = self.claim(place, kind)
+                if claim is None:
+                    self.end_claim(place, kind)
+                elif kind == LEASE:
+                    oldest = min(oldest, claim.number)
         return oldest
 
     def put_claim(self, place: Place, kind: str, claim: Claim) -> None:
         """Write a lease or a lock."""
         name = place[1] + kind
-        item: Item[object] = Item(key=name, value=claim.token, expiration=claim.until, version=claim.number)
+        item: Item[object] = Item(
+            key=name, value=claim.token, expiration=claim.until, tags=(claim.key,), version=claim.number
+        )
         self.files.directory.replace(NAMES[place[0]], self.files.prefix + name, (self.files.codec.encode(item),))
 
     def end_claim(self, place: Place, kind: str) -> None:

@@ -55,15 +55,18 @@ class _Part:
 
 
 class FileLeases(_Part, Leases):
-    """A lease is a file beside that of its key."""
+    """A lease is a file beside that of its key.
+
+    Who asks in this process was let through by its single flight: a lease of this process that is there already is of
+    a load that nobody minds any more, and gives way.
+    """
 
     ttl = LEASE_TTL
 
     async def take(self, keys: Collection[str], tags: tuple[str, ...] = (), *, anew: bool = False) -> dict[str, Grant]:
         """Ask to load the keys. What is written under a lease counts as written when it was given."""
-        del tags
         given: dict[str, str] = {}
-        calls = {key: self._lane.start(self._take, key, given, anew=anew) for key in keys}
+        calls = {key: self._lane.start(self._take, key, tags, given, anew=anew) for key in keys}
         try:
             return {key: await result_of(call) for key, call in calls.items()}
         except BaseException:
@@ -74,7 +77,7 @@ class FileLeases(_Part, Leases):
         for key, token in given.items():
             self._end(self._shared.files.place(key), LEASE, token)
 
-    def _take(self, key: str, given: dict[str, str], *, anew: bool) -> Grant:
+    def _take(self, key: str, tags: tuple[str, ...], given: dict[str, str], *, anew: bool) -> Grant:
         shared = self._shared
         place = shared.files.place(key)
         with shared.files.directory.exclusive(NAMES[place[0]]):
@@ -82,10 +85,13 @@ class FileLeases(_Part, Leases):
                 item = shared.read(key)
                 if item is not None and not item.is_stale:
                     return Grant(item=item)
-            if shared.claim(place, LEASE) is not None:
+            claim = shared.claim(place, LEASE)
+            if claim is not None and not claim.token.startswith(shared.files.directory.mine):
                 return ELSEWHERE
             number = shared.files.directory.next_number()
-            claim = Claim(os.urandom(16).hex(), self._clock.time() + self.ttl, number)
+            claim = Claim(
+                key, shared.files.directory.mine + os.urandom(16).hex(), self._clock.time() + self.ttl, number, tags
+            )
             shared.put_claim(place, LEASE, claim)
         given[key] = claim.token
         return Grant(lease=claim.token)
@@ -104,16 +110,17 @@ class FileLocks(_Part, SharedLocks):
 
     async def acquire(self, name: str, token: str, ttl: float) -> int | None:
         """Take the lock if nobody else has it."""
-        return await self._do(self._acquire, self._shared.files.place(name), token, ttl)
+        return await self._do(self._acquire, name, token, ttl)
 
-    def _acquire(self, place: Place, token: str, ttl: float) -> int | None:
+    def _acquire(self, name: str, token: str, ttl: float) -> int | None:
         shared = self._shared
+        place = shared.files.place(name)
         with shared.files.directory.exclusive(NAMES[place[0]]):
             claim = shared.claim(place, LOCK)
             if claim is not None and claim.token != token:
                 return None
             number = shared.files.directory.next_number()
-            shared.put_claim(place, LOCK, Claim(token, self._clock.time() + ttl, number))
+            shared.put_claim(place, LOCK, Claim(name, token, self._clock.time() + ttl, number))
         return number
 
     async def extend(self, name: str, token: str, ttl: float) -> bool:
