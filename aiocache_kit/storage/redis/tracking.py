@@ -70,13 +70,15 @@ class Hooks(TypedDict, total=False):
 class Tracking:
     """What is kept of one installation of Redis; one event loop uses it."""
 
-    def __init__(self, most: int, *, life: float = math.inf) -> None:
-        """Keep at most `most` bytes, each entry for at most `life` seconds."""
+    def __init__(self, most: int, *, life: float = math.inf, every: float = EVERY, sure: float = SURE) -> None:
+        """Keep at most `most` bytes, each entry for at most `life` seconds; `every` and `sure` are those of rule 3."""
         self.hits = 0
         self.misses = 0
         self.evictions = 0
         self._most = most
         self._life = life
+        self._every = every
+        self._sure = sure
         self._size = 0
         self._kept: OrderedDict[bytes, Kept] = OrderedDict()
         self._asking: dict[bytes, object] = {}
@@ -205,6 +207,8 @@ class Tracking:
 
     def begin(self, watch: "_Watch") -> None:
         """Know of one more tracked connection."""
+        if not self._watches:
+            self._look_at = watch.heard + self._every
         self._watches.add(watch)
         self.heard()
 
@@ -216,10 +220,10 @@ class Tracking:
 
     def heard(self) -> None:
         """Reckon anew for how long nothing can have changed unnoticed."""
-        self._sure_until = min((watch.heard for watch in self._watches), default=-SURE) + SURE
+        self._sure_until = min((watch.heard for watch in self._watches), default=-self._sure) + self._sure
 
     def _look(self, now: float) -> None:
-        self._look_at = now + EVERY
+        self._look_at = now + self._every
         for watch in list(self._watches):
             watch.ask(now)
 
