@@ -56,6 +56,7 @@ class FileStorage(Storage):
         With `gathers`, writes wait in memory until `sync`.
         """
         self.clock = clock
+        self.files = files
         self._keeper = Keeper(files, tables, Lane(), clock, gathers=gathers)
         self._lane = self._keeper.lane
         self._opening = Opening(self._keeper)
