@@ -217,7 +217,7 @@ def _tracking(part: RedisConfig) -> "Tracking | None":
     return Tracking(most, life=LIFE_IN_CLUSTER) if part.cluster else Tracking(most)
 
 
-def _way(config: Config, tracking: "Tracking | None") -> "Way":
+def _way(config: Config, tracking: "Tracking | None" = None) -> "Way":
     from aiocache_kit.storage.redis.attempts import Times  # noqa: PLC0415  - rule 1
     from aiocache_kit.storage.redis.building import Way, host_of  # noqa: PLC0415  - rule 1
     from aiocache_kit.storage.redis.dial import Dialer  # noqa: PLC0415  - rule 1
