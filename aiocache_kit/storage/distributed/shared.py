@@ -10,7 +10,7 @@ two nodes could give it to two. A lock is lost where its node loses it, or where
 from collections.abc import Collection
 from functools import partial
 
-from aiocache_kit.storage.base import Grant, Leases, SharedLocks, SharedTags
+from aiocache_kit.storage.base import ELSEWHERE, Grant, Leases, SharedLocks, SharedTags
 from aiocache_kit.storage.distributed.changes import Changes
 from aiocache_kit.storage.distributed.member import Member, side_by_side
 from aiocache_kit.storage.distributed.nodes import Nodes, unavailable
@@ -52,8 +52,7 @@ class DistributedLeases(Leases):
             if error is not None:
                 raise error
             for key, grant in (some or {}).items():
-                item = grant.item if grant.item is None else member.outward(grant.item)
-                grants[key] = Grant(item, outward(member, grant.lease) if grant.lease else "")
+                grants[key] = _outward(member, grant)
         return grants
 
     async def extend(self, key: str, lease: str) -> bool:
@@ -115,9 +114,11 @@ class DistributedLocks(SharedLocks):
         return member
 
 
-def outward(member: Member, lease: str) -> str:
-    """Give a lease of `member` as it is known outside, which no other node's is."""
-    return f"{member.tag:08x}{lease}"
+def _outward(member: Member, grant: Grant) -> Grant:
+    """Give what `member` granted as it is known outside, where leases and versions are no other node's."""
+    if grant.item is not None:
+        return Grant(item=member.outward(grant.item))
+    return Grant(lease=f"{member.tag:08x}{grant.lease}") if grant.lease else ELSEWHERE
 
 
 def inward(member: Member, lease: str) -> str | None:
