@@ -1,6 +1,7 @@
 """Measures all clients against one server, and compares the figures with what is asked."""
 
 import os
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass, replace
@@ -66,6 +67,8 @@ async def measure(*, quick: bool, track: Track) -> Outcome:
     cases = [replace(case, tasks=case.tasks[:2]) for case in CASES] if quick else CASES
     with redis_server() as port:
         async with AsyncExitStack() as exits:
+            exits.enter_context(warnings.catch_warnings())
+            warnings.simplefilter("ignore", DeprecationWarning)  # which some rivals call forth in redis-py
             peers = [Ours(), OursPooled(), *(kind() for kind in load())]
             for peer in peers:
                 await peer.open(port, exits)
