@@ -23,6 +23,7 @@ from aiocache_kit.config.codec import codec_of
 from aiocache_kit.storage.base import Storage
 from aiocache_kit.storage.redis.building import new_channel
 from aiocache_kit.storage.redis.cluster import Cluster
+from aiocache_kit.storage.redis.kept_reads import Side
 from aiocache_kit.storage.redis.link import Link
 from aiocache_kit.storage.redis.pool import Pool
 from aiocache_kit.storage.redis.storage import RedisStorage
@@ -94,11 +95,11 @@ def _limited(request: pytest.FixtureRequest) -> Installation:
     return Installation(config, [server])
 
 
-def _cluster(*, multiplexed: bool) -> Callable[[pytest.FixtureRequest], Installation]:
+def _cluster(**options: Any) -> Callable[[pytest.FixtureRequest], Installation]:  # noqa: ANN401  - of RedisConfig
     def find(request: pytest.FixtureRequest) -> Installation:
         cluster = request.getfixturevalue("redis_cluster")
         seeds = [f"{host}:{port}" for host, port in cluster.addresses[:2]]
-        config = RedisConfig(cluster=True, cluster_addrs=seeds, multiplexed=multiplexed)
+        config = RedisConfig(cluster=True, cluster_addrs=seeds, **options)
         return Installation(config, cluster.masters)
 
     return find
@@ -128,9 +129,12 @@ INSTALLATIONS: dict[str, Callable[[pytest.FixtureRequest], Installation]] = {
     "pooled, RESP2": _single(multiplexed=False, protocol=2),
     "pooled, without hiredis": _by_own_parser,
     "limited user": _limited,
-    "cluster": _cluster(multiplexed=True),
+    "cluster": _cluster(),
     "cluster, pooled": _cluster(multiplexed=False),
     "sentinel": _sentinel,
+    "client cache": _single(client_cache="64MB"),
+    "small client cache": _single(client_cache="4kB"),
+    "client cache, cluster": _cluster(client_cache="64MB"),
     "encrypted": _with(encryption_keys=[SECRET], compression="zlib", compression_threshold=64),
     "msgpack": _with(serialization_format="msgpack", signing_keys=[SECRET]),
 }
@@ -202,6 +206,8 @@ class RedisCase(Contract):
 
 def is_busy(channel: object) -> bool:
     """Whether something is under way by a channel."""
+    if isinstance(channel, Side):
+        return is_busy(channel.channel)
     if isinstance(channel, Link):
         lanes = (channel._small, channel._large)
         return any(

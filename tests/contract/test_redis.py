@@ -1,6 +1,6 @@
 """Both contracts over Redis, by each way to it and in the forms that items may have there.
 
-A check costs many round trips, so the contract of providers runs over the two ways that differ most, and in a namespace
+A check costs many round trips, so the contract of providers runs over the ways that differ most, and in a namespace
 for what a prefix makes a difference to. Hashed keys are in no list, which both contracts ask for: see the tests of
 Redis itself.
 """
@@ -13,7 +13,7 @@ from aiocache_kit.testing.provider_contract.keys import Keys
 from aiocache_kit.testing.provider_contract.many import Scopes, Tags
 from tests.contract.redis_case import INSTALLATIONS, RedisCase
 
-FOR_PROVIDERS = ["multiplexed", "cluster"]
+FOR_PROVIDERS = ["multiplexed", "cluster", "client cache"]
 
 
 class TestStorages(RedisCase, StorageContract):
