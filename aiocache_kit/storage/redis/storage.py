@@ -169,6 +169,16 @@ class RedisStorage(Storage):
         """Remove each key and count the live items that went away."""
         return await self._writer.remove_multi(keys)
 
+    async def touch(self, item: Item[None]) -> bool:
+        """Give the live item under the key of `item` the ttl of `item`; say whether there was one."""
+        self._look_anew(item.key)
+        return await super().touch(item)
+
+    def _look_anew(self, key: str) -> None:
+        """Let the next read of `key` ask Redis: what is kept does not decide whether there is anything to change."""
+        if self._tracking is not None:
+            self._tracking.forget(self._layout.name(key))
+
     async def increment(self, item: Item[int], delta: int) -> int:
         """Add to the integer under a key, or begin with the value of `item`; give the sum."""
         while self._codec.has_bare_integers:
