@@ -159,7 +159,7 @@ async def test_counters_are_asked_for(redis_server: Server, new_cache: NewCache)
 
 
 async def test_conditions_ask_the_server(redis_server: Server, new_cache: NewCache) -> None:
-    """What is kept decides of no write: adding, comparing and updating see what others did last."""
+    """What is kept decides of no write: whoever changes, compares, updates or touches sees what others did last."""
     cache, other = new_cache(redis_server.port), new_cache(redis_server.port)
     await other.set("k", 1)
     item = await cache.get_item("k")
@@ -171,6 +171,15 @@ async def test_conditions_ask_the_server(redis_server: Server, new_cache: NewCac
         assert await late.update("k", lambda value: value + 10) == 12
         await other.delete("k")
         assert not await late.replace("k", 5)
+        assert await late.get("k") is None
+        await other.set("k", 3)
+        assert await late.touch("k", 60)
+        await other.delete("k")
+        assert not await late.touch("k", 60)
+        assert await late.get("k") is None
+        await other.set("k", 4)
+        assert await late.expire("k")
+        assert await other.get("k") is None
     assert not await cache.compare_and_set("k", 9, item.version)
 
 
