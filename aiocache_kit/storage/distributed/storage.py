@@ -126,13 +126,12 @@ class DistributedStorage(Storage):
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self._open(member)) for member in members]
         errors = [task.result() for task in tasks]
+        if None not in errors and not self._degrades:
+            raise unavailable() from errors[0]
         self._recovery.is_open = True
         for member, error in zip(members, errors, strict=True):
             if error is not None:
                 member.put_out()
-        if None not in errors and not self._degrades:
-            await self._recovery.close()
-            raise unavailable() from errors[0]
         await self._generations.begin(members)
 
     async def _open(self, member: Member) -> StorageError | None:
@@ -146,7 +145,7 @@ class DistributedStorage(Storage):
         return None
 
     async def close(self) -> None:
-        """End what is under way, then close all nodes, side by side; the first error is raised when all are closed."""
+        """End what is under way, then close all nodes, side by side; an error of one that is in is raised then."""
         await self._errands.close()
         await self._recovery.close()
         members = list(self._nodes.members.values())
@@ -396,4 +395,8 @@ def _chunks(keys: Collection[str]) -> list[list[str]]:
 
 async def _close(member: Member) -> None:
     await member.patience.close()
-    await member.storage.close()
+    try:
+        await member.storage.close()
+    except StorageError:
+        if member.is_in:  # one that cannot be reached has nothing to write out
+            raise
