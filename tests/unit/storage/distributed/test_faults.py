@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import pytest
 
@@ -496,7 +496,7 @@ async def test_layers_tell_of_each_node() -> None:
     ],
     ids=str,
 )
-def test_what_cannot_be_is_refused(options: dict[str, object], named: str) -> None:
+def test_what_cannot_be_is_refused(options: dict[str, Any], named: str) -> None:
     """Settings that make no sense are refused in words that name them."""
     with pytest.raises(InvalidArgumentError, match=named):
         Cluster(**options)

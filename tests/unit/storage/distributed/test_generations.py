@@ -63,13 +63,13 @@ async def test_a_process_that_starts_later_trusts_no_node_that_missed_something(
         await first.remove_multi(KEYS[20:40])
     cluster.nodes["node-1"].heal()
     async with process(cluster) as later:
-        expected: dict[str, object] = dict.fromkeys(KEYS[:20], "new") | dict.fromkeys(KEYS[40:], "old")
+        expected = dict.fromkeys(KEYS[:20], "new") | dict.fromkeys(KEYS[40:], "old")
         node = cluster.nodes["node-1"]
         assert isinstance(node, Server)
         assert await held(node, KEYS) == {}
         for name in ("node-0", "node-2"):
             cluster.nodes[name].fail(times=None)
-        seen = {}
+        seen: dict[str, object] = {}
         for key in KEYS:
             item = await asyncio.wait_for(_read(later, key), 5)
             if item is not None:
