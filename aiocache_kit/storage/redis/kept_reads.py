@@ -96,7 +96,7 @@ class _KeptReads(Side):
             return await self._fetched(command, key, large=large)
         tracking.hits += self._counts
         self._left -= 1
-        if not self._left:
+        if self._left <= 0:
             await self._give_way()
         return kept.data
 
@@ -117,7 +117,8 @@ class _KeptReads(Side):
             except PartialFailureError as partial:
                 kept_ones: dict[str, object] = {_text(name): data for name, data in found.items()}
                 raise PartialFailureError(kept_ones | partial.found, partial.failed) from partial.__cause__
-        else:
+        self._left -= len(names)
+        if self._left <= 0:
             await self._give_way()
         return [found[name] for name in names]
 
