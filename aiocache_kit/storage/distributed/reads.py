@@ -15,7 +15,7 @@ from aiocache_kit.item import Item
 from aiocache_kit.storage.distributed.member import Member, side_by_side
 from aiocache_kit.storage.distributed.nodes import Nodes, unavailable
 
-CHUNK: Final = 2000
+CHUNK: Final = 1000
 """Keys that are worked on together: finding the owners of more would hold the event loop too long."""
 
 

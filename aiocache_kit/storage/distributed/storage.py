@@ -9,12 +9,13 @@ everything with a condition raise in either case.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping
 from contextlib import aclosing
 from functools import partial
 from itertools import islice
 from random import Random
 from types import MappingProxyType
+from typing import TypeVar
 
 from aiocache_kit.errors import InvalidArgumentError, PartialFailureError, StorageError
 from aiocache_kit.item import Item
@@ -32,6 +33,8 @@ from aiocache_kit.storage.distributed.recovery import Recovery
 from aiocache_kit.storage.distributed.ring import VIRTUAL_NODES, Ring
 from aiocache_kit.storage.distributed.settings import OnFailure, Settings
 from aiocache_kit.storage.distributed.shared import DistributedLeases, DistributedLocks, DistributedTags, inward
+
+T = TypeVar("T")
 
 
 class DistributedStorage(Storage):
@@ -327,21 +330,26 @@ class DistributedStorage(Storage):
 
     async def write_multi(self, items: Iterable[Item[object]]) -> None:
         """Store each item at all of its owners; `PartialFailureError` names the keys that no owner stored."""
-        by_key = {item.key: item for item in items}
         failed: set[str] = set()
-        for chunk in _chunks(by_key):
-            _, lost = await self._changes.many(
-                chunk, lambda storage, keys: storage.write_multi([by_key[key] for key in keys])
-            )
-            failed |= lost
+        for chunk in _chunks(items):
+            failed |= await self._write_some({item.key: item for item in chunk})
         self._fail_in_part({}, failed)
+
+    async def _write_some(self, items: Mapping[str, Item[object]]) -> set[str]:
+        async def write(storage: Storage, keys: list[str]) -> None:
+            await storage.write_multi([items[key] for key in keys])
+
+        _, lost = await self._changes.many(items, write)
+        return lost
 
     async def remove_multi(self, keys: Iterable[str]) -> int:
         """Remove each key from all of its owners; `PartialFailureError` names those that no owner removed."""
         count = 0
         failed: set[str] = set()
-        for chunk in _chunks(dict.fromkeys(keys)):
-            counts, lost = await self._changes.many(chunk, lambda storage, some: storage.remove_multi(some))
+        for chunk in _chunks(keys):
+            counts, lost = await self._changes.many(
+                dict.fromkeys(chunk), lambda storage, some: storage.remove_multi(some)
+            )
             count += sum(counts)
             failed |= lost
         self._fail_in_part({}, failed)
@@ -387,10 +395,11 @@ class DistributedStorage(Storage):
         return False
 
 
-def _chunks(keys: Collection[str]) -> list[list[str]]:
-    """Divide keys so that working on a part does not hold the event loop for long."""
-    rest = iter(keys)
-    return [chunk for _ in range(0, len(keys), CHUNK) if (chunk := list(islice(rest, CHUNK)))]
+def _chunks(many: Iterable[T]) -> Iterator[list[T]]:
+    """Divide keys or items so that working on a part does not hold the event loop for long."""
+    rest = iter(many)
+    while chunk := list(islice(rest, CHUNK)):
+        yield chunk
 
 
 async def _close(member: Member) -> None:
