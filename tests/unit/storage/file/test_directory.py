@@ -1,10 +1,10 @@
-"""What is planted in a directory, taken from it or refused by the system does no damage, and nothing is left outside."""
+"""What is planted in a directory, taken from it or refused does no damage, and nothing is written outside."""
 
 import os
 import socket
 import stat
-from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,6 +13,9 @@ from aiocache_kit.errors import StorageUnavailableError
 from aiocache_kit.serializers.codec import Codec
 from aiocache_kit.serializers.json import JsonSerializer
 from aiocache_kit.storage.file import FileStorage, SharedFileStorage, file_storage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 pytestmark = pytest.mark.blocking  # a test of files looks at files
 Made = FileStorage | SharedFileStorage
@@ -268,9 +271,10 @@ async def test_open_that_is_refused_leaves_nothing_open(tmp_path: Path) -> None:
     """An open that failed, or was in use, holds no descriptor."""
     first = made(tmp_path)
     await first.open()
-    before = set(os.listdir("/proc/self/fd"))
+    descriptors = Path("/proc/self/fd")
+    before = set(descriptors.iterdir())
     with pytest.raises(StorageUnavailableError):
         await made(tmp_path).open()
 
-    assert set(os.listdir("/proc/self/fd")) == before
+    assert set(descriptors.iterdir()) == before
     await first.close()
