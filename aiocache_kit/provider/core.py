@@ -33,6 +33,7 @@ class Core:
     """A storage with its policies; opened once, closed once."""
 
     __slots__ = (
+        "_half_open",
         "_opening",
         "clock",
         "closed",
@@ -41,6 +42,7 @@ class Core:
         "leasing",
         "locks",
         "maintenance",
+        "near",
         "ready",
         "shortcuts",
         "storage",
@@ -62,12 +64,17 @@ class Core:
         self.turns = Turns()
         self.tagging = Tagging(storage, clock)
         self.maintenance = Maintenance(storage, self.tagging, clock, cleanup, sync)
+        near: object = getattr(storage, "near_tables", None)
+        self.near = near if isinstance(near, TableStorage) else None
+        """The nearest layer of a hierarchy, where that is in tables."""
         self.shortcuts = storage.shortcuts
         """A way past items where that is quicker."""
         self.ready = False
         """Whether the storage is open; calls look at this first, and `open` only if it is not."""
         self.closed = False
         self._opening: asyncio.Lock | None = None
+        self._half_open = False
+        """Whether opening the storage was begun, so that something may be left to close even if it failed."""
 
     async def open(self) -> None:
         """Open the storage if it is not open yet, and keep the background task running.
@@ -88,23 +95,29 @@ class Core:
         self.maintenance.start()
 
     async def _open_storage(self) -> None:
+        self._half_open = True
         await self.storage.open()
+        self._half_open = True  # it may have been closed meanwhile
         try:
             self.check_open()
         except ProviderClosedError:
-            await self.storage.close()
+            await self._close_storage()
             raise
         self.ready = True
+
+    async def _close_storage(self) -> None:
+        if self._half_open:
+            self._half_open = False
+            await self.storage.close()
 
     async def close(self) -> None:
         """End the waiting for locks and the loads, then the background task, then the storage."""
         if self.closed:
             return
         self.closed = True
-        opened, self.ready = self.ready, False
+        self.ready = False
         async with AsyncExitStack() as ends:  # each of them comes, whatever happens to those before it
-            if opened:
-                ends.push_async_callback(self.storage.close)
+            ends.push_async_callback(self._close_storage)
             ends.push_async_callback(self.maintenance.stop)
             ends.push_async_callback(self.flights.close)
             ends.push_async_callback(self.locks.close)
@@ -251,6 +264,7 @@ class Core:
         """Kill every item with one of the stored `tags` that was written before."""
         if self.storage.tags is None:
             self.tagging.invalidate(tags)
+            await self.storage.hear_tags(tags, self.tagging.marks)
         else:
             await self.storage.tags.invalidate(tags)
 

@@ -304,6 +304,7 @@ class Link:
             held,
             timeout=times.answer if is_small else times.answer + times.send,
             most_unread=self._most_unread,
+            send_timeout=times.send,
             on_end=lambda wire: self._ended(lane, wire),
             on_push=self._on_push if is_small else None,
         )

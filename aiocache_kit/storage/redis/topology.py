@@ -12,7 +12,7 @@ from random import Random
 from typing import Any, Final, NamedTuple
 
 from aiocache_kit.clock import stopwatch
-from aiocache_kit.errors import CacheError, StorageUnavailableError
+from aiocache_kit.errors import CacheError, StorageError, StorageUnavailableError
 from aiocache_kit.storage.redis.attempts import Times, anew, spread
 from aiocache_kit.storage.redis.dial import Dialer, Host
 from aiocache_kit.storage.redis.link import Channel
@@ -24,6 +24,7 @@ _PAUSE: Final = 0.2
 """Seconds, or up to a half less, between two times that the nodes are asked."""
 _LONGEST_ASKED: Final = 0.5
 """Seconds that one node is given, at most, before another one is asked."""
+_NO_CLUSTER: Final = "cluster support disabled"
 _random: Final = Random()  # noqa: S311  - spreads load, guards nothing
 
 
@@ -124,6 +125,8 @@ class Topology:
             except Exception as error:  # noqa: BLE001  - mapped; whatever redis-py raises
                 self._silent.add(place)
                 self._error = failure(error)
+                if _NO_CLUSTER in str(error.__cause__):
+                    self._error = StorageError("the server is no node of a cluster: see redis_config.cluster")
                 if is_final(self._error):
                     return
             else:

@@ -11,6 +11,7 @@ Rule 4: what is under way is bounded, and what is not taken by the network holds
 """
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -66,12 +67,14 @@ class Wire(asyncio.Protocol):
         *,
         timeout: float,
         most_unread: int,
+        send_timeout: float = math.inf,
         on_end: "Callable[[Wire], None]",
         on_push: Callable[[Sequence[Any]], None] | None = None,
     ) -> None:
         """Speak over `transport`, and keep `held` for as long; end when a reply takes longer than `timeout` seconds.
 
-        A reply of more than `most_unread` bytes ends it as well. `on_end` is called once, at the end, whatever its
+        It ends as well when what is to be sent is held up for `send_timeout` seconds, and at a reply of more than
+        `most_unread` bytes. `on_end` is called once, at the end, whatever its
         reason; `on_push` with each message that the server sends unasked (RESP3).
         """
         self.loop: Final = asyncio.get_running_loop()
@@ -98,6 +101,9 @@ class Wire(asyncio.Protocol):
         self._stamps: deque[tuple[int, float]] = deque()
         """For each time that something was sent: how many replies there are once all of it is answered, and when."""
         self._timer: asyncio.TimerHandle | None = None
+        self._send_timeout = send_timeout
+        self._stuck: asyncio.TimerHandle | None = None
+        """What ends the connection unless the network takes something; None: nothing is held up."""
         self._is_paused = False
         self._waiting_for_room: deque[asyncio.Future[None]] = deque()
         transport.set_protocol(self)
@@ -223,8 +229,11 @@ class Wire(asyncio.Protocol):
         if left > 0:
             self._timer = self.loop.call_later(left, self._look_at_the_time)
         else:
-            self.is_late = True
-            self.end()
+            self._end_late()
+
+    def _end_late(self) -> None:
+        self.is_late = True
+        self.end()
 
     # --- room --------------------------------------------------------------------------------------------------------
 
@@ -232,10 +241,15 @@ class Wire(asyncio.Protocol):
         """Let nobody send: the network does not take what was written."""
         self._is_paused = True
         self.ready = False
+        if self._send_timeout < math.inf and not self.ended:
+            self._stuck = self.loop.call_later(self._send_timeout, self._end_late)
 
     def resume_writing(self) -> None:
         """Let everyone send again."""
         self._is_paused = False
+        if self._stuck is not None:
+            self._stuck.cancel()
+            self._stuck = None
         if len(self._asked) < MOST_UNDER_WAY:
             self._open_up()
 
@@ -266,9 +280,10 @@ class Wire(asyncio.Protocol):
             return
         self.ended = True
         self.ready = False
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        for timer in (self._timer, self._stuck):
+            if timer is not None:
+                timer.cancel()
+        self._timer = self._stuck = None
         sent = self._stamps[-1][0] - self._answered if self._stamps else 0
         for position, place in enumerate(self._asked):
             with suppress(asyncio.InvalidStateError):  # whoever asked was cancelled, or is of a batch that was told
