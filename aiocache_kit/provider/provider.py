@@ -48,6 +48,7 @@ from aiocache_kit.provider.loading import (
 from aiocache_kit.provider.loads import Loads
 from aiocache_kit.provider.locks import Lease
 from aiocache_kit.provider.names import Names
+from aiocache_kit.provider.near_path import NearPath
 from aiocache_kit.provider.short_path import Methods, ShortPath
 from aiocache_kit.sentinels import DEFAULT, MISSING, DefaultType
 from aiocache_kit.serializers.parts import whole
@@ -98,7 +99,7 @@ class Provider:
         self._root: Provider | None = None if outer is None else outer._root or outer  # noqa: SLF001  - of the same class
         self._loads = Loads(self._core, names, recorder)
         self._views: weakref.WeakValueDictionary[str, Provider] = weakref.WeakValueDictionary()
-        self._hot: HotPath | ShortPath | None = None
+        self._hot: HotPath | NearPath | ShortPath | None = None
 
     def __repr__(self) -> str:
         core = self._core
@@ -225,7 +226,9 @@ class Provider:
         if not core.ready:
             return
         if core.tables is not None:
-            self._hot = self._hot_path(core.tables)
+            self._hot = HotPath(self._setting(core.tables))
+        elif core.near is not None:
+            self._hot = NearPath(self._setting(core.near))
         elif core.shortcuts is not None:
             methods = Methods(
                 get=partial(Provider.get, self),
@@ -237,25 +240,23 @@ class Provider:
         for name in () if self._hot is None else self._hot.replaced:
             setattr(self, name, getattr(self._hot, name))
 
-    def _hot_path(self, tables: TableStorage) -> HotPath:
+    def _setting(self, tables: TableStorage) -> Setting:
         core = self._core
-        return HotPath(
-            Setting(
-                storage=tables,
-                recorder=self._recorder,
-                names=self._names,
-                mind_marks=self._root is not None or self._names.marked or tables.is_persistent,
-                default_life=core.default_life,
-                flights=core.flights.flights,
-                check_open=core.check_open,
-                get=partial(Provider.get, self),
-                get_or_load=partial(Provider.get_or_set, self),
-                get_or_set=self._load_one,
-                set=self._set_slowly,
-                get_multi=self._get_multi_slowly,
-                increment=self._increment_slowly,
-                delete=self._delete_slowly,
-            )
+        return Setting(
+            storage=tables,
+            recorder=self._recorder,
+            names=self._names,
+            mind_marks=self._root is not None or self._names.marked or tables.is_persistent,
+            default_life=core.default_life,
+            flights=core.flights.flights,
+            check_open=core.check_open,
+            get=partial(Provider.get, self),
+            get_or_load=partial(Provider.get_or_set, self),
+            get_or_set=self._load_one,
+            set=self._set_slowly,
+            get_multi=self._get_multi_slowly,
+            increment=self._increment_slowly,
+            delete=self._delete_slowly,
         )
 
     def _cool(self) -> None:

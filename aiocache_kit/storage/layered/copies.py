@@ -12,6 +12,7 @@ from typing import Final
 
 from aiocache_kit.clock import Clock
 from aiocache_kit.item import Item
+from aiocache_kit.management.invalidation import TagMarks
 from aiocache_kit.storage.base import Kept
 from aiocache_kit.storage.layered.dates import as_read, as_written
 from aiocache_kit.storage.layered.near import Near
@@ -31,6 +32,8 @@ class Copies:
         self.traffic: Final = Traffic()
         self.distrust_after: Final = distrust_after
         self.is_trusted: bool = True
+        self.marks: TagMarks = TagMarks()
+        """The tags that are heeded by who uses the storage, where the lowest layer does not."""
 
     def use(self, clock: Clock) -> None:
         """Count time by `clock`."""
@@ -59,7 +62,7 @@ class Copies:
         """
         nears = self.nears[:to]
         async with visit.turn:
-            if visit.is_true(item.tags):
+            if visit.is_true(item.tags) and not self.marks.killed(item.tags, item.created_at):
                 if to is None and nears[0].is_of(item.key, item):
                     there = await nears[0].read(item.key)
                     if there is not None and visit.is_true(item.tags):

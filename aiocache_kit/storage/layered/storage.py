@@ -17,6 +17,7 @@ from typing import Literal
 from aiocache_kit.errors import InvalidArgumentError, StorageError
 from aiocache_kit.item import Item
 from aiocache_kit.management.circuit_breaker import CircuitBreaker
+from aiocache_kit.management.invalidation import TagMarks
 from aiocache_kit.serializers.seal import Seal
 from aiocache_kit.stats import Stats
 from aiocache_kit.storage.backplane import Backplane
@@ -284,6 +285,11 @@ class LayeredStorage(Storage):
     async def expire(self, key: str) -> bool:
         """Expire in the lowest layer; copies go."""
         return await self._errands.run(self._changes.decided(key, lambda storage: storage.expire(key)))
+
+    async def hear_tags(self, tags: Collection[str], marks: TagMarks) -> None:
+        """Give no copy any more that has one of `tags`, and make none of what is dead by `marks`."""
+        self._copies.marks = marks
+        await self._copies.kill(tags)
 
     async def _invalidate(self, tags: Collection[str]) -> None:
         await self._errands.run(self._changes.invalidate(tuple(tags)))

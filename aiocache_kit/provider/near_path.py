@@ -1,0 +1,150 @@
+"""Hits in the nearest layer of a hierarchy, where that is a table of this process: as quick as hits in memory alone.
+
+What is live in the nearest layer is a hit, whatever lies below; the layers see to that. So a hit is answered as in
+`hot_path`, and everything else is left to the methods of `Provider`: a miss above is none yet.
+
+Rule: what was copied from below may be parts of an object, which are no value (`aiocache_kit.serializers.parts`).
+"""
+
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, Final
+
+from aiocache_kit.management.statistics import Recorder
+from aiocache_kit.provider.hot_path import Lookup, Setting, any_lookup, are_few, plain_lookup, retire
+from aiocache_kit.sentinels import DEFAULT, MISSING
+from aiocache_kit.serializers.parts import Parts, whole
+from aiocache_kit.serializers.typed import convert
+from aiocache_kit.storage.table import Table
+
+
+class NearPath:
+    """The closures of one provider, or of one namespace."""
+
+    __slots__ = ("get", "get_multi", "get_or_set", "lookup")
+
+    def __init__(self, setting: Setting) -> None:
+        """Make them; the storage of `setting` is the nearest layer."""
+        recorder, monotonic = setting.recorder, setting.storage.clock.monotonic
+        if setting.is_plain:
+            table = setting.storage.tables[0]
+            found = plain_lookup(table, recorder, monotonic)
+            self.get = _plain_get(table, recorder, monotonic, setting.get)
+            self.get_or_set = _plain_get_or_set(table, recorder, monotonic, setting.get_or_load)
+        else:
+            found = any_lookup(setting)
+            # Whoever keeps `get` keeps the namespace, whose counts would be lost otherwise.
+            vars(found)["setting"] = setting
+            self.get = _get(found, setting.get)
+            self.get_or_set = _get_or_set(found, setting.get_or_load)
+        self.lookup = _lookup(found, recorder)
+        self.get_multi = _get_multi(self.lookup, recorder, setting)
+
+    replaced: Final = __slots__
+
+    def retire(self) -> None:
+        """Let plain closures that somebody may have saved hand on what they are asked."""
+        retire(getattr(self, name) for name in self.replaced)
+
+
+def _plain_get(
+    table: Table, recorder: Recorder, monotonic: Callable[[], float], slowly: Callable[..., Awaitable[Any]]
+) -> Callable[..., Awaitable[Any]]:
+    async def get(key: str, default: Any = None, type: Any = None) -> Any:  # noqa: ANN401  - see Provider.get
+        try:
+            slot = table.index.get(key)
+        except Exception:  # noqa: BLE001  - whatever is wrong with the key, or closed, is said there
+            return await slowly(key, default, type=type)
+        if slot is not None:
+            now = monotonic()
+            if now < table.fresh[slot] or table.is_live(slot, now):
+                hits = table.hits
+                if hits[slot] < table.ceiling:
+                    hits[slot] += 1
+                recorder.hits += 1
+                value = table.values[slot]
+                if type is None:
+                    return value if value.__class__ is not Parts else whole(value)
+                return convert(value, type)
+        return await slowly(key, default, type=type)
+
+    return get
+
+
+def _plain_get_or_set(
+    table: Table, recorder: Recorder, monotonic: Callable[[], float], slowly: Callable[..., Awaitable[Any]]
+) -> Callable[..., Awaitable[Any]]:
+    async def get_or_set(key: str, loader: Any, ttl: Any = DEFAULT, **options: Any) -> Any:  # noqa: ANN401  - see Provider
+        try:
+            slot = table.index.get(key)
+        except Exception:  # noqa: BLE001  - as above
+            return await slowly(key, loader, ttl, **options)
+        if slot is not None:
+            now = monotonic()
+            if now < table.fresh[slot] or table.is_live(slot, now):
+                hits = table.hits
+                if hits[slot] < table.ceiling:
+                    hits[slot] += 1
+                recorder.hits += 1
+                value = table.values[slot]
+                if options and options.get("type") is not None:
+                    return convert(value, options["type"])
+                return value if value.__class__ is not Parts else whole(value)
+        return await slowly(key, loader, ttl, **options)
+
+    return get_or_set
+
+
+def _get(lookup: Lookup, slowly: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    async def get(key: str, default: Any = None, *, type: Any = None) -> Any:  # noqa: ANN401  - see Provider.get
+        value = lookup(key)
+        if value is MISSING:
+            return await slowly(key, default, type=type)
+        return whole(value) if type is None else convert(value, type)
+
+    return get
+
+
+def _get_or_set(lookup: Lookup, slowly: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    async def get_or_set(key: str, loader: Any, ttl: Any = DEFAULT, **options: Any) -> Any:  # noqa: ANN401  - see Provider
+        value = lookup(key)
+        if value is MISSING:
+            return await slowly(key, loader, ttl, **options)
+        return convert(value, options["type"]) if options and options.get("type") is not None else whole(value)
+
+    return get_or_set
+
+
+def _lookup(found: Lookup, recorder: Recorder) -> Lookup:
+    def lookup(key: str) -> object:
+        value = found(key)
+        if value.__class__ is Parts:
+            recorder.hits -= 1
+            return MISSING
+        return value
+
+    return lookup
+
+
+def _get_multi(lookup: Lookup, recorder: Recorder, setting: Setting) -> Callable[..., Awaitable[dict[str, Any]]]:
+    slowly, check_open = setting.get_multi, setting.check_open
+
+    async def get_multi(keys: Iterable[str], *, type: Any = None) -> dict[str, Any]:  # noqa: ANN401  - see Provider
+        if type is not None or not are_few(keys):
+            return await slowly(keys, type=type)
+        check_open()
+        found: dict[str, Any] = {}
+        missed: dict[str, None] = {}
+        before = recorder.hits
+        for key in keys:
+            value = lookup(key)
+            if value is MISSING:
+                missed[key] = None
+            else:
+                found[key] = value
+        recorder.hits = before + len(found)  # a key that comes twice is one
+        if not missed:
+            return found
+        below = await slowly(list(missed))
+        return {key: found[key] if key in found else below[key] for key in keys if key in found or key in below}
+
+    return get_multi
