@@ -38,7 +38,8 @@ sys.addaudithook(listen)
 def openings() -> Iterator[list[str]]:
     """Give the names of files that are opened in the block."""
     global opened  # noqa: PLW0603  - as said
-    opened = names = []
+    names: list[str] = []
+    opened = names
     try:
         yield names
     finally:
