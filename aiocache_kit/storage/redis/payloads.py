@@ -67,8 +67,11 @@ class Payloads:
         return laid if isinstance(laid, bytes) else await seal_aside(self.codec, laid)
 
     def _next_version(self, now: float) -> int:
-        self._last_version = max((int(now * 1_000_000) << _WRITERS) | self._writer, self._last_version + _NEXT)
-        return self._last_version
+        version = (int(now * 1_000_000) << _WRITERS) | self._writer
+        if version <= self._last_version:
+            version = self._last_version + _NEXT
+        self._last_version = version
+        return version
 
     def plain(self, name: bytes, value: object, ttl: float | None) -> bytes | None:
         """Give the payload of an item without tags and cost under a name; None where that takes the long way.

@@ -46,7 +46,9 @@ class Reader:
     async def value(self, key: str) -> object:
         """Give the live value under `key`, `MISSING` where there is none."""
         name = self._name(key)
-        answer = None if self.special else self._ask(b"*2\r\n$3\r\nGET\r\n$%d\r\n%b\r\n" % (len(name), name), name)
+        special = self.special
+        is_plain = not (special.unwritten or special.large)
+        answer = self._ask(b"*2\r\n$3\r\nGET\r\n$%d\r\n%b\r\n" % (len(name), name), name) if is_plain else None
         try:
             data = await (self._payload(name) if answer is None else answer)
         except Lost as lost:
@@ -114,7 +116,7 @@ class Reader:
             if lost is not None and lost.late:
                 raise failure(lost)
             data: bytes | None = await self._call(
-                (b"GET", name), key=name, again=True, large=self.special.is_large(name)
+                (b"GET", name), key=name, again=True, large=name in self.special.large
             )
         except (StorageUnavailableError, WrongTypeError) as error:
             self._answer_instead(error)
@@ -143,7 +145,7 @@ class Reader:
     async def _read(self, key: str, data: bytes) -> Item[object] | None:
         """Give the item of a payload, with its tags as they are remembered."""
         name = self._name(key)
-        if self.special or len(data) >= LARGE:
+        if self.special.large or len(data) >= LARGE:
             self.special.note_size(name, len(data))
         left: float | None = None
         if is_bare(data):

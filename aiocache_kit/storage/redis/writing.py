@@ -8,7 +8,7 @@ is back and what is old under them was removed. Whatever else cannot be done is 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from hiredis import ReplyError
 
@@ -17,7 +17,7 @@ from aiocache_kit.item import Item
 from aiocache_kit.storage.base import Condition, ConditionKind
 from aiocache_kit.storage.redis.layout import Layout
 from aiocache_kit.storage.redis.leases import RedisLeases
-from aiocache_kit.storage.redis.link import LARGE, Channel, Command, pack_command
+from aiocache_kit.storage.redis.link import LARGE, Channel, Command
 from aiocache_kit.storage.redis.payloads import Payloads, life_of_item, millis, version_sought
 from aiocache_kit.storage.redis.reading import Reader
 from aiocache_kit.storage.redis.replies import checked, failure
@@ -35,6 +35,29 @@ _KINDS: Final = {
     ConditionKind.PRESENT: b"P",
     ConditionKind.VERSION: b"V",
 }
+
+
+class EndOfSet(NamedTuple):
+    """What SET ends with: most programs have few ttls, and need not make it anew each time."""
+
+    start: bytes
+    """What a packed SET is made of, by the lengths of name and payload, both of these, and `packed`."""
+    packed: bytes
+    rest: Command
+    """The same as arguments."""
+
+
+_END_WITHOUT_TTL: Final = EndOfSet(b"*3\r\n$3\r\nSET\r\n$%d\r\n%b\r\n$%d\r\n%b%b", b"\r\n", ())
+
+
+def end_of_set(ttl: float | None) -> EndOfSet:
+    """Give what the SET of an item that is to live for `ttl` seconds ends with."""
+    px = None if ttl is None else millis(ttl)
+    if px is None:
+        return _END_WITHOUT_TTL
+    text = b"%d" % px
+    packed = b"\r\n$2\r\nPX\r\n$%d\r\n%b\r\n" % (len(text), text)
+    return EndOfSet(b"*5" + _END_WITHOUT_TTL.start[2:], packed, (b"PX", px))
 
 
 class Writer:
@@ -63,6 +86,8 @@ class Writer:
         self._tags = tags
         self._leases = leases
         self._time = time
+        self._last_ttl: float | None = None
+        self._last_end = _END_WITHOUT_TTL
 
     # --- plain writes ------------------------------------------------------------------------------------------------
 
@@ -70,19 +95,22 @@ class Writer:
         """Store a plain value the short way, without an item; False where that is not possible."""
         name = self._name(key)
         payload = self._plain_payload(name, value, ttl)
-        if payload is None or self._special:
+        if payload is None or self._special.unwritten or self._special.large:
             return False
-        px = None if ttl is None else millis(ttl)
-        command: Command = (b"SET", name, payload) if px is None else (b"SET", name, payload, b"PX", px)
-        answer = self._ask(pack_command(command), name) if len(payload) < LARGE else None
+        if ttl != self._last_ttl:
+            self._last_ttl, self._last_end = ttl, end_of_set(ttl)
+        end = self._last_end
+        size = len(payload)
+        packed = end.start % (len(name), name, size, payload, end.packed)
+        answer = self._ask(packed, name) if size < LARGE else None
         try:
-            reply = await (self._call(command, key=name) if answer is None else answer)
-            if reply.__class__ is ReplyError:
-                await self._call(command, key=name)  # it was refused: nothing was done
+            reply = await (self._call((b"SET", name, payload, *end.rest), key=name) if answer is None else answer)
+            if reply.__class__ is ReplyError:  # it was refused: nothing was done
+                await self._call((b"SET", name, payload, *end.rest), key=name)
         except StorageUnavailableError as error:
             self._forget([name], error)
         except Lost as lost:
-            await self._after(lost, command, name)
+            await self._after(lost, (b"SET", name, payload, *end.rest), name)
         return True
 
     async def _after(self, lost: Lost, command: Command, name: bytes) -> None:
@@ -97,8 +125,7 @@ class Writer:
     async def put_multi(self, values: Mapping[str, object], ttl: float | None) -> bool:
         """Store plain values the short way; False, and nothing was done, where that is not possible."""
         names = {key: self._name(key) for key in values}
-        px = None if ttl is None else millis(ttl)
-        end: Command = () if px is None else (b"PX", px)
+        end = end_of_set(ttl).rest
         for part in slices(list(values)):
             commands: list[Command] = []
             for key in part:
