@@ -30,14 +30,15 @@ class NearPath:
             found = plain_lookup(table, recorder, monotonic)
             self.get = _plain_get(table, recorder, monotonic, setting.get)
             self.get_or_set = _plain_get_or_set(table, recorder, monotonic, setting.get_or_load)
+            self.get_multi = _plain_get_multi(table, recorder, monotonic, setting.get_multi)
         else:
             found = any_lookup(setting)
             # Whoever keeps `get` keeps the namespace, whose counts would be lost otherwise.
             vars(found)["setting"] = setting
             self.get = _get(found, setting.get)
             self.get_or_set = _get_or_set(found, setting.get_or_load)
+            self.get_multi = _get_multi(_lookup(found, recorder), recorder, setting)
         self.lookup = _lookup(found, recorder)
-        self.get_multi = _get_multi(self.lookup, recorder, setting)
 
     replaced: Final = __slots__
 
@@ -92,6 +93,44 @@ def _plain_get_or_set(
         return await slowly(key, loader, ttl, **options)
 
     return get_or_set
+
+
+def _plain_get_multi(
+    table: Table, recorder: Recorder, monotonic: Callable[[], float], slowly: Callable[..., Awaitable[dict[str, Any]]]
+) -> Callable[..., Awaitable[dict[str, Any]]]:
+    async def get_multi(keys: Iterable[str], *, type: Any = None) -> dict[str, Any]:  # noqa: ANN401  - see Provider
+        if type is not None or table.closed or not are_few(keys):
+            return await slowly(keys, type=type)
+        now, index, fresh, values = monotonic(), table.index, table.fresh, table.values
+        hits, ceiling = table.hits, table.ceiling
+        found: dict[str, Any] = {}
+        for key in keys:
+            try:
+                slot = index.get(key)
+            except TypeError:
+                return await slowly(keys)
+            if slot is None or not (now < fresh[slot] or table.is_live(slot, now)) or values[slot].__class__ is Parts:
+                return await _the_rest(found, keys, recorder, slowly)
+            if hits[slot] < ceiling:
+                hits[slot] += 1
+            found[key] = values[slot]
+        recorder.hits += len(found)
+        return found
+
+    return get_multi
+
+
+async def _the_rest(
+    found: dict[str, Any],
+    keys: Iterable[str],
+    recorder: Recorder,
+    slowly: Callable[..., Awaitable[dict[str, Any]]],
+) -> dict[str, Any]:
+    """Read what was not found before the first key that is missing above; a layered storage looks above again."""
+    rest = [key for key in keys if key.__class__ is not str or key not in found]
+    below = await slowly(rest)
+    recorder.hits += len(found)
+    return found | below
 
 
 def _get(lookup: Lookup, slowly: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
