@@ -12,7 +12,7 @@ from aiocache_kit.storage.redis.attempts import Attempts, Times
 from aiocache_kit.storage.redis.dial import Dialer, Host, Place
 from aiocache_kit.storage.redis.kept_reads import Sides, sides_of
 from aiocache_kit.storage.redis.link import LARGE, Link
-from aiocache_kit.storage.redis.tracking import MOST_ENTRIES, OVERHEAD, Tracking
+from aiocache_kit.storage.redis.tracking import EVERY, MOST_ENTRIES, OVERHEAD, SURE, Tracking
 
 OLD, NEW = b"\xac old", b"\xac new"
 NIL = b"_\r\n"
@@ -461,22 +461,40 @@ async def test_a_server_that_refuses_to_track(setting: Setting, reply: bytes, ki
         await task
 
 
+class Hand:
+    """A stopwatch that is turned by hand."""
+
+    def __init__(self) -> None:
+        self.reading = 1000.0
+
+    def __call__(self) -> float:
+        """Read it."""
+        return self.reading
+
+
 async def test_a_silent_connection_is_not_believed() -> None:
     """What is kept is given for a bounded time after the last answer; the connection is asked meanwhile, and again."""
-    setting = Setting(Tracking(ROOM, every=0.0, sure=0.2))
+    hand = Hand()
+    setting = Setting(Tracking(ROOM, now=hand))
     line = await first(setting)
-    for _ in range(3):
+    for _ in range(10):
+        hand.reading += EVERY
         await setting.read(b"k")
         assert await line.asked() == [b"PING"]
         line.say(b"+PONG\r\n")
+    hand.reading += EVERY
     await setting.read(b"k")
     assert await line.asked() == [b"PING"]
 
-    await asyncio.sleep(0.21)  # the time itself is what this is about
+    hand.reading += SURE - EVERY - 0.01
+    assert await setting.read(b"k") == OLD
+    hand.reading += 0.02
     task = setting.read(b"k")
     assert await line.asked() == [b"GET", b"k"]
+    hand.reading += EVERY
     line.say(b"+PONG\r\n", text(OLD))  # the answer to a question of before says nothing of what came after it
     assert await task == OLD
+    hand.reading += SURE
     task = setting.read(b"k")
     assert [await line.asked(), await line.asked()] == [[b"PING"], [b"GET", b"k"]]
     line.say(b"+PONG\r\n", text(NEW))
@@ -487,17 +505,16 @@ async def test_a_silent_connection_is_not_believed() -> None:
 
 async def test_each_connection_must_be_heard_of() -> None:
     """Of several nodes, the one that is silent for longest decides; when it is gone, nothing of before is kept."""
-    tracking = Tracking(ROOM, every=0.0, sure=0.2)
+    hand = Hand()
+    tracking = Tracking(ROOM, now=hand)
     one, two = Setting(tracking), Setting(tracking)
     line, silent = await first(one), await first(two, b"k2")
-    await asyncio.sleep(0.21)
+    hand.reading += SURE
     assert tracking.find(b"k") is None
-    assert await line.asked() == [b"PING"]
+    assert await line.asked() == await silent.asked() == [b"PING"]
     line.say(b"+PONG\r\n")
     await asyncio.sleep(0)
     assert tracking.find(b"k") is None
-    assert await line.asked() == [b"PING"]
-    line.say(b"+PONG\r\n")
     silent.end()
     assert tracking.stats().items == 0
     await one.keep(line, b"k", NEW)
@@ -505,12 +522,30 @@ async def test_each_connection_must_be_heard_of() -> None:
     await two.close()
 
 
+async def test_a_connection_that_ended_unseen_is_left() -> None:
+    """A connection that ends before its first use keeps nobody waiting for its answers."""
+    hand = Hand()
+    setting = Setting(Tracking(ROOM, now=hand))
+    task = setting.read(b"k")
+    line = await setting.connected()
+    line.end()
+    line = await setting.connected()
+    assert await line.asked() == [b"GET", b"k"]
+    line.say(text(OLD))
+    assert await task == OLD
+    hand.reading += SURE
+    assert setting.tracking.find(b"k") is None
+    await setting.close()
+
+
 async def test_what_is_kept_may_be_kept_for_a_time_only() -> None:
     """In a cluster, nothing is given for longer than a moment after it was read."""
-    setting = Setting(Tracking(ROOM, life=0.05))
+    hand = Hand()
+    setting = Setting(Tracking(ROOM, life=0.5, now=hand))
     await first(setting)
+    hand.reading += 0.49
     assert setting.tracking.find(b"k") is not None
-    await asyncio.sleep(0.06)
+    hand.reading += 0.01
 
     assert setting.tracking.find(b"k") is None
     await setting.close()
