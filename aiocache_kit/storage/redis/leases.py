@@ -9,7 +9,7 @@ there already is of a load that nobody minds any more, and gives way.
 """
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from os import urandom
 from typing import Any, Final, Protocol, cast
@@ -58,6 +58,10 @@ class Finder(Protocol):
         """Give the item, if it can be read and was not invalidated."""
         ...
 
+    async def remove_forgotten(self, names: Iterable[bytes]) -> None:
+        """Remove what is old under names whose writes were forgotten."""
+        ...
+
 
 class RedisLeases(Leases):
     """The leases that this process holds in one Redis storage."""
@@ -96,6 +100,7 @@ class RedisLeases(Leases):
             return dict.fromkeys(keys, Grant(lease=NOT_HELD))
 
     async def _take(self, keys: Collection[str], tags: tuple[str, ...], *, anew: bool) -> dict[str, Grant]:
+        await self._finder.remove_forgotten(map(self._layout.name, keys))
         since = self._time.now()
         generations = await self._tags.note(tags, self.ttl) if tags else {}
         asked = {

@@ -29,7 +29,7 @@ if first == 0xAC and #head == 44 then
   version = string.sub(head, 5, 12)
   tagged = math.floor(flags / 8) % 2 == 1
   live = math.floor(flags / 2) % 2 == 0 or struct.unpack('>d', string.sub(head, 29, 36)) > tonumber(NOW)
-elseif first == 45 or (first and first >= 48 and first <= 57) then
+elseif (#head <= 18 or (#head == 19 and first == 45)) and (head == '0' or string.find(head, '^%-?[1-9]%d*$')) then
   live = true
   version = head
 end
@@ -109,9 +109,9 @@ are to be looked at."""
 REMOVE: Final = Script(
     _HEAD.replace("NOW", "ARGV[3]")
     + """
-if head == '' then return 0 end
 local kind = ARGV[1]
 if kind ~= '' then
+  if head == '' then return 0 end
   if live and tagged and version ~= ARGV[4] then return version end
   if live and version == ARGV[4] and ARGV[5] == '0' then live = false end
   if kind == 'P' and not live then return 0 end
@@ -138,7 +138,7 @@ INCREMENT: Final = Script(
 if live and first ~= 0xAC then
   redis.call('INCRBY', KEYS[1], ARGV[1])
   local sum = redis.call('GET', KEYS[1])
-  if #sum <= 18 then return sum end
+  if #sum <= 18 or (#sum == 19 and string.byte(sum, 1) == 45) then return sum end
   redis.call('DECRBY', KEYS[1], ARGV[1])
   return false
 end

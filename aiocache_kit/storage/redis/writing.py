@@ -12,23 +12,22 @@ from typing import Any, Final, NamedTuple
 
 from hiredis import ReplyError
 
-from aiocache_kit.errors import StorageUnavailableError
+from aiocache_kit.errors import PartialFailureError, StorageUnavailableError
 from aiocache_kit.item import Item
 from aiocache_kit.storage.base import Condition, ConditionKind
 from aiocache_kit.storage.redis.layout import Layout
 from aiocache_kit.storage.redis.leases import RedisLeases
 from aiocache_kit.storage.redis.link import LARGE, Channel, Command
-from aiocache_kit.storage.redis.payloads import Payloads, life_of_item, millis, version_sought
+from aiocache_kit.storage.redis.payloads import MOST_BARE, Payloads, life_of_item, millis, version_sought
 from aiocache_kit.storage.redis.reading import Reader
 from aiocache_kit.storage.redis.replies import checked, failure
 from aiocache_kit.storage.redis.scripts import END_LEASE, INCREMENT, REMOVE, STORE
 from aiocache_kit.storage.redis.server_time import ServerTime
 from aiocache_kit.storage.redis.slices import slices
 from aiocache_kit.storage.redis.tags import RedisTags, remembered
+from aiocache_kit.storage.redis.unreached import Unreached, name_text
 from aiocache_kit.storage.redis.wire import Lost
 
-MOST_BARE: Final = 10**18
-"""What a bare integer is below, whatever its sign; a larger one lies in an envelope."""
 _KINDS: Final = {
     ConditionKind.ALWAYS: b"",
     ConditionKind.ABSENT: b"A",
@@ -126,6 +125,7 @@ class Writer:
         """Store plain values the short way; False, and nothing was done, where that is not possible."""
         names = {key: self._name(key) for key in values}
         end = end_of_set(ttl).rest
+        unreached = Unreached()
         for part in slices(list(values)):
             commands: list[Command] = []
             for key in part:
@@ -134,7 +134,8 @@ class Writer:
                 if payload is None:
                     return False
                 commands.append((b"SET", name, payload, *end))
-            await self._set_all([names[key] for key in part], commands)
+            await self._set_all(part, [names[key] for key in part], commands, unreached)
+        unreached.check({})
         return True
 
     async def write(self, item: Item[object]) -> None:
@@ -150,6 +151,7 @@ class Writer:
 
     async def write_multi(self, items: Iterable[Item[object]]) -> None:
         """Store each item."""
+        unreached = Unreached()
         for part in slices(list(items)):
             names = [self._name(item.key) for item in part]
             try:
@@ -157,11 +159,23 @@ class Writer:
             except StorageUnavailableError as error:
                 self._forget(names, error)
             else:
-                await self._set_all(names, [await self._set_command(item, generations) for item in part])
+                commands = [await self._set_command(item, generations) for item in part]
+                await self._set_all([item.key for item in part], names, commands, unreached)
+        unreached.check({})
 
-    async def _set_all(self, names: list[bytes], commands: list[Command]) -> None:
+    async def _set_all(
+        self, keys: list[str], names: list[bytes], commands: list[Command], unreached: Unreached
+    ) -> None:
         try:
-            replies = await self._channel.call_many(commands, keys=names)
+            replies: Sequence[Any] = await self._channel.call_many(commands, keys=names)
+        except PartialFailureError as partial:
+            lost = [name for name in names if name_text(name) in partial.failed]
+            if self._reader.degrades:
+                self._forget(lost, partial)
+            replies = (Unreached() if self._reader.degrades else unreached).note(partial, names, keys)
+            names, replies = [
+                *zip(*[each for each in zip(names, replies, strict=True) if each[0] not in lost], strict=True)
+            ]
         except StorageUnavailableError as error:
             self._forget(names, error)
             return
@@ -193,6 +207,7 @@ class Writer:
         """Store `item` if `condition` holds; say whether it was stored."""
         if condition.kind is ConditionKind.LEASE:
             return await self._write_leased(item, condition.lease)
+        await self._reader.remove_forgotten([self._name(item.key)])
         payload = await self._payloads.write(item, remembered(await self._generations([item]), item.tags))
         return await self.store(item, payload, _KINDS[condition.kind], version_sought(condition.version))
 
@@ -252,6 +267,7 @@ class Writer:
         first = item.value + delta
         if item.tags or item.cost is not None or abs(delta) >= MOST_BARE:
             return None
+        await self._reader.remove_forgotten([self._name(item.key)])
         px = millis(life_of_item(item))
         sum_ = await INCREMENT.run(
             self._channel,
@@ -271,6 +287,7 @@ class Writer:
             await self._leases.drop(key, condition.lease)
             return False
         name, kind, wanted = self._name(key), _KINDS[condition.kind], version_sought(condition.version)
+        await self._reader.remove_forgotten([name])
         looked_at, is_alive = b"", 1
         while True:
             reply = await REMOVE.run(self._channel, (name,), kind, wanted, self._time.now(), looked_at, is_alive)
@@ -283,10 +300,17 @@ class Writer:
     async def remove_multi(self, keys: Iterable[str]) -> int:
         """Remove each key and count the live items that went away."""
         count = 0
+        unreached = Unreached()
         for part in slices(list(keys)):
+            await self._reader.remove_forgotten([self._name(key) for key in part])
             calls = [(self._name(key), (b"", b"", self._time.now(), b"", 1)) for key in part]
-            for key, reply in zip(part, await REMOVE.run_many(self._channel, calls), strict=True):
+            try:
+                replies: Sequence[Any] = await REMOVE.run_many(self._channel, calls)
+            except PartialFailureError as partial:
+                replies = unreached.note(partial, [name for name, _ in calls], part)
+            for key, reply in zip(part, replies, strict=True):
                 count += await self._was_live(key, reply)
+        unreached.check({})
         return count
 
     async def _was_live(self, key: str, reply: Any) -> bool:  # noqa: ANN401  - what the script gives
