@@ -7,7 +7,17 @@ from typing import Any, Final
 import pytest
 import redis.asyncio
 
-from aiocache_kit import MISSING, CorruptPayloadError, Item, NotFoundError, Provider, WrongTypeError
+from aiocache_kit import (
+    MISSING,
+    Config,
+    CorruptPayloadError,
+    Item,
+    NotFoundError,
+    Provider,
+    RedisConfig,
+    WrongTypeError,
+    new_provider,
+)
 from aiocache_kit.serializers.codec import Codec
 from aiocache_kit.serializers.json import JsonSerializer
 from aiocache_kit.serializers.signing import Signing
