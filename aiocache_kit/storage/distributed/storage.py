@@ -9,13 +9,11 @@ everything with a condition raise in either case.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from contextlib import aclosing
 from functools import partial
-from itertools import islice
 from random import Random
 from types import MappingProxyType
-from typing import TypeVar
 
 from aiocache_kit.errors import InvalidArgumentError, PartialFailureError, StorageError
 from aiocache_kit.item import Item
@@ -28,13 +26,17 @@ from aiocache_kit.storage.distributed.member import Member, Node, side_by_side
 from aiocache_kit.storage.distributed.mending import batches
 from aiocache_kit.storage.distributed.moves import Moves
 from aiocache_kit.storage.distributed.nodes import Nodes, unavailable
-from aiocache_kit.storage.distributed.reads import CHUNK, read, read_multi
+from aiocache_kit.storage.distributed.reads import Plain, chunks, read, read_multi
 from aiocache_kit.storage.distributed.recovery import Recovery
 from aiocache_kit.storage.distributed.ring import VIRTUAL_NODES, Ring
 from aiocache_kit.storage.distributed.settings import OnFailure, Settings
-from aiocache_kit.storage.distributed.shared import DistributedLeases, DistributedLocks, DistributedTags, inward
-
-T = TypeVar("T")
+from aiocache_kit.storage.distributed.shared import (
+    DistributedLeases,
+    DistributedLocks,
+    DistributedTags,
+    in_common,
+    inward,
+)
 
 
 class DistributedStorage(Storage):
@@ -94,15 +96,9 @@ class DistributedStorage(Storage):
 
     def _offer(self, all_of_them: list[Capabilities]) -> None:
         """Offer what all nodes can do, and say what any of them does."""
-        self.capabilities = Capabilities(
-            stores=any(each.stores for each in all_of_them),
-            shared=any(each.shared for each in all_of_them),
-            persistent=any(each.persistent for each in all_of_them),
-            by_reference=any(each.by_reference for each in all_of_them),
-            leases=all(each.leases for each in all_of_them),
-            tags=all(each.tags for each in all_of_them),
-            locks=all(each.locks for each in all_of_them),
-        )
+        self.capabilities = in_common(all_of_them)
+        if all(member.storage.shortcuts is not None for member in self._nodes.members.values()):
+            self.shortcuts = Plain(self._nodes, self._degrade)
         if self.capabilities.leases:
             self.leases = DistributedLeases(self._nodes)
         if self.capabilities.tags:
@@ -321,7 +317,7 @@ class DistributedStorage(Storage):
         """
         found: dict[str, Item[object]] = {}
         failed: set[str] = set()
-        for chunk in _chunks(keys):
+        for chunk in chunks(keys):
             some, lost = await read_multi(self._nodes, chunk)
             found |= some
             failed |= lost
@@ -331,7 +327,7 @@ class DistributedStorage(Storage):
     async def write_multi(self, items: Iterable[Item[object]]) -> None:
         """Store each item at all of its owners; `PartialFailureError` names the keys that no owner stored."""
         failed: set[str] = set()
-        for chunk in _chunks(items):
+        for chunk in chunks(items):
             failed |= await self._write_some({item.key: item for item in chunk})
         self._fail_in_part({}, failed)
 
@@ -346,7 +342,7 @@ class DistributedStorage(Storage):
         """Remove each key from all of its owners; `PartialFailureError` names those that no owner removed."""
         count = 0
         failed: set[str] = set()
-        for chunk in _chunks(keys):
+        for chunk in chunks(keys):
             counts, lost = await self._changes.many(
                 dict.fromkeys(chunk), lambda storage, some: storage.remove_multi(some)
             )
@@ -393,13 +389,6 @@ class DistributedStorage(Storage):
             if owner.may_answer(key):
                 return owner is member
         return False
-
-
-def _chunks(many: Iterable[T]) -> Iterator[list[T]]:
-    """Divide keys or items so that working on a part does not hold the event loop for long."""
-    rest = iter(many)
-    while chunk := list(islice(rest, CHUNK)):
-        yield chunk
 
 
 async def _close(member: Member) -> None:
