@@ -23,6 +23,7 @@ from aiocache_kit.storage.redis.payloads import version_in
 from aiocache_kit.storage.redis.scripts import DROP, EXTEND, LEASE, TAKE, TAKE_BESIDE
 from aiocache_kit.storage.redis.server_time import ServerTime
 from aiocache_kit.storage.redis.tags import RedisTags, made_before
+from aiocache_kit.storage.redis.unreached import as_a_whole
 
 NOT_HELD: Final = "none"
 """The lease of somebody who may load while Redis is away: nothing can be written under it."""
@@ -93,7 +94,8 @@ class RedisLeases(Leases):
     async def take(self, keys: Collection[str], tags: tuple[str, ...] = (), *, anew: bool = False) -> dict[str, Grant]:
         """Ask to load the keys; give for each an item, a lease, or `ELSEWHERE`."""
         try:
-            return await self._take(keys, tags, anew=anew)
+            with as_a_whole():
+                return await self._take(keys, tags, anew=anew)
         except StorageUnavailableError:
             if not self._degrades:
                 raise

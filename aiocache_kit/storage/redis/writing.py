@@ -172,10 +172,10 @@ class Writer:
             lost = [name for name in names if name_text(name) in partial.failed]
             if self._reader.degrades:
                 self._forget(lost, partial)
-            replies = (Unreached() if self._reader.degrades else unreached).note(partial, names, keys)
-            names, replies = [
-                *zip(*[each for each in zip(names, replies, strict=True) if each[0] not in lost], strict=True)
-            ]
+                unreached = Unreached()
+            found = zip(names, unreached.note(partial, names, keys), strict=True)
+            done = {name: reply for name, reply in found if name not in lost}
+            names, replies = list(done), list(done.values())
         except StorageUnavailableError as error:
             self._forget(names, error)
             return
