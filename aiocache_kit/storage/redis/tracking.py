@@ -123,6 +123,22 @@ class Tracking:
         self._kept.move_to_end(name)
         return kept
 
+    def find_many(self, names: Sequence[bytes]) -> list[Kept | None]:
+        """Give what `find` gives for each of `names`."""
+        kept, now = self._kept, self.now()
+        if now >= self._look_at:
+            self._look(now)
+        if now >= self._sure_until:
+            return [None] * len(names)
+        found = [kept.get(name) for name in names]
+        for place, (name, each) in enumerate(zip(names, found, strict=True)):
+            if each is not None:
+                if now < each.until:
+                    kept.move_to_end(name)
+                else:
+                    found[place] = None
+        return found
+
     def takes(self, size: int) -> bool:
         """Whether a payload of so many bytes is not too large to be kept."""
         return size + OVERHEAD <= self._most // _LARGEST

@@ -1,16 +1,22 @@
 """What is kept of replies, over connections whose server is played by the test, word for word."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import hiredis
 import pytest
 
-from aiocache_kit.errors import CacheError, ConfigError, StorageAccessError, StorageUnavailableError
+from aiocache_kit.errors import (
+    CacheError,
+    ConfigError,
+    PartialFailureError,
+    StorageAccessError,
+    StorageUnavailableError,
+)
 from aiocache_kit.storage.redis.attempts import Attempts, Times
 from aiocache_kit.storage.redis.dial import Dialer, Host, Place
-from aiocache_kit.storage.redis.kept_reads import Sides, sides_of
+from aiocache_kit.storage.redis.kept_reads import Side, Sides, sides_of
 from aiocache_kit.storage.redis.link import LARGE, Link
 from aiocache_kit.storage.redis.tracking import EVERY, MOST_ENTRIES, OVERHEAD, SURE, Tracking
 
@@ -202,6 +208,24 @@ async def test_of_many_only_what_is_not_kept_is_asked_for(setting: Setting) -> N
 
     assert await task == [NEW, OLD, None]
     assert await setting.sides.items.read_many([b"b", b"a"]) == [None, NEW]
+
+
+async def test_what_is_kept_is_found_though_others_cannot_be_reached(setting: Setting) -> None:
+    """Where the nodes of some keys are away, the error holds what was kept beside what the other nodes have said."""
+    await first(setting)
+
+    class Broken(Side):
+        async def read_many(self, names: Sequence[bytes]) -> list[bytes | None]:
+            assert list(names) == [b"away", b"there"]
+            raise PartialFailureError({"there": NEW}, ["away"])
+
+    items = sides_of(Broken(setting.link, setting.tracking), setting.tracking).items
+    with pytest.raises(PartialFailureError) as failure:
+        await items.read_many([b"away", b"k", b"there"])
+
+    assert failure.value.found == {"k": OLD, "there": NEW}
+    assert failure.value.failed == {"away"}
+    assert not setting.tracking._asking
 
 
 async def test_hits_and_misses_are_counted(setting: Setting) -> None:
