@@ -566,12 +566,16 @@ async def test_what_is_kept_may_be_kept_for_a_time_only() -> None:
     """In a cluster, nothing is given for longer than a moment after it was read."""
     hand = Hand()
     setting = Setting(Tracking(ROOM, life=0.5, now=hand))
-    await first(setting)
+    line = await first(setting)
     hand.reading += 0.49
     assert setting.tracking.find(b"k") is not None
     hand.reading += 0.01
 
     assert setting.tracking.find(b"k") is None
+    assert setting.tracking.find_many([b"k"]) == [None]
+    size = setting.tracking.stats().size
+    await setting.keep(line, b"k", OLD)
+    assert setting.tracking.stats().size == size
     await setting.close()
 
 
