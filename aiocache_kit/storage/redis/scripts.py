@@ -14,9 +14,10 @@ from typing import Any, Final, TypeAlias
 
 from hiredis import ReplyError
 
-from aiocache_kit.errors import StorageError
+from aiocache_kit.errors import PartialFailureError, StorageError
 from aiocache_kit.storage.redis.link import Channel, Command
 from aiocache_kit.storage.redis.replies import checked, code_of
+from aiocache_kit.storage.redis.unreached import name_text
 
 LEASE: Final = 0xAD
 """The byte that a lease begins with, in the place of the item that is being loaded."""
@@ -59,10 +60,24 @@ class Script:
         return await channel.call(("EVAL", self.text, len(keys), *keys, *arguments), key=keys[0])
 
     async def run_many(self, channel: Channel, calls: Sequence[tuple[bytes, Sequence[Argument]]]) -> list[Any]:
-        """Run it once for each key, with its arguments, side by side; give what each gave, or raise the first error."""
-        replies = await channel.call_many(
-            [self._call(key, given) for key, given in calls], keys=[key for key, _ in calls]
-        )
+        """Run it once for each key, with its arguments, side by side; give what each gave, or raise the first error.
+
+        Raises `PartialFailureError`, by names, where it was run for some and others could not be reached.
+        """
+        keys = [key for key, _ in calls]
+        try:
+            replies = await channel.call_many([self._call(key, given) for key, given in calls], keys=keys)
+        except PartialFailureError as partial:
+            reached = [call for call in calls if name_text(call[0]) not in partial.failed]
+            texts = [name_text(key) for key, _ in reached]
+            found = await self._known(channel, reached, [partial.found[text] for text in texts])
+            raise PartialFailureError(dict(zip(texts, found, strict=True)), partial.failed) from partial.__cause__
+        return await self._known(channel, calls, replies)
+
+    async def _known(
+        self, channel: Channel, calls: Sequence[tuple[bytes, Sequence[Argument]]], replies: list[Any]
+    ) -> list[Any]:
+        """Give the replies, after sending the text to those who did not know the script."""
         for position, reply in enumerate(replies):
             if _is_unknown(reply):
                 key, given = calls[position]
