@@ -119,26 +119,29 @@ class DistributedStorage(Storage):
     async def open(self) -> None:
         """Open all nodes, side by side; one that cannot be opened is out.
 
-        Raises `StorageUnavailableError` where none can be, unless the storage degrades.
+        Where none can be, raises what the first one raised, unless the storage degrades; and any error that is no
+        `StorageError`.
         """
         members = list(self._nodes.members.values())
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self._open(member)) for member in members]
         errors = [task.result() for task in tasks]
-        if None not in errors and not self._degrades:
-            raise unavailable() from errors[0]
+        may_go_on = None in errors or self._degrades
+        for error in errors:
+            if error is not None and not (may_go_on and isinstance(error, StorageError)):
+                raise error
         self._recovery.is_open = True
         for member, error in zip(members, errors, strict=True):
             if error is not None:
                 member.put_out()
         await self._generations.begin(members)
 
-    async def _open(self, member: Member) -> StorageError | None:
+    async def _open(self, member: Member) -> Exception | None:
         member.storage.clock = member.patience.clock = self.clock
         if not member.is_open:
             try:
                 await member.storage.open()
-            except StorageError as error:
+            except Exception as error:  # noqa: BLE001  - `open` looks at it
                 return error
             member.is_open = True
         return None
@@ -179,28 +182,26 @@ class DistributedStorage(Storage):
         return MappingProxyType(layers)
 
     async def _sizes(self) -> dict[Member, Size]:
-        members = [member for member in self._nodes.members.values() if member.is_in]
+        members = self._nodes.live()
         outcomes = await side_by_side([(member, member.storage.size) for member in members])
         return {member: size for member, (size, _) in zip(members, outcomes, strict=True) if size is not None}
 
     async def tidy(self) -> None:
         """Let all nodes tidy that are in, and remove what lies where it no longer belongs."""
-        members = [member for member in self._nodes.members.values() if member.is_in]
-        await side_by_side([(member, member.storage.tidy) for member in members])
+        await side_by_side([(member, member.storage.tidy) for member in self._nodes.live()])
         await self._moves.tidy()
         await self._generations.look()
 
     async def sync(self) -> None:
         """Let all nodes write out that are in; raises what the first of them raised."""
-        members = [member for member in self._nodes.members.values() if member.is_in]
-        for _, error in await side_by_side([(member, member.storage.sync) for member in members]):
+        for _, error in await side_by_side([(member, member.storage.sync) for member in self._nodes.live()]):
             if error is not None:
                 raise error
 
     async def ping(self) -> None:
         """Return where every key has an owner that answered; raise `StorageUnavailableError` otherwise."""
         members = list(self._nodes.members.values())
-        live = [member for member in members if member.is_in]
+        live = self._nodes.live()
         outcomes = await side_by_side([(member, member.storage.ping) for member in live])
         well = [member for member, (_, error) in zip(live, outcomes, strict=True) if error is None]
         if not self._nodes.are_enough([member for member in members if member not in well]):
@@ -211,9 +212,9 @@ class DistributedStorage(Storage):
     async def add_node(self, node: Node) -> None:
         """Add a node, which takes its share of keys from all others; nothing else moves.
 
-        It is opened, and cleared of what it may hold, first. Where there is one copy of each item, those that move are
-        misses; where there are several, the other nodes have them. Raises `InvalidArgumentError` for a name that is
-        taken, and `StorageError` where the new node cannot be opened or cleared; nothing has changed then.
+        It is opened and cleared first. With one copy of each item those that move are misses; with several the other
+        nodes have them. Raises `InvalidArgumentError` for a name that is taken and a storage that offers less than all
+        others, and `StorageError` where it cannot be opened or cleared; nothing has changed then.
         """
         await self._moves.add(node)
 
