@@ -49,12 +49,20 @@ class FileStorage(Storage):
     name = "file"
 
     def __init__(
-        self, files: Files, tables: Sequence[FileTable], *, clock: Clock, janitor_interval: float, gathers: bool
+        self,
+        files: Files,
+        tables: Sequence[FileTable],
+        *,
+        clock: Clock,
+        janitor_interval: float,
+        gathers: bool,
+        strict: bool,
     ) -> None:
         """Use `tables`, a power of two of them and not more than there are directories; see `file_storage`.
 
-        With `gathers`, writes wait in memory until `sync`.
+        With `gathers`, writes wait in memory until `sync`. `strict`: what cannot be read is raised and no miss.
         """
+        self._strict = strict
         self.clock = clock
         self.files = files
         self._keeper = Keeper(files, tables, Lane(), clock, gathers=gathers)
@@ -111,8 +119,10 @@ class FileStorage(Storage):
         await self._sync()
 
     async def _sync(self) -> None:
-        keeper = self._keeper
-        keeper.flush()
+        keeper, pace = self._keeper, Pace()
+        for _ in keeper.flush():
+            if pace.is_over():
+                await pace.rest()
         await self._lane.call(_nothing)
         failure, keeper.failure = keeper.failure, None
         if failure is not None:
@@ -206,7 +216,7 @@ class FileStorage(Storage):
         return None
 
     def _unreadable(self, key: str, table: FileTable, reading: Reading, error: BaseException) -> None:
-        """Count what cannot be read, and give a miss."""
+        """Count what cannot be read, as a miss unless the storage is strict."""
         if not isinstance(error, CorruptPayloadError | OSError):
             raise error
         self._keeper.errors += 1
@@ -215,6 +225,8 @@ class FileStorage(Storage):
         if is_gone and table.record(key) == reading.state[0] and self._is_open:
             table.drop(key, self.clock.monotonic())
             self._keeper.remove_gone(table)
+        if self._strict and not isinstance(error, FileNotFoundError):
+            raise fault(error, "an item cannot be read")
 
     async def write(self, item: Item[object], condition: Condition = ALWAYS) -> bool:
         """Store `item` if `condition` holds."""

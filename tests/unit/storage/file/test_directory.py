@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from aiocache_kit import Item, StorageError
+from aiocache_kit import CorruptPayloadError, Item, StorageError
 from aiocache_kit.errors import StorageUnavailableError
 from aiocache_kit.serializers.codec import Codec
 from aiocache_kit.serializers.json import JsonSerializer
@@ -115,6 +115,21 @@ def bind(path: Path) -> None:
             plant.bind(path.name)
     finally:
         os.chdir(before)
+
+
+@shapes
+async def test_strict_storage_raises_what_it_cannot_read(tmp_path: Path, *, shared: bool) -> None:
+    """Where the configuration is strict, what was torn is an error once, and then a miss."""
+    storage = made(tmp_path, shared=shared, strict=True)
+    await storage.open()
+    await storage.write(item())
+    file = file_of(storage)
+    file.write_bytes(file.read_bytes()[:-1])
+    with pytest.raises(CorruptPayloadError):
+        await storage.read("k")
+
+    assert await value(storage) is None
+    await storage.close()
 
 
 @shapes
