@@ -1,8 +1,11 @@
 """What each field of `RedisConfig` does to a real server, or to one that misbehaves."""
 
 import asyncio
+import re
 from contextlib import aclosing
+from pathlib import Path
 from time import monotonic
+from typing import Any
 
 import pytest
 
@@ -102,6 +105,50 @@ async def test_user_and_password(start_server: StartServer, way: str) -> None:
     with pytest.raises(StorageAccessError):
         await works(to(server, **{**who, "key_prefix": "other:"}))
     assert await works(to(server, password=OPERATOR, multiplexed=WAYS[way]))
+
+
+async def test_a_user_with_just_the_rights(start_server: StartServer, way: str) -> None:
+    """Whoever may do what the page on Redis lists, and nothing else, can do all that a provider does."""
+    page = (Path(__file__).parents[3] / "docs/how-to/redis.md").read_text("utf-8")
+    found = re.search(r"ACL SETUSER app on >secret (.*?)```", page, re.DOTALL)
+    assert found is not None
+    server = start_server()
+    server.ask("ACL", "SETUSER", "app", "on", ">secret", *found[1].split())
+    who: dict[str, Any] = {"username": "app", "password": "secret", "key_prefix": "app:"}
+    async with to(server, **who, multiplexed=WAYS[way]) as cache:
+        await cache.set("key", 1, tags=["tag"])
+        assert await cache.add("new", 1)
+        assert await cache.get_or_set("loaded", lambda: 5, tags=["tag"]) == 5
+        assert await cache.get_multi(["key", "new", "loaded"]) == {"key": 1, "new": 1, "loaded": 5}
+        assert await cache.increment("counter") == 1
+        assert await cache.increment("counter", 5) == 6
+        assert await cache.touch("counter", 100)
+        assert await cache.update("counter", lambda value: value + 1) == 7
+        assert await cache.expire("key")
+        assert await cache.pop("counter") == 7
+        async with cache.lock("lock"):
+            await cache.invalidate_tags("tag")
+        assert await cache.delete("new")
+        assert [key async for key in cache.keys("")] == []
+        await cache.clear()
+        await cache.ping()
+
+
+async def test_hashed_keys(redis_server: Server, fresh_prefix: str) -> None:
+    """With `key_hash_secret` no name tells a key or a tag, and all that needs no list works."""
+    before = set(redis_server.ask("KEYS", "*"))
+    place = RedisConfig(addr=f"{redis_server.host}:{redis_server.port}", key_prefix=fresh_prefix)
+    async with over(place, key_hash_secret=bytes(range(32))) as cache:
+        await cache.set_multi({"secret key": 1, "other secret": 2}, tags=["secret tag"])
+        assert await cache.get_multi(["secret key", "other secret"]) == {"secret key": 1, "other secret": 2}
+        names = set(redis_server.ask("KEYS", "*")) - before
+        assert len(names) == 3
+        assert not any("secret" in name for name in names)
+        await cache.invalidate_tags("secret tag")
+        assert await cache.get("secret key") is None
+        await cache.set("secret key", 1)
+        await cache.clear()
+        assert await cache.get("secret key") is None
 
 
 async def test_a_unix_socket(redis_server: Server, fresh_prefix: str, way: str) -> None:
