@@ -1,6 +1,7 @@
 """One connection to a Redis server, shared by all tasks: what they ask in one turn of the loop leaves together.
 
 The server answers in the order of asking, so a queue of futures is all it takes to hand each reply to whom it belongs.
+Who was alone in the last turn is not made to wait for the end of this one: nobody else is likely to come.
 
 Rule 1: a caller that is cancelled leaves its place in the queue; its reply is read and dropped, nobody else gets it.
 Rule 2: an error in a reply is that caller's alone. An error of the connection ends the connection, and everyone on it
@@ -26,6 +27,7 @@ MOST_UNDER_WAY: Final = 10_000
 JOINED: Final = 64 * 1024
 """Bytes up to which commands are copied together before they are written."""
 _NOTHING: Final = object()
+_Push: Final = hiredis.PushNotification
 
 
 class Lost(Exception):  # noqa: N818  - it says what happened; it never leaves the package
@@ -96,6 +98,8 @@ class Wire(asyncio.Protocol):
         self._asked: deque[asyncio.Future[Any] | _Batch] = deque()
         """Who waits for a reply, in the order of asking: first those that were sent, then those of this turn."""
         self._unsent: list[bytes] = []
+        self._is_alone = False
+        """Whether there was one command only, when commands were last sent at the end of a turn."""
         self._create_future = self.loop.create_future
         self._answered = 0
         self._stamps: deque[tuple[int, float]] = deque()
@@ -112,12 +116,17 @@ class Wire(asyncio.Protocol):
     # --- asking ------------------------------------------------------------------------------------------------------
 
     def send(self, command: bytes) -> "asyncio.Future[Any]":
-        """Send one packed command at the end of this turn; what is given ends with its reply, or with `Lost`.
+        """Send one packed command by the end of this turn; what is given ends with its reply, or with `Lost`.
 
         A reply that is an error is given as a `hiredis.ReplyError`, not raised.
         """
         future: asyncio.Future[Any] = self._create_future()
         unsent, asked = self._unsent, self._asked
+        if not asked and self._is_alone:
+            asked.append(future)
+            self._note_sending()
+            self._transport.write(command)
+            return future
         if not unsent:
             self.loop.call_soon(self._flush)
         unsent.append(command)
@@ -171,9 +180,8 @@ class Wire(asyncio.Protocol):
         if not commands or self.ended:
             return
         self._unsent = []
-        self._stamps.append((self._answered + len(self._asked), stopwatch()))
-        if self._timer is None:
-            self._timer = self.loop.call_later(self._timeout, self._look_at_the_time)
+        self._is_alone = len(self._asked) == 1
+        self._note_sending()
         if len(commands) == 1:
             self._transport.write(commands[0])
             return
@@ -186,6 +194,11 @@ class Wire(asyncio.Protocol):
         if start < len(commands):
             self._transport.write(b"".join(commands[start:]))
 
+    def _note_sending(self) -> None:
+        self._stamps.append((self._answered + len(self._asked), stopwatch()))
+        if self._timer is None:
+            self._timer = self.loop.call_later(self._timeout, self._look_at_the_time)
+
     # --- being answered ----------------------------------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
@@ -195,7 +208,7 @@ class Wire(asyncio.Protocol):
         try:
             reader.feed(data)
             while (reply := reader.gets()) is not _NOTHING:
-                if reply.__class__ is hiredis.PushNotification:
+                if reply.__class__ is _Push:
                     self._pushed(reply)
                     continue
                 try:  # noqa: SIM105  - a context manager would double the cost of a reply
@@ -207,6 +220,8 @@ class Wire(asyncio.Protocol):
             return
         answered = before - len(asked)
         self._answered += answered
+        if not asked:
+            self._stamps.clear()
         self._unread = 0 if answered else self._unread + len(data)
         if self._unread > self._most_unread:
             self.end()
