@@ -531,6 +531,29 @@ async def test_a_cluster(redis_cluster: Cluster, new_cache: NewCache) -> None:
     assert (await kept(cache)).items == 0
 
 
+async def test_keys_that_move(redis_cluster: Cluster, new_cache: NewCache, fresh_prefix: str) -> None:
+    """When a key moves to another node, the old one tells of it, and the new one of changes from then on."""
+    seeds = [f"{host}:{port}" for host, port in redis_cluster.addresses]
+    cache, other = (new_cache(0, cluster=True, cluster_addrs=seeds) for _ in range(2))
+    await other.set("k", 1)
+    assert [await cache.get("k"), await cache.get("k")] == [1, 1]
+    name = f"{fresh_prefix}k"
+    here = redis_cluster.owner_of(name)
+    there = next(node for node in redis_cluster.masters if node is not here)
+    slot: int = here.ask("CLUSTER", "KEYSLOT", name)
+    there.ask("CLUSTER", "SETSLOT", slot, "IMPORTING", here.name)
+    here.ask("CLUSTER", "SETSLOT", slot, "MIGRATING", there.name)
+    here.ask("MIGRATE", there.host, there.port, "", 0, 5000, "KEYS", name)
+    for node in (there, here):
+        node.ask("CLUSTER", "SETSLOT", slot, "NODE", there.name)
+
+    for version in (2, 3):
+        await other.set("k", version)
+        await cache.ping()
+        assert [await cache.get("k"), await cache.get("k")] == [version] * 2
+        assert await answers_locally(cache, "k")
+
+
 # --- under load -----------------------------------------------------------------------------------------------------
 
 WRITER = """

@@ -579,6 +579,18 @@ async def test_what_is_kept_may_be_kept_for_a_time_only() -> None:
     await setting.close()
 
 
+async def test_a_forked_process_keeps_nothing(setting: Setting) -> None:
+    """What came by the connections of another process is nothing to go by, nor is anything said there."""
+    await first(setting)
+    setting.tracking.forsake()
+
+    assert setting.tracking.find(b"k") is None
+    assert setting.tracking.stats().items == 0
+    mark = setting.tracking.ask([b"k"])
+    setting.tracking.answered(mark, b"k", OLD)
+    assert setting.tracking.find(b"k") is None
+
+
 # --- bounds ---------------------------------------------------------------------------------------------------------
 
 
