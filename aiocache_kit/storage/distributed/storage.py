@@ -78,10 +78,9 @@ class DistributedStorage(Storage):
             balance=balance,
             random=random,
         )
-        weights = {node.name: node.weight for node in given}
-        if len(weights) < len(given):
+        ring = Ring({node.name: node.weight for node in given}, virtual_nodes=virtual_nodes, ketama=ketama)
+        if len(ring) < len(given):
             raise InvalidArgumentError("nodes must be of different names")
-        ring = Ring(weights, virtual_nodes=virtual_nodes, ketama=ketama)
         if len(ring) < replicas:
             raise InvalidArgumentError(f"replicas must be at most the number of nodes, {len(ring)}, not {replicas}")
         self._degrades = settings.on_failure == "miss"
@@ -167,15 +166,15 @@ class DistributedStorage(Storage):
         """Give what each node holds, by its name, with its share of the keys and its health."""
         sizes, shares = await self._sizes(), self._nodes.ring.shares()
         layers: dict[str, Stats] = {}
-        for name, member in self._nodes.members.items():
+        for member in self._nodes.members.values():
             size = sizes.get(member, Size())
-            layers[name] = Stats(
+            layers[member.name] = Stats(
                 size=size.bytes,
                 items=size.items,
                 evictions=size.evictions,
                 expired=size.expired,
                 errors=size.errors + member.errors,
-                share=shares[name],
+                share=shares[member.name],
                 health=0.0 if not member.is_in else 0.5 if member.is_cold else 1.0,
                 missed=member.missed.counted,
             )
@@ -193,7 +192,7 @@ class DistributedStorage(Storage):
         await self._generations.look()
 
     async def sync(self) -> None:
-        """Let all nodes write out that are in; raises what the first of them raised."""
+        """Let all nodes write out that are in; raises the first error."""
         for _, error in await side_by_side([(member, member.storage.sync) for member in self._nodes.live()]):
             if error is not None:
                 raise error
