@@ -43,7 +43,8 @@ async def new_cache(fresh_prefix: str) -> AsyncIterator[NewCache]:
 
         def make(port: int, *, clock: FakeClock | None = None, **fields: Any) -> Provider:  # noqa: ANN401  - as above
             where = {} if "cluster_addrs" in fields or "sentinel" in fields else {"addr": f"127.0.0.1:{port}"}
-            part = RedisConfig(**{"client_cache": "10MB", "key_prefix": fresh_prefix, **where, **fields})
+            options: dict[str, Any] = {"client_cache": "10MB", "key_prefix": fresh_prefix, **where, **fields}
+            part = RedisConfig(**options)
             cache = new_provider(Config(provider="redis", redis_config=part), clock=clock)
             ends.push_async_callback(cache.close)
             return cache

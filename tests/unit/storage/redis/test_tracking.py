@@ -17,7 +17,7 @@ from aiocache_kit.errors import (
 from aiocache_kit.storage.redis.attempts import Attempts, Times
 from aiocache_kit.storage.redis.dial import Dialer, Host, Place
 from aiocache_kit.storage.redis.kept_reads import Side, Sides, sides_of
-from aiocache_kit.storage.redis.link import LARGE, Link
+from aiocache_kit.storage.redis.link import LARGE, Link, pack_command
 from aiocache_kit.storage.redis.tracking import EVERY, MOST_ENTRIES, OVERHEAD, SURE, Tracking
 
 OLD, NEW = b"\xac old", b"\xac new"
@@ -332,6 +332,18 @@ async def test_own_writes_are_dropped_with_their_reply(setting: Setting, reply: 
     assert setting.tracking.find(b"k") is None
 
 
+async def test_own_writes_the_short_way_are_dropped(setting: Setting) -> None:
+    """A write that is sent at once drops what is kept as well, before whoever waits for it goes on."""
+    line = await first(setting)
+    answer = setting.sides.writes.ask(pack_command((b"SET", b"k", NEW)), b"k")
+    assert answer is not None
+    await line.asked()
+    line.say(b"+OK\r\n")
+    await answer
+
+    assert setting.tracking.find(b"k") is None
+
+
 async def test_own_writes_of_many_spoil_replies_under_way(setting: Setting) -> None:
     """A reply that is under way when a write of many ends is not kept, nor what was kept before."""
     line = await first(setting)
@@ -370,6 +382,12 @@ async def test_a_cancelled_reader_leaves_nothing(setting: Setting) -> None:
     task.cancel()
     await asyncio.wait([task])
     line.say(text(OLD))
+
+    many = asyncio.create_task(setting.sides.items.read_many([b"gone", b"too"]))
+    await line.asked()
+    many.cancel()
+    await asyncio.wait([many])
+    line.say(b"*2\r\n", text(OLD) * 2)
 
     assert setting.tracking.find(b"gone") is None
     assert not setting.tracking._asking
