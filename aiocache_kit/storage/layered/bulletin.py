@@ -50,6 +50,7 @@ class Bulletin:
         """Begin to send, to listen and to beat."""
         self._clock = clock
         self._backplane.clock = clock
+        self.ear.begin(clock)
         works = {"tells": self.post.run(clock), "listens": self._listen(), "beats": self._beat()}
         self._tasks = [asyncio.create_task(work, name=f"aiocache_kit {word}") for word, work in works.items()]
 

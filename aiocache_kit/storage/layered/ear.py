@@ -47,6 +47,10 @@ class Ear:
         self._is_given_up = False
         copies.trust(is_trusted=False)
 
+    def begin(self, clock: Clock) -> None:
+        """Count from now for how long nothing was heard."""
+        self._lost_at = clock.monotonic()
+
     @property
     def is_relied_on(self) -> bool:
         """Whether changes of other processes are known to arrive."""

@@ -209,10 +209,11 @@ class LayeredStorage(Storage):
         return MappingProxyType(layers)
 
     async def tidy(self) -> None:
-        """Let all layers tidy."""
+        """Let all layers tidy, but those that are away."""
         for near in self._copies.nears:
             await near.storage.tidy()
-        await self._lowest.call(self._lowest.storage.tidy)
+        if self._lowest.is_in:
+            await self._lowest.call(self._lowest.storage.tidy)
 
     async def sync(self) -> None:
         """Let the lowest layer write out."""
