@@ -133,7 +133,8 @@ class DistributedStorage(Storage):
         for member, error in zip(members, errors, strict=True):
             if error is not None:
                 member.put_out()
-        await self._generations.begin(members)
+        for member in await self._generations.begin(members):
+            self._recovery.warm(member)
 
     async def _open(self, member: Member) -> Exception | None:
         member.storage.clock = member.patience.clock = self.clock
@@ -157,9 +158,8 @@ class DistributedStorage(Storage):
 
     async def size(self) -> Size:
         """Add up what all nodes hold that are in; of the items, copies are not counted, as far as all are there."""
-        total = Size(errors=self._errors)
-        for size in (await self._sizes()).values():
-            total = Size(*(mine + theirs for mine, theirs in zip(total, size, strict=True)))
+        sizes = (await self._sizes()).values()
+        total = Size(*(sum(each) for each in zip(*sizes, Size(errors=self._errors), strict=True)))
         return total._replace(items=-(-total.items // self._nodes.replicas))
 
     async def layers(self) -> Mapping[str, Stats]:
