@@ -1,7 +1,7 @@
 """What is kept of replies, over connections whose server is played by the test, word for word."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
 
 import hiredis
@@ -14,10 +14,15 @@ from aiocache_kit.errors import (
     StorageAccessError,
     StorageUnavailableError,
 )
+from aiocache_kit.item import Item
+from aiocache_kit.serializers.codec import Codec
+from aiocache_kit.serializers.json import JsonSerializer
+from aiocache_kit.storage.base import IF_ABSENT
 from aiocache_kit.storage.redis.attempts import Attempts, Times
 from aiocache_kit.storage.redis.dial import Dialer, Host, Place
 from aiocache_kit.storage.redis.kept_reads import Side, Sides, sides_of
 from aiocache_kit.storage.redis.link import LARGE, Link, pack_command
+from aiocache_kit.storage.redis.storage import RedisStorage
 from aiocache_kit.storage.redis.tracking import EVERY, MOST_ENTRIES, OVERHEAD, SURE, Tracking
 
 OLD, NEW = b"\xac old", b"\xac new"
@@ -335,13 +340,18 @@ async def test_own_writes_are_dropped_with_their_reply(setting: Setting, reply: 
 async def test_own_writes_the_short_way_are_dropped(setting: Setting) -> None:
     """A write that is sent at once drops what is kept as well, before whoever waits for it goes on."""
     line = await first(setting)
-    answer = setting.sides.writes.ask(pack_command((b"SET", b"k", NEW)), b"k")
-    assert answer is not None
+
+    async def write() -> object:
+        answer = setting.sides.writes.ask(pack_command((b"SET", b"k", NEW)), b"k")
+        assert answer is not None
+        await answer
+        return setting.tracking.find(b"k")
+
+    writing = asyncio.create_task(write())
     await line.asked()
     line.say(b"+OK\r\n")
-    await answer
 
-    assert setting.tracking.find(b"k") is None
+    assert await writing is None
 
 
 async def test_own_writes_of_many_spoil_replies_under_way(setting: Setting) -> None:
@@ -392,6 +402,79 @@ async def test_a_cancelled_reader_leaves_nothing(setting: Setting) -> None:
     assert setting.tracking.find(b"gone") is None
     assert not setting.tracking._asking
     await setting.keep(line, b"gone", NEW)
+
+
+# --- the storage ----------------------------------------------------------------------------------------------------
+
+NAME, TAG = b"p:k", b"p:@:t:t"
+ITEM = Item(key="k", value=1, ttl=None, expiration=None)
+ANSWERS = {
+    b"SET": b"+OK\r\n",
+    b"UNLINK": b":1\r\n",
+    b"GET": NIL,
+    b"MGET": b"*1\r\n" + NIL,
+    b"SCAN": b"*2\r\n$1\r\n0\r\n*1\r\n" + text(NAME),
+    b"EVALSHA": b":1\r\n",
+}
+CHANGES: dict[str, tuple[bytes, Callable[[Any], Awaitable[object]]]] = {
+    "write": (NAME, lambda storage: storage.write(ITEM)),
+    "write if": (NAME, lambda storage: storage.write(ITEM, IF_ABSENT)),
+    "write_multi": (NAME, lambda storage: storage.write_multi([ITEM])),
+    "put": (NAME, lambda storage: storage.shortcuts.put("k", "v", None)),
+    "put_multi": (NAME, lambda storage: storage.shortcuts.put_multi({"k": "v"}, None)),
+    "remove": (NAME, lambda storage: storage.remove("k")),
+    "remove_multi": (NAME, lambda storage: storage.remove_multi(["k"])),
+    "clear": (NAME, lambda storage: storage.clear()),
+    "increment": (NAME, lambda storage: storage.increment(Item(key="k", value=1, ttl=None, expiration=None), 1)),
+    "touch": (NAME, lambda storage: storage.touch(Item(key="k", value=None, ttl=1.0, expiration=None))),
+    "expire": (NAME, lambda storage: storage.expire("k")),
+    "lease": (NAME, lambda storage: storage.leases.take(["k"])),
+    "invalidate": (TAG, lambda storage: storage.tags.invalidate(["t"])),
+}
+
+
+async def answered(setting: Setting, line: Line, act: Awaitable[object]) -> None:
+    """Do something to a server that answers, and tells of no change."""
+
+    async def answer(line: Line) -> None:
+        while True:
+            line.say(ANSWERS[(await line.asked())[0]])
+
+    async def answer_large() -> None:
+        await answer(await setting.dialled.get())
+
+    answering = [asyncio.create_task(answer(line)), asyncio.create_task(answer_large())]
+    await act
+    for task in answering:
+        task.cancel()
+    await asyncio.wait(answering)
+
+
+@pytest.mark.parametrize("change", CHANGES)
+async def test_each_change_of_the_storage_drops_what_is_kept(setting: Setting, change: str) -> None:
+    """Whatever a storage changes is read anew afterwards, before the server has told of anything."""
+    name, act = CHANGES[change]
+    storage = RedisStorage(setting.link, Codec(JsonSerializer()), prefix="p:", tracking=setting.tracking)
+    line = await first(setting, name, b"\xac")
+    await answered(setting, line, act(storage))
+
+    kept = setting.tracking.find(name)
+    assert kept is None or kept.data is None  # which was read anew
+
+
+async def test_conditions_look_at_the_server(setting: Setting) -> None:
+    """What must be looked at to decide of a write is not what is kept."""
+    storage = RedisStorage(setting.link, Codec(JsonSerializer()), prefix="p:", tracking=setting.tracking)
+    line = await first(setting, NAME, b"\xac")
+    replies = iter([text(b"version1"), NIL, b":1\r\n"])
+    writing = asyncio.create_task(storage.write(ITEM, IF_ABSENT))
+    sent: list[bytes] = []
+    for reply in replies:
+        sent.append((await line.asked())[0])
+        line.say(reply)
+
+    assert await writing
+    assert sent == [b"EVALSHA", b"GET", b"EVALSHA"]
 
 
 # --- large payloads, by the other connection --------------------------------------------------------------------------
