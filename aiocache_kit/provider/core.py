@@ -239,15 +239,13 @@ class Core:
     async def change_many(self, keys: Collection[str], act: Callable[[], Awaitable[T]]) -> T:
         """Do what changes the items under stored keys, as the rule says."""
         flights = self.flights
-        for key in keys:
-            flights.begin_change(key)
+        flights.begin_changes(keys)
         try:
             if flights.is_storing():
                 await flights.stored()
             return await act()
         finally:
-            for key in keys:
-                flights.end_change(key)
+            flights.end_changes(keys)
 
     async def change_all(self, prefix: str, act: Callable[[], Awaitable[T]]) -> T:
         """Do what changes the items whose stored keys begin with `prefix`, as the rule says."""

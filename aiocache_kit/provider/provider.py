@@ -51,7 +51,7 @@ from aiocache_kit.provider.names import Names
 from aiocache_kit.provider.near_path import NearPath
 from aiocache_kit.provider.short_path import Methods, ShortPath
 from aiocache_kit.sentinels import DEFAULT, MISSING, DefaultType
-from aiocache_kit.serializers.parts import whole
+from aiocache_kit.serializers.parts import Parts, whole
 from aiocache_kit.serializers.typed import convert
 from aiocache_kit.stats import Stats
 from aiocache_kit.storage.base import IF_ABSENT, IF_PRESENT, Capabilities, Condition, Storage, if_version
@@ -334,8 +334,14 @@ class Provider:
                 values = error.found
                 failed += [wanted[full] for full in error.failed]
             for full, key in wanted.items():
-                if full in values:
-                    found[key] = whole(values[full]) if type is None else convert(values[full], type)
+                value = values.get(full, MISSING)
+                if value is MISSING:
+                    continue
+                if type is not None:
+                    value = convert(value, type)
+                elif value.__class__ is Parts:
+                    value = whole(value)
+                found[key] = value
         self._recorder.hits += len(found)
         self._recorder.misses += sum(map(len, parts)) - len(found)
         if failed:

@@ -128,7 +128,10 @@ class Link:
     async def call(self, command: Command, *, key: bytes = b"", again: bool = False, large: bool = False) -> Any:  # noqa: ANN401, D102
         del key
         packed = pack_command(command)
-        lane = self._large if large or len(packed) >= LARGE else self._small
+        return await self._send(packed, again=again, large=large or len(packed) >= LARGE)
+
+    async def _send(self, packed: bytes, *, again: bool, large: bool) -> Any:  # noqa: ANN401  - what Redis answers
+        lane = self._large if large else self._small
         wire = lane.wire
         if wire is None or not wire.ready:
             return await self._call_slowly(lane, packed, again=again)
@@ -172,7 +175,12 @@ class Link:
         return list(replies)
 
     async def read_many(self, names: Sequence[bytes]) -> list[bytes | None]:  # noqa: D102
-        found: list[bytes | None] = await self.call(("MGET", *names), again=True)
+        # Twice as fast as `pack_command` for many short arguments.
+        packed = b"*%d\r\n$4\r\nMGET\r\n%b" % (
+            len(names) + 1,
+            b"".join([b"$%d\r\n%b\r\n" % (len(name), name) for name in names]),
+        )
+        found: list[bytes | None] = await self._send(packed, again=True, large=len(packed) >= LARGE)
         return found
 
     def servers(self) -> "Sequence[Channel]":  # noqa: D102

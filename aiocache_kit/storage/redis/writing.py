@@ -179,9 +179,12 @@ class Writer:
         except StorageUnavailableError as error:
             self._forget(names, error)
             return
-        for name, reply in zip(names, replies, strict=True):
-            checked(reply)
-            self._special.written(name)
+        for reply in replies:
+            if reply.__class__ is not bytes:
+                checked(reply)
+        if self._special.unwritten:
+            for name in names:
+                self._special.written(name)
 
     def _forget(self, names: list[bytes], error: StorageUnavailableError) -> None:
         """Treat plain writes that could not be done as rule 3 says."""
