@@ -213,10 +213,16 @@ class Pool:
         await self.call((b"PING",), again=True)
 
     async def close(self) -> None:
-        """End the connections; who waits for a reply gets `StorageUnavailableError`."""
+        """End the connections; who waits for a reply gets `StorageUnavailableError`.
+
+        If that is cancelled, it goes on by itself.
+        """
         self._closed = True
         for visit in self._visits:
             visit.cancel()
+        await asyncio.wait([asyncio.create_task(self._end(), name="aiocache_kit leaves Redis")])
+
+    async def _end(self) -> None:
         while self._visits:
             await asyncio.wait(self._visits)
         if self._connections is not None:

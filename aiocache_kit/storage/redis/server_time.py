@@ -49,7 +49,7 @@ class ServerTime:
     async def ask(self, channel: Channel) -> None:
         """Ask the server; raises what the channel raises."""
         before = self._clock.monotonic()
-        seconds, micros = await channel.servers()[0].call(("TIME",), again=True)
+        seconds, micros = await channel.call((b"TIME",), again=True)
         after = self._clock.monotonic()
         self._offset = int(seconds) + int(micros) * _MICRO - (before + after) / 2
         self._asked_at = stopwatch()

@@ -1,12 +1,13 @@
 """Calls of many keys over the nodes of a cluster, also while one is away, and addresses that are not as announced."""
 
 import asyncio
+from contextlib import aclosing
 from typing import Any
 
 import pytest
 
 from aiocache_kit import Provider
-from aiocache_kit.errors import PartialFailureError, StorageUnavailableError
+from aiocache_kit.errors import PartialFailureError, StorageAccessError, StorageUnavailableError
 from tests.integration.redis.ways import WAYS, clients, to_cluster
 from tests.servers.cluster import Cluster, Node
 
@@ -96,6 +97,32 @@ async def test_a_cluster_whose_seeds_are_away(redis_cluster: Cluster, fresh_pref
     ) as cache:
         await cache.set("key", "value")
         assert await cache.get("key") == "value"
+
+
+async def test_a_cluster_that_lacks_a_node(redis_cluster: Cluster, fresh_prefix: str, way: str) -> None:
+    """Whoever comes while a node is away finds the others."""
+    node, gone = await killed_owner(redis_cluster, fresh_prefix)
+    there = set(KEYS) - gone
+    assert node not in redis_cluster.replicas
+    seeds = [each for each in redis_cluster.nodes if each is not node]
+    async with to_cluster(
+        redis_cluster, seeds=seeds, key_prefix=fresh_prefix, multiplexed=WAYS[way], dial_timeout=1.0
+    ) as cache:
+        await cache.set_multi(dict.fromkeys(there, "value"))
+        assert await cache.get_multi(there) == dict.fromkeys(there, "value")
+
+
+async def test_a_user_of_the_cluster(redis_cluster: Cluster, fresh_prefix: str, way: str) -> None:
+    """User and password are said to every node, also when the nodes are looked for."""
+    for node in redis_cluster.nodes:
+        node.ask("ACL", "SETUSER", "app", "on", ">secret", "~*", "+@all")
+    fields: dict[str, Any] = {"key_prefix": fresh_prefix, "multiplexed": WAYS[way], "username": "app"}
+    async with to_cluster(redis_cluster, **fields, password="secret") as cache:  # noqa: S106  - opens nothing else
+        await cache.set_multi(SOME)
+        assert await cache.get_multi(KEYS) == SOME
+    async with aclosing(to_cluster(redis_cluster, **fields, password="wrong")) as cache:  # noqa: S106  - as above
+        with pytest.raises(StorageAccessError):
+            await cache.get("key")
 
 
 async def test_nodes_without_a_name(redis_cluster: Cluster, fresh_prefix: str) -> None:
