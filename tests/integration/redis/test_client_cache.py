@@ -367,6 +367,21 @@ async def test_a_lost_connection_drops_all(redis_server: Server, new_cache: NewC
         assert await cache.get("k") == 3
 
 
+async def test_forgotten_writes(redis_server: Server, new_cache: NewCache) -> None:
+    """What was to be written while Redis was away is missing afterwards, rather than what is old."""
+    async with FaultyProxy("127.0.0.1", redis_server.port) as proxy:
+        cache = new_cache(proxy.port, on_unavailable="miss", max_retries=0, breaker_failures=None)
+        await cache.set("k", "old")
+        assert [await cache.get("k"), await cache.get("k")] == ["old", "old"]
+        proxy.refuse()
+        await cache.set("k", "new")
+        proxy.heal()
+
+        assert [await cache.get("k"), await cache.get_multi(["k"])] == [None, {}]
+        await cache.set("k", "newest")
+        assert [await cache.get("k"), await cache.get("k")] == ["newest", "newest"]
+
+
 async def test_a_killed_server(new_cache: NewCache, start_server: StartServer) -> None:
     """When the server is gone, so is what was kept; what comes back is what the new one says."""
     server = start_server()

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import hiredis
 import pytest
@@ -463,18 +463,24 @@ async def test_each_change_of_the_storage_drops_what_is_kept(setting: Setting, c
 
 
 async def test_conditions_look_at_the_server(setting: Setting) -> None:
-    """What must be looked at to decide of a write is not what is kept."""
-    storage = RedisStorage(setting.link, Codec(JsonSerializer()), prefix="p:", tracking=setting.tracking)
-    line = await first(setting, NAME, b"\xac")
-    replies = iter([text(b"version1"), NIL, b":1\r\n"])
+    """What must be looked at to decide of a write is not what is kept: neither of the item nor of its tags."""
+    codec, old, new = Codec(JsonSerializer()), b"0" * 23 + b"1", b"0" * 23 + b"2"
+    storage = RedisStorage(setting.link, codec, prefix="p:", tracking=setting.tracking)
+    tagged = Item(key="p:k", value=1, ttl=None, expiration=None, tags=(f"{old.decode()}t",), version=1)
+    payload = codec.encode(cast("Item[object]", tagged))
+    line = await first(setting, NAME, payload)
+    tags = asyncio.create_task(setting.sides.tags.read_many([TAG]))
+    await line.asked()
+    line.say(b"*1\r\n", text(old))
+    assert await tags == [old]
+
     writing = asyncio.create_task(storage.write(ITEM, IF_ABSENT))
     sent: list[bytes] = []
-    for reply in replies:
+    for reply in (text(payload[4:12]), text(payload), b"*1\r\n" + text(new), b":1\r\n"):
         sent.append((await line.asked())[0])
         line.say(reply)
-
     assert await writing
-    assert sent == [b"EVALSHA", b"GET", b"EVALSHA"]
+    assert sent == [b"EVALSHA", b"GET", b"MGET", b"EVALSHA"]
 
 
 # --- large payloads, by the other connection --------------------------------------------------------------------------
