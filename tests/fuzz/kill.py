@@ -16,7 +16,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from random import Random
-from typing import BinaryIO
+from typing import Any, BinaryIO, cast
 
 from aiocache_kit import Item
 from aiocache_kit.serializers.codec import Codec
@@ -102,8 +102,7 @@ async def look(path: str, mode: str) -> dict[int, int]:
         if item is None:
             found[key] = MISSING
             continue
-        value = item.value
-        assert isinstance(value, dict)
+        value = cast("dict[str, Any]", item.value)
         assert len(value["fill"]) == value["length"]
         found[key] = value["word"]
     size = await storage.size()

@@ -16,7 +16,7 @@ from aiocache_kit.serializers.signing import Signing
 from aiocache_kit.storage.file import FileStorage, SharedFileStorage, file_storage
 from aiocache_kit.storage.file.directory import SUBDIRECTORIES
 from tests.property.table_invariants import check_invariants
-from tests.property.test_provider import Calls, Shape
+from tests.property.test_provider import Calls, Shape, examples
 
 pytestmark = pytest.mark.blocking  # the machine makes and removes directories between its calls
 SHAPES: dict[str, dict[str, Any]] = {
@@ -95,4 +95,4 @@ def test_any_sequence_of_calls_agrees_with_a_dict(name: str) -> None:
         options = SHAPES[name]
         shape = Shape(functools.partial(make, SHAPES[name]), evicts="entries" in name or "bytes" in name)
 
-    run_state_machine_as_test(Shaped, settings=settings(max_examples=settings().max_examples // 5))
+    run_state_machine_as_test(Shaped, settings=settings(max_examples=examples(evicts=True)))

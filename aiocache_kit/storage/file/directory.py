@@ -17,7 +17,7 @@ import errno
 import os
 import stat
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager, suppress
 from itertools import count
 from typing import Final
@@ -142,7 +142,7 @@ class Directory:
         return number
 
     @contextmanager
-    def exclusive(self, subdirectory: str) -> Iterator[None]:
+    def exclusive(self, subdirectory: str) -> Generator[None]:
         """Keep other processes from changing what is in a directory of this one; for shared ones.
 
         Raises `StorageUnavailableError` where another process does not let go of it.

@@ -9,7 +9,7 @@ Rule 4: time is the wall clock's, which all processes of one machine share.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Final, NamedTuple
@@ -128,7 +128,7 @@ class SharedFiles:
         return True
 
     @contextmanager
-    def _alone(self, place: Place) -> Iterator[None]:
+    def _alone(self, place: Place) -> Generator[None]:
         with self.files.directory.exclusive(NAMES[place[0]]):
             yield
 

@@ -4,7 +4,7 @@ import os
 import socket
 import stat
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -23,9 +23,9 @@ SHAPES = {"owner": False, "shared": True}
 shapes = pytest.mark.parametrize("shared", SHAPES.values(), ids=SHAPES)
 
 
-def made(path: Path, *, shared: bool = False, **options: object) -> Made:
+def made(path: Path, *, shared: bool = False, **options: Any) -> Made:  # noqa: ANN401  - options of `file_storage`
     """Make a storage in `path`."""
-    return file_storage(str(path), Codec(JsonSerializer()), shared=shared, **options)  # type: ignore[arg-type]
+    return file_storage(str(path), Codec(JsonSerializer()), shared=shared, **options)
 
 
 def item(key: str = "k", value: object = "v", ttl: float | None = 60.0) -> Item[object]:

@@ -5,7 +5,7 @@ import errno
 import os
 import resource
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ sys.addaudithook(listen)
 
 
 @contextmanager
-def openings() -> Iterator[list[str]]:
+def openings() -> Generator[list[str]]:
     """Give the names of files that are opened in the block."""
     global opened  # noqa: PLW0603  - as said
     names: list[str] = []
@@ -252,7 +252,7 @@ async def test_value_larger_than_the_bound_is_refused(tmp_path: Path) -> None:
 
 
 @contextmanager
-def refusing(storage: FileStorage, method: str, number: int) -> Iterator[None]:
+def refusing(storage: FileStorage, method: str, number: int) -> Generator[None]:
     """Let the system refuse what `method` of the directory does."""
     directory = storage.files.directory
 
@@ -393,6 +393,18 @@ async def test_nothing_is_left_open(tmp_path: Path) -> None:
     assert len(list(descriptors.iterdir())) == before
     with pytest.raises(ProviderClosedError):
         await storage.read("k")
+
+
+async def test_storage_of_before_a_fork_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A child that goes on with the storage of its parent is told so, and writes nothing."""
+    storage = await begun(tmp_path)
+    await storage.write(item("k", 1))
+    here = os.getpid()
+    monkeypatch.setattr(os, "getpid", lambda: here + 1)
+    with pytest.raises(StorageError, match="before a fork"):
+        await storage.write(item("k", 2))
+    monkeypatch.undo()
+    await storage.close()
 
 
 # --- gathering -------------------------------------------------------------------------------------------------------
