@@ -603,6 +603,39 @@ class Hand:
         return self.reading
 
 
+async def test_a_server_that_cannot_track_yet(setting: Setting) -> None:
+    """A server that is loading refuses for now: the next connection is tracked."""
+    task = setting.read(b"k")
+    await setting.connected(reply=b"-LOADING Redis is loading the dataset in memory\r\n")
+    line = await setting.connected()
+    assert await line.asked() == [b"GET", b"k"]
+    line.say(text(OLD))
+
+    assert await task == OLD
+    assert await setting.read(b"k") == OLD
+
+
+async def test_other_things_that_a_server_says(setting: Setting) -> None:
+    """What else a server says unasked changes nothing."""
+    line = await first(setting)
+    line.say(b">3\r\n$7\r\nmessage\r\n$1\r\nk\r\n$1\r\nk\r\n")
+
+    assert await setting.read(b"k") == OLD
+
+
+async def test_what_is_too_large_to_keep_is_not_tracked() -> None:
+    """Where there is no room for large values, their length is not asked for."""
+    setting = Setting(Tracking(LARGE))
+    task = setting.read(b"large", large=True)
+    other = await setting.dialled.get()
+    assert await other.asked() == [b"GET", b"large"]
+    other.say(text(OLD))
+
+    assert await task == OLD
+    assert setting.tracking.find(b"large") is None
+    await setting.close()
+
+
 async def test_a_silent_connection_is_not_believed() -> None:
     """What is kept is given for a bounded time after the last answer; the connection is asked meanwhile, and again."""
     hand = Hand()
