@@ -99,9 +99,7 @@ class LayeredStorage(Storage):
         self._bulletin = (
             None
             if backplane is None
-            else Bulletin(
-                backplane, self._copies, seal=seal, heartbeat=heartbeat, may_ask_below=lambda: self._lowest.is_in
-            )
+            else Bulletin(backplane, self._copies, self._lowest, seal=seal, heartbeat=heartbeat)
         )
         news = News() if self._bulletin is None else self._bulletin.post
         self._changes = Changes(self._copies, self._lowest, news, queues=self._queues)
@@ -140,27 +138,20 @@ class LayeredStorage(Storage):
     # --- life --------------------------------------------------------------------------------------------------------
 
     async def open(self) -> None:
-        """Open all layers; raises `StorageError` where one cannot be opened.
+        """Open all layers; raises `StorageError` where one cannot be opened, and may be tried again.
 
         Where changes wait for the lowest layer, that is opened by the next call instead if it cannot be opened now.
         """
         self._copies.use(self.clock)
         self._lowest.clock = self.clock
-        opened: list[Near] = []
+        for near in self._copies.nears:
+            await near.open()
         try:
-            for near in self._copies.nears:
-                await near.open()
-                opened.append(near)
-            try:
-                await self._lowest.open()
-            except StorageError:
-                if not self._queues:
-                    raise
-                self._errors += 1
-        except BaseException:
-            for near in opened:
-                await near.storage.close()
-            raise
+            await self._lowest.open()
+        except StorageError:
+            if not self._queues:
+                raise
+            self._errors += 1
         if self._bulletin is not None:
             self._bulletin.start(self.clock)
 

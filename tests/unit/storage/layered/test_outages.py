@@ -11,6 +11,7 @@ from aiocache_kit.storage.base import IF_ABSENT, Storage, if_version
 from aiocache_kit.storage.layered import Layer, LayeredStorage
 from aiocache_kit.storage.memory import memory_storage
 from aiocache_kit.testing import FakeClock, FaultyStorage
+from tests.contract.test_own_storage import DictStorage
 
 
 class World:
@@ -367,3 +368,35 @@ async def test_a_near_layer_that_fails_is_left_alone(make: Callable[..., Awaitab
     await world.write("k", "newest")
     assert await world.value("k") == "newest"
     assert (await world.storage.layers())["near"].errors > 0
+
+
+@pytest.mark.parametrize("on_failure", ["queue", "raise"])
+async def test_a_lowest_layer_that_cannot_be_opened_is_opened_later(on_failure: str) -> None:
+    """A program may start while the lowest layer is away: at once, or as soon as that is there."""
+    clock, lowest = FakeClock(), FaultyStorage(memory_storage())
+    layers = [Layer(memory_storage(), "near"), Layer(lowest, "lowest")]
+    cache = Provider(LayeredStorage(layers, on_failure=on_failure), clock=clock)  # type: ignore[arg-type]
+    lowest.fail(of=["open"])
+    if on_failure == "raise":
+        with pytest.raises(StorageUnavailableError):
+            await cache.set("k", 1)
+    await cache.set("k", 1)
+    await clock.advance(1.0)
+    assert (await cache.get_item("k")).value == 1
+    await cache.close()
+
+
+async def test_closing_makes_up_for_what_it_can() -> None:
+    """What waits is tried once more at the end."""
+    clock, lowest, kept = FakeClock(), FaultyStorage(memory_storage()), DictStorage()
+    lowest.inner = kept
+    cache = Provider(LayeredStorage([Layer(memory_storage(), "near"), Layer(lowest, "lowest")]), clock=clock)
+    await cache.set("k", 1)
+    lowest.fail(times=None)
+    await cache.set("k", 2)
+    lowest.heal()
+    await cache.close()
+    item = await kept.read("k")
+
+    assert item is not None
+    assert item.value == 2
