@@ -249,16 +249,22 @@ class Link:
         await self.call(("PING",), again=True)
 
     async def close(self) -> None:
-        """End the connections; who waits for a reply gets `StorageUnavailableError`."""
+        """End the connections; who waits for a reply gets `StorageUnavailableError`.
+
+        All of it is ended before anything is waited for: if that is cancelled, the rest comes about by itself.
+        """
         self._closed = True
-        for lane in (self._small, self._large):
-            if lane.dialling is not None:
-                lane.dialling.cancel()
-                await asyncio.wait([lane.dialling])
-            wire = lane.wire
-            if wire is not None:
-                wire.end()
-                await wire.gone()
+        lanes = (self._small, self._large)
+        dialling = [lane.dialling for lane in lanes if lane.dialling is not None]
+        wires = [lane.wire for lane in lanes if lane.wire is not None]
+        for task in dialling:
+            task.cancel()
+        for wire in wires:
+            wire.end()
+        if dialling:
+            await asyncio.wait(dialling)
+        for wire in wires:
+            await wire.gone()
 
     async def _connected(self, lane: _Lane) -> Wire:
         """Wait for a connection; whoever is first lets a task dial."""
@@ -290,7 +296,7 @@ class Link:
                         if not waiter.done():
                             waiter.set_result(wire)
                     return
-                if is_final(lane.error) or not lane.waiting:
+                if is_final(lane.error) or not lane.waiting or self._closed:
                     self._send_away(lane, lane.error)
                     return
                 await asyncio.sleep(spread(pause))
@@ -305,6 +311,9 @@ class Link:
 
     async def _new_wire(self, lane: _Lane) -> Wire:
         transport, held = await self._dialer.dial(await self._locate())
+        if self._closed:  # redis-py, on Python 3.11, may swallow that it was cancelled
+            transport.abort()
+            raise StorageUnavailableError("the connection to Redis is closed")
         is_small = lane is self._small
         times = self._attempts.times
         wire = Wire(

@@ -11,7 +11,13 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
-from aiocache_kit.errors import CorruptPayloadError, PartialFailureError, StorageUnavailableError, WrongTypeError
+from aiocache_kit.errors import (
+    CorruptPayloadError,
+    PartialFailureError,
+    StorageError,
+    StorageUnavailableError,
+    WrongTypeError,
+)
 from aiocache_kit.item import Item
 from aiocache_kit.sentinels import MISSING
 from aiocache_kit.storage.redis.layout import Layout
@@ -141,6 +147,8 @@ class Reader:
         except (StorageUnavailableError, WrongTypeError) as error:
             self._answer_instead(error)
             return None
+        if data is not None and data.__class__ is not bytes:
+            raise StorageError("Redis gave a reply of a kind that no text has")
         return data
 
     async def _payloads_of(self, keys: list[str], unreached: Unreached) -> list[tuple[str, bytes, bytes]]:

@@ -13,6 +13,7 @@ Rule 4: what is under way is bounded, and what is not taken by the network holds
 
 import asyncio
 import math
+import re
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -27,6 +28,9 @@ MOST_UNDER_WAY: Final = 10_000
 JOINED: Final = 64 * 1024
 """Bytes up to which commands are copied together before they are written."""
 _NOTHING: Final = object()
+_AGGREGATES: Final = frozenset(b"*%~>|")
+_TOO_MANY: Final = re.compile(rb".[0-9]{8}")
+"""How a reply begins that says it has ten million parts or more: room for all of them would be made at once."""
 _Push: Final = hiredis.PushNotification
 
 
@@ -205,24 +209,29 @@ class Wire(asyncio.Protocol):
         """Hand out the replies that are whole by now."""
         reader, asked = self._reader, self._asked
         before = len(asked)
+        is_told = False
+        if data[0] in _AGGREGATES and _TOO_MANY.match(data) and not reader.has_data():
+            self.end()
+            return
         try:
             reader.feed(data)
             while (reply := reader.gets()) is not _NOTHING:
                 if reply.__class__ is _Push:
                     self._pushed(reply)
+                    is_told = True
                     continue
                 try:  # noqa: SIM105  - a context manager would double the cost of a reply
                     asked.popleft().set_result(reply)
                 except asyncio.InvalidStateError:
                     pass  # whoever asked was cancelled
-        except (hiredis.ProtocolError, IndexError):  # no reply at all, or one that nobody asked for
+        except (hiredis.ProtocolError, IndexError, MemoryError):  # no reply at all, or one that nobody asked for
             self.end()
             return
         answered = before - len(asked)
         self._answered += answered
         if not asked:
             self._stamps.clear()
-        self._unread = 0 if answered else self._unread + len(data)
+        self._unread = 0 if answered or is_told else self._unread + len(data)
         if self._unread > self._most_unread:
             self.end()
         elif not self.ready and not self._is_paused and len(asked) < MOST_UNDER_WAY // 2:
