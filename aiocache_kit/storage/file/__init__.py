@@ -69,12 +69,11 @@ def file_storage(
     used_random = Random() if random is None else random  # noqa: S311  - chooses victims, guards nothing
     count = tables_for(max_entries, max_size, SUBDIRECTORIES)
 
-    def table(place: int) -> FileTable:
-        entries, size = share(max_entries, count, place), share(max_size, count, place)
-        capacity = size or entries or 1
+    def table(number: int) -> FileTable:
+        entries, size = share(max_entries, count, number), share(max_size, count, number)
 
         def make(columns: Columns) -> EvictionPolicy:
-            return make_policy(eviction_policy, capacity, columns, used_random)
+            return make_policy(eviction_policy, size or entries or 1, columns, used_random)
 
         return FileTable(make=make, max_entries=entries, max_bytes=size, sizer=weigh, clock=used_clock)
 
