@@ -110,6 +110,7 @@ class LayeredStorage(Storage):
 
     def _offer(self, nearest: Storage, lowest: Storage) -> None:
         its = lowest.capabilities
+        self._copies.keeps_objects = its.by_reference
         self.capabilities = Capabilities(
             stores=its.stores,
             shared=its.shared,
