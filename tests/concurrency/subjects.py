@@ -18,6 +18,9 @@ from aiocache_kit.testing import FakeClock
 from tests.concurrency.quiet import stores
 from tests.contract.test_own_storage import DictStorage
 
+if TYPE_CHECKING:
+    from tests.servers.server import Server
+
 Make: TypeAlias = Callable[[], Storage]
 Call: TypeAlias = Callable[[Provider], Awaitable[object]]
 
