@@ -13,6 +13,7 @@ from statistics import median, quantiles
 import pytest
 
 from aiocache_kit import Config, Layer, Provider, RedisConfig, factory, new_layered
+from aiocache_kit.clock import SystemClock
 from aiocache_kit.storage.backplane import Backplane
 from aiocache_kit.storage.redis.pubsub import RedisPubSub
 from aiocache_kit.storage.redis.streams import RedisStreams
@@ -21,6 +22,7 @@ from tests.servers.fixtures import StartServer
 from tests.servers.server import Server
 
 ROOT = Path(__file__).parents[2]
+CLOCK = SystemClock()
 BACKPLANES = {"pubsub": RedisPubSub, "streams": RedisStreams}
 over_backplanes = pytest.mark.parametrize("kind", BACKPLANES)
 
@@ -33,8 +35,8 @@ def url(server: Server, prefix: str) -> str:
 async def until(holds: Callable[[], Awaitable[bool]]) -> None:
     """Wait until something holds that nobody tells of."""
     async with asyncio.timeout(20):
-        while not await holds():  # noqa: ASYNC110  - as said
-            await asyncio.sleep(0.01)
+        while not await holds():
+            await CLOCK.sleep(0.01)
 
 
 def relies(cache: Provider, *, on: bool) -> Callable[[], Awaitable[bool]]:
@@ -81,7 +83,7 @@ async def test_another_process_hears_of_a_change_in_milliseconds(
             for number in range(1, 301):
                 await cache.set("k", number)
                 changed[number] = time.monotonic()
-                await asyncio.sleep(0.01)
+                await CLOCK.sleep(0.01)
             await cache.set("k", -1)
             told = json.loads(await reader.stdout.readline())
             await reader.wait()
@@ -129,7 +131,7 @@ async def test_nothing_old_is_given_once_the_backplane_is_back(
         await until(relies(one, on=True))
         await until(relies(other, on=True))
         await one.set("k", "old")
-        await asyncio.sleep(0.2)  # so that the news of it is not on its way any more
+        await CLOCK.sleep(0.2)  # so that the news of it is not on its way any more
         assert await other.get("k") == "old"
         proxy.cut()
         proxy.refuse()
@@ -174,7 +176,7 @@ async def test_loads_of_all_processes_are_one(redis_server: Server, fresh_prefix
     async def load() -> str:
         nonlocal loads
         loads += 1
-        await asyncio.sleep(0.05)
+        await CLOCK.sleep(0.05)
         return "v"
 
     address = url(redis_server, fresh_prefix)
