@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from aiocache_kit import Provider
+from aiocache_kit.clock import SystemClock
 from aiocache_kit.config import RedisConfig, SentinelConfig, TLSConfig
 from aiocache_kit.errors import StorageAccessError, StorageError, StorageUnavailableError
 from aiocache_kit.testing import FaultyProxy
@@ -323,7 +324,7 @@ async def test_breaker(redis_server: Server, way: str) -> None:
             for _ in range(100):
                 assert "of late" in str(await unavailable(cache, after=0.0))
             assert proxy.accepted == accepted
-            await asyncio.sleep(0.7)
+            await SystemClock().sleep(0.7)
             assert await cache.get("key") is None
 
 
