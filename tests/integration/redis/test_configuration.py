@@ -173,16 +173,18 @@ async def test_tls(start_server: StartServer, certificates: Certificates, way: s
         (certificates.of_other_ca, False),
     ):
         server = start_server(tls=TLS(certificates, shown))
-        cache = to(server, tls=TLSConfig(ca_file=certificates.ca), multiplexed=WAYS[way])
+        cache = to(server, tls=TLSConfig(ca_file=certificates.ca), dial_timeout=3.0, multiplexed=WAYS[way])
         if is_right:
             assert await works(cache)
         else:
             with pytest.raises(StorageAccessError, match="TLS"):
                 await works(cache)
     named = start_server(tls=TLS(certificates, certificates.wrong_name))
-    assert await works(to(named, tls=TLSConfig(ca_file=certificates.ca, check_hostname=False), multiplexed=WAYS[way]))
+    assert await works(
+        to(named, tls=TLSConfig(ca_file=certificates.ca, check_hostname=False), dial_timeout=3.0, multiplexed=WAYS[way])
+    )
     with pytest.raises(StorageAccessError, match="TLS"):
-        await works(to(named, tls=True, multiplexed=WAYS[way]))
+        await works(to(named, tls=True, dial_timeout=3.0, multiplexed=WAYS[way]))
     with pytest.raises(StorageUnavailableError):
         await works(to(named, multiplexed=WAYS[way], dial_timeout=SOON))
 
@@ -194,9 +196,9 @@ async def test_a_certificate_of_ones_own(start_server: StartServer, certificates
         ca_file=certificates.ca, cert_file=certificates.client.certificate, key_file=certificates.client.key
     )
 
-    assert await works(to(server, tls=own, multiplexed=WAYS[way]))
+    assert await works(to(server, tls=own, dial_timeout=3.0, multiplexed=WAYS[way]))
     with pytest.raises(StorageError):
-        await works(to(server, tls=TLSConfig(ca_file=certificates.ca), multiplexed=WAYS[way]))
+        await works(to(server, tls=TLSConfig(ca_file=certificates.ca), dial_timeout=3.0, multiplexed=WAYS[way]))
 
 
 async def test_cluster_and_sentinels(redis_cluster: Cluster, sentinel_trio: SentinelTrio, way: str) -> None:
