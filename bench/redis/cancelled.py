@@ -1,8 +1,8 @@
 """Calls of which some are cancelled on their way: does anybody get the reply that was meant for somebody else?
 
 Every value tells its key. A call that is cancelled was begun, and had one to three turns of the loop; its caller goes
-on with the next one at once, as a server does whose client has hung up. Most replies of a fast client are there by
-then: only those that were still on their way are counted.
+on with the next one at once, as a server does whose client has hung up. Those whose reply was
+there by then are not counted.
 """
 
 import asyncio
