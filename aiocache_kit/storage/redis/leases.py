@@ -4,14 +4,15 @@ A lease on a missing key lies under that key itself, in the place of the item: w
 puts an end to the lease by that, without knowing of it. Where an item is there already, stale or to be loaded anew, it
 stays for others to read; the lease is then on its version, and a key beside it says who is at it.
 
-Rule: who asks for a key in this process has been let through by its single flight. So a lease of this process that lies
-there already is of a load that nobody minds any more, and gives way.
+Rule: who asks for a key in this process has been let through by its single flight. So an older lease of this process
+that lies there already is of a load that nobody minds any more, and gives way. A lease says whose it is and has a
+number, so that this holds in whatever order what was asked comes to the server.
 """
 
 import asyncio
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
-from os import urandom
+from os import getpid, urandom
 from typing import Any, Final, Protocol, cast
 
 from aiocache_kit.errors import CacheError, StorageError, StorageUnavailableError
@@ -91,8 +92,9 @@ class RedisLeases(Leases):
         self._finder = finder
         self._degrades = degrades
         self._held: dict[str, Held] = {}
-        self._last: dict[bytes, bytes] = {}
-        """What this process has put where, last; until it is gone."""
+        self._process = 0
+        self._owner = b""
+        self._count = 0
         self._dropping: set[asyncio.Task[None]] = set()
 
     async def take(self, keys: Collection[str], tags: tuple[str, ...] = (), *, anew: bool = False) -> dict[str, Grant]:
@@ -116,23 +118,19 @@ class RedisLeases(Leases):
         asked = {
             key: Held(
                 place=self._layout.name(key),
-                mark=b"%c%b" % (LEASE, urandom(16)),
+                mark=self._next_mark(),
                 version=None,
                 generations=generations,
                 since=since,
             )
             for key in keys
         }
-        # Known before they are there: another load may ask for the same key before this answer has come.
-        mine = {key: self._put(held) for key, held in asked.items()}
         dead = dict.fromkeys(keys, b"")
         grants: dict[str, Grant] = {}
         try:
             while len(grants) < len(asked):
                 left = [key for key in asked if key not in grants]
-                calls = [
-                    (asked[key].place, self._arguments(asked[key], dead[key], mine[key], anew=anew)) for key in left
-                ]
+                calls = [(asked[key].place, self._arguments(asked[key], dead[key], anew=anew)) for key in left]
                 for key, reply in zip(left, await TAKE.run_many(self._channel, calls), strict=True):
                     grant = await self._grant(key, reply, asked[key])
                     if grant is None:
@@ -146,39 +144,32 @@ class RedisLeases(Leases):
             raise
         return grants
 
-    def _put(self, held: Held) -> bytes:
-        """Note that a lease is about to be put in its place; give the one of this process that may be there."""
-        before = self._last.get(held.place, b"")
-        self._last[held.place] = held.mark
-        return before
+    def _next_mark(self) -> bytes:
+        """Give what will lie in the place of a lease: whose it is, and its number."""
+        if self._process != getpid():  # the first time, and after a fork
+            self._process, self._owner = getpid(), urandom(8)
+        self._count += 1
+        return b"%c%b%08d" % (LEASE, self._owner, self._count % 10**8)
 
-    def _arguments(self, held: Held, dead: bytes, mine: bytes, *, anew: bool) -> tuple[bytes | int | float, ...]:
-        return held.mark, int(self.ttl * 1000), held.since, dead, int(anew), mine
+    def _arguments(self, held: Held, dead: bytes, *, anew: bool) -> tuple[bytes | int | float, ...]:
+        return held.mark, int(self.ttl * 1000), held.since, dead, int(anew)
 
     async def _grant(self, key: str, reply: Any, held: Held) -> Grant | None:  # noqa: ANN401  - what the script gives
         """Say what a reply means; None where what is there turned out to be dead, and is to be written over."""
         if reply == 1:
             return self._keep(held)
         if reply == 0:
-            self._forget(held.place, held.mark)
             return ELSEWHERE
         if isinstance(reply, list):
             item = await self._finder.living(key, cast("list[bytes]", reply)[0])
-            if item is not None:
-                self._forget(held.place, held.mark)
             return None if item is None else Grant(item=item)
-        self._forget(held.place, held.mark)
         beside = replace(held, place=self._layout.refresher(held.place), version=reply)
-        mine = self._put(beside)
         try:
-            taken = await TAKE_BESIDE.run(self._channel, (beside.place,), held.mark, int(self.ttl * 1000), mine)
+            taken = await TAKE_BESIDE.run(self._channel, (beside.place,), held.mark, int(self.ttl * 1000))
         except BaseException:
             self._drop_soon([(beside.place, beside.mark)])
             raise
-        if taken:
-            return self._keep(beside)
-        self._forget(beside.place, beside.mark)
-        return ELSEWHERE
+        return self._keep(beside) if taken else ELSEWHERE
 
     def _keep(self, held: Held) -> Grant:
         lease = held.mark[1:].hex()
@@ -218,17 +209,6 @@ class RedisLeases(Leases):
             await DROP.run_many(self._channel, [(place, (mark,)) for place, mark in marks])
         except CacheError:
             return  # it ends by itself
-        finally:
-            for place, mark in marks:
-                self._forget(place, mark)
-
-    def _forget(self, place: bytes, mark: bytes) -> None:
-        if self._last.get(place) == mark:
-            del self._last[place]
-
-    def written(self, held: Held) -> None:
-        """Know that the item has taken the place of a lease that was claimed."""
-        self._forget(held.place, held.mark)
 
     async def close(self) -> None:
         """Give back what is held."""

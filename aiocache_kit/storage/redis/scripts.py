@@ -173,7 +173,10 @@ Gives nothing where what is live is no bare integer, or the sum is none that fit
 TAKE: Final = Script(
     _HEAD.replace("NOW", "ARGV[3]")
     + """
-if first == 0xAD and #head == 17 and head ~= ARGV[6] and redis.call('PTTL', KEYS[1]) > 0 then return 0 end
+if first == 0xAD and #head == 17 and redis.call('PTTL', KEYS[1]) > 0 then
+  if string.sub(head, 2, 9) ~= string.sub(ARGV[1], 2, 9) then return 0 end
+  if (tonumber(string.sub(head, 10)) or 0) > tonumber(string.sub(ARGV[1], 10)) then return 1 end
+end
 if live and version ~= ARGV[4] then
   if ARGV[5] == '1' then return version end
   return {redis.call('GET', KEYS[1])}
@@ -185,22 +188,25 @@ return 1
 )
 """Put the lease ARGV[1] under a key that is missing, for ARGV[2] milliseconds, at the time ARGV[3].
 
-ARGV[4] is a version that was found dead, and ARGV[5] is 1 where the key is to be loaded whether live or not; ARGV[6]
-is a lease of the same process that nobody minds any more. What looks like a
-lease and never ends is none. Gives 1; 0 where somebody else has it; the payload that is
-live, in a list; or the version of an item that is stale, or to be loaded anew, which stays."""
+ARGV[4] is a version that was found dead, and ARGV[5] is 1 where the key is to be loaded whether live or not. A lease of
+the same owner gives way to one with a larger number, and stays before one with a smaller number, which is told that it
+may load all the same. What looks like a lease and never ends is none. Gives 1; 0 where somebody else has the key; the
+payload that is live, in a list; or the version of an item that is stale, or to be loaded anew, which stays."""
 
 TAKE_BESIDE: Final = Script(
     """
 local there = redis.call('GET', KEYS[1])
-if there and there ~= ARGV[3] and redis.call('PTTL', KEYS[1]) > 0 then return 0 end
+if there and redis.call('PTTL', KEYS[1]) > 0 then
+  if string.sub(there, 2, 9) ~= string.sub(ARGV[1], 2, 9) then return 0 end
+  if (tonumber(string.sub(there, 10)) or 0) > tonumber(string.sub(ARGV[1], 10)) then return 1 end
+end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1
 """
 )
 """Put the lease ARGV[1] beside an item that stays, for ARGV[2] milliseconds, unless somebody else's is there.
 
-ARGV[3] is a lease of the same process that nobody minds any more."""
+Those of one owner give way to one another as in TAKE."""
 
 END_LEASE: Final = Script(
     """

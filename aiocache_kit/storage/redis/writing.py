@@ -259,9 +259,7 @@ class Writer:
                 kind, wanted = (b"L", held.mark) if held.version is None else (b"S", held.version)
                 stored = await self.store(item, payload, kind, wanted)
         finally:
-            if stored and held.version is None:
-                self._leases.written(held)
-            else:
+            if not stored or held.version is not None:
                 self._leases.leave(held)
         return stored
 
