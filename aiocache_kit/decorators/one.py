@@ -8,6 +8,7 @@ from aiocache_kit.decorators.plan import KeyMaker, Plan, TagMaker, order
 from aiocache_kit.decorators.target import Source
 from aiocache_kit.decorators.wrapped import Wrapped
 from aiocache_kit.management.expiration import TTL
+from aiocache_kit.management.freshness import OF_FRESHNESS
 from aiocache_kit.provider.loading import LoadPolicy
 from aiocache_kit.sentinels import DEFAULT, MISSING, DefaultType, MissingType
 from aiocache_kit.serializers.typed import convert
@@ -156,6 +157,12 @@ def _compiled(plan: Plan) -> Callable[..., Any]:
     kind = plan.order.type
     known |= {"convert": convert, "kind": kind}
     typed = "" if kind is None else f" if {p}value.__class__ is {p}kind else {p}convert({p}value, {p}kind)"
+    at_once = f"""\
+{p}value = {p}target.provider.lookup({p}key)
+if {p}value is not {p}MISSING:
+    return {p}value{typed}
+"""
+    # A policy that has a say in hits is asked each time.
     body = f"""\
 try:
     {p}key = {easily}
@@ -163,9 +170,7 @@ except (AttributeError, ValueError):
     {p}key = None
 if {p}key is None:
     {p}key = {p}make({values})
-{p}value = {p}target.provider.lookup({p}key)
-if {p}value is not {p}MISSING:
-    return {p}value{typed}
+{at_once if OF_FRESHNESS.isdisjoint(plan.order.policy) else ""}\
 return await {p}load({p}key, {values})
 """
     return plan.compile(body, {**objects, **{p + name: each for name, each in known.items()}}, is_async=True)

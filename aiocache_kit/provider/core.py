@@ -15,7 +15,10 @@ from aiocache_kit.clock import Clock
 from aiocache_kit.errors import InvalidArgumentError, PartialFailureError, ProviderClosedError
 from aiocache_kit.item import Item
 from aiocache_kit.management.expiration import ttl_of
+from aiocache_kit.management.failures import Failures
+from aiocache_kit.management.freshness import Freshness
 from aiocache_kit.management.single_flight import SingleFlight
+from aiocache_kit.provider.background import Background
 from aiocache_kit.provider.leasing import Leasing
 from aiocache_kit.provider.locks import Locks
 from aiocache_kit.provider.maintenance import Maintenance
@@ -34,10 +37,13 @@ class Core:
 
     __slots__ = (
         "_opening",
+        "background",
         "clock",
         "closed",
         "default_life",
+        "failures",
         "flights",
+        "freshness",
         "leasing",
         "locks",
         "maintenance",
@@ -49,14 +55,27 @@ class Core:
         "turns",
     )
 
-    def __init__(self, storage: Storage, default_life: float, cleanup: float, sync: float, clock: Clock) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        default_life: float,
+        cleanup: float,
+        sync: float,
+        clock: Clock,
+        *,
+        freshness: Freshness | None = None,
+    ) -> None:
         """Put the parts together; nothing is opened yet."""
         storage.clock = clock
         self.storage = storage
         self.tables = storage if isinstance(storage, TableStorage) else None
         self.default_life = default_life
         self.clock = clock
+        self.freshness = Freshness() if freshness is None else freshness
+        """How values are served where a call says nothing of it."""
         self.flights = SingleFlight()
+        self.failures = Failures()
+        self.background = Background(clock)
         self.locks = Locks(clock) if storage.locks is None else LocksBetweenProcesses(storage.locks, clock, self.open)
         self.leasing = None if storage.leases is None else Leasing(storage.leases, clock)
         self.turns = Turns()
@@ -96,8 +115,11 @@ class Core:
             raise
         self.ready = True
 
-    async def close(self) -> None:
-        """End the waiting for locks and the loads, then the background task, then the storage."""
+    async def close(self, timeout: float = 0.0) -> None:
+        """End the waiting for locks and the loads, then the background task, then the storage.
+
+        Loads in the background are given `timeout` seconds to end by themselves.
+        """
         if self.closed:
             return
         self.closed = True
@@ -107,6 +129,7 @@ class Core:
                 ends.push_async_callback(self.storage.close)
             ends.push_async_callback(self.maintenance.stop)
             ends.push_async_callback(self.flights.close)
+            ends.push_async_callback(self.background.close, timeout)
             ends.push_async_callback(self.locks.close)
             if self._opening is not None:
                 async with self._opening:  # whoever is opening the storage closes it again
@@ -118,18 +141,27 @@ class Core:
             raise ProviderClosedError
 
     def item(
-        self, key: str, value: object, life: float, tags: tuple[str, ...] = (), cost: int | None = None
+        self,
+        key: str,
+        value: object,
+        life: float,
+        tags: tuple[str, ...] = (),
+        cost: int | None = None,
+        *,
+        stale_for: float = 0.0,
     ) -> Item[object]:
         """Make the item to write, stamped for now; key and tags in their stored form."""
         _check_value(value)
         ttl = ttl_of(life)
         if tags:
-            self.tagging.note(life)
+            self.tagging.note(life + stale_for)
+        expiration = None if ttl is None else self.clock.time() + ttl
         return Item(
             key=key,
             value=value,
             ttl=ttl,
-            expiration=None if ttl is None else self.clock.time() + ttl,
+            expiration=expiration,
+            stale_until=expiration + stale_for if stale_for and expiration is not None else None,
             tags=tags,
             cost=cost,
             created_at=self.tagging.stamp(),
@@ -138,6 +170,11 @@ class Core:
     def live(self, item: Item[object] | None) -> Item[object] | None:
         """Give `item` back if it is a hit: there, fresh and not invalidated."""
         return None if item is None or item.is_stale or self.tagging.has_killed(item) else item
+
+    async def read_whole(self, key: str) -> Item[object] | None:
+        """Give the item under a stored key, stale ones included, unless it was invalidated."""
+        item = await self.storage.read(key)
+        return None if item is None or self.tagging.has_killed(item) else item
 
     async def read(self, key: str) -> Item[object] | None:
         """Give the live item under a stored key."""
@@ -200,6 +237,7 @@ class Core:
     async def change(self, key: str, act: Callable[[], Awaitable[T]]) -> T:
         """Do what changes the item under a stored key for certain, as the rule says."""
         flights = self.flights
+        self.failures.forget(key)
         flights.begin_change(key)
         try:
             if flights.is_storing():

@@ -27,6 +27,7 @@ from aiocache_kit.errors import ProviderClosedError
 from aiocache_kit.keys import MARK, check_key
 from aiocache_kit.management.eviction.policy import NIL
 from aiocache_kit.management.expiration import life_of
+from aiocache_kit.management.freshness import OF_FRESHNESS
 from aiocache_kit.management.statistics import Recorder
 from aiocache_kit.provider.names import Names
 from aiocache_kit.sentinels import DEFAULT, MISSING
@@ -147,7 +148,7 @@ class HotPath:
             # Whoever keeps `get` keeps the namespace, whose counts would be lost otherwise.
             vars(self.lookup)["setting"] = setting
             self.get = _get(setting, self.lookup)
-            self.get_or_set = _get_or_set(self.lookup, setting.get_or_set)
+            self.get_or_set = _get_or_set(self.lookup, setting.get_or_set, setting.get_or_load)
             self.get_multi = _get_multi(setting, self.lookup)
         self.increment = _increment(setting)
         self.delete = _delete(setting)
@@ -225,7 +226,10 @@ def _plain_get_or_set(
         type: Any = None,  # noqa: ANN401  - as above
         tags: Any = (),  # noqa: ANN401  - as above
         cost: Any = None,  # noqa: ANN401  - as above
+        **more: Any,  # noqa: ANN401  - as above
     ) -> Any:  # noqa: ANN401  - as above
+        if more:
+            return await get_or_load(key, loader, ttl, type=type, tags=tags, cost=cost, **more)
         try:
             slot = table.index.get(key)
         except TypeError:
@@ -395,8 +399,10 @@ def _get(setting: Setting, lookup: Lookup) -> Callable[..., Awaitable[Any]]:
     return get
 
 
-def _get_or_set(lookup: Lookup, load: SlowGetOrSet) -> Callable[..., Awaitable[Any]]:
+def _get_or_set(lookup: Lookup, load: SlowGetOrSet, get_or_load: SlowGet) -> Callable[..., Awaitable[Any]]:
     async def get_or_set(key: str, loader: Any, ttl: Any = DEFAULT, **options: Any) -> Any:  # noqa: ANN401  - see Provider
+        if options and not OF_FRESHNESS.isdisjoint(options):
+            return await get_or_load(key, loader, ttl, **options)
         value = lookup(key)
         if value is MISSING:
             return await load(key, loader, ttl, options)

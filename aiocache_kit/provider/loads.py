@@ -10,12 +10,15 @@ that look and the store in a table of this process. Any other storage is written
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Final, cast
+import math
+from collections.abc import Callable, Coroutine, Mapping
+from random import Random
+from typing import Any, Final, cast
 
 from aiocache_kit.clock import stopwatch
 from aiocache_kit.errors import CacheError, InvalidArgumentError
 from aiocache_kit.item import Item
+from aiocache_kit.management.freshness import Freshness
 from aiocache_kit.management.single_flight import Flight, Work
 from aiocache_kit.management.statistics import Recorder
 from aiocache_kit.provider.core import Core
@@ -23,9 +26,10 @@ from aiocache_kit.provider.leasing import Leasing
 from aiocache_kit.provider.loading import LoadContext, call
 from aiocache_kit.provider.names import Names
 from aiocache_kit.sentinels import MISSING
-from aiocache_kit.storage.base import if_lease
+from aiocache_kit.storage.base import ELSEWHERE, if_lease
 
 _log: Final = logging.getLogger("aiocache_kit")
+_random: Final = Random()  # noqa: S311  - spreads ends of life, guards nothing
 
 
 class Loads:
@@ -40,51 +44,74 @@ class Loads:
         self._recorder = recorder
 
     async def one(
-        self, key: str, loader: Callable[..., object], context: LoadContext, *, told: bool, anew: bool = False
+        self,
+        key: str,
+        loader: Callable[..., object],
+        context: LoadContext,
+        *,
+        told: bool,
+        anew: bool = False,
+        waits: bool = True,
     ) -> object:
         """Load the value of a stored key, or join whoever is loading it.
 
         `told`: the loader takes the context. `anew`: what another process has stored meanwhile is no substitute.
+        `waits`: False gives `MISSING` where another process is loading. Raises the error of a load that failed; of one
+        that failed before, too, where its policy has it remembered.
         """
-        names, tags, leasing = self._names, context.tags, self._core.leasing
-        stored_tags = names.tags(tags)
+        core, stored_tags = self._core, self._names.tags(context.tags)
+        error = core.failures.remembered(key, core.clock.monotonic())
+        if error is not None:
+            raise error
 
         async def work(flight: Flight) -> dict[str, object]:
-            if leasing is None:
-                return await load(flight, {})
-            grant = await leasing.one(key, stored_tags, anew=anew)
+            if core.leasing is None:
+                return await self._load(flight, key, loader, context, told=told, leases={})
+            grant = await core.leasing.one(key, stored_tags, anew=anew, waits=waits)
+            if grant is ELSEWHERE:
+                return {}
             if grant.item is not None:
                 self._recorder.coalesced += 1
                 return {key: grant.item.value}
             leases = {key: grant.lease}
-            async with leasing.kept(leases):
-                return await load(flight, leases)
-
-        async def load(flight: Flight, leases: dict[str, str]) -> dict[str, object]:
-            value = await self._timed(call(loader, context) if told else call(loader))
-            if value is MISSING:
-                msg = "a loader must give a value, and MISSING is none: raise an error, or give None"
-                raise InvalidArgumentError(msg)
-            found = {key: value}
-            if context.tags is not tags:
-                flight.tags = names.tags(context.tags)
-            if context.cacheable:
-                await self._store(flight, found, context.life, flight.tags, cost=context.cost, leases=leases)
-            return found
+            async with core.leasing.kept(leases):
+                return await self._load(flight, key, loader, context, told=told, leases=leases)
 
         while True:
-            value, joined = await self._core.flights.load(key, work, stored_tags)
+            value, joined = await core.flights.load(key, work, stored_tags)
             self._recorder.coalesced += joined
-            if value is not MISSING:
+            if value is not MISSING or not waits:
                 return value
+
+    async def _load(
+        self,
+        flight: Flight,
+        key: str,
+        loader: Callable[..., object],
+        context: LoadContext,
+        *,
+        told: bool,
+        leases: dict[str, str],
+    ) -> dict[str, object]:
+        """Load one value and store it, as far as it may be."""
+        tags = context.tags
+        value = await self._one_value(key, call(loader, context) if told else call(loader), context.freshness)
+        if value is MISSING:
+            msg = "a loader must give a value, and MISSING is none: raise an error, or give None"
+            raise InvalidArgumentError(msg)
+        found = {key: value}
+        if context.tags is not tags:
+            flight.tags = self._names.tags(context.tags)
+        if context.cacheable:
+            await self._store(flight, found, context, flight.tags, leases)
+        return found
 
     async def many(
         self,
         missing: Mapping[str, str],
         load_missing: Callable[[list[str]], object],
-        life: float,
+        context: LoadContext,
         tags: tuple[str, ...],
-        cost: int | None,
         *,
         anew: bool = False,
     ) -> dict[str, object]:
@@ -99,7 +126,7 @@ class Loads:
             flights, joined = self._join(left)
             mine = {key: name for key, name in left.items() if key not in joined}
             if mine:
-                work = self._work(mine, load_missing, life, tags, cost, anew=anew)
+                work = self._work(mine, load_missing, context, tags, anew=anew)
                 # Before the others: if one of those cannot be joined, this one is left, and ends.
                 flights.insert(0, self._core.flights.start(tuple(mine), work, tags))
             self._recorder.coalesced += len(joined)
@@ -123,9 +150,8 @@ class Loads:
         self,
         mine: Mapping[str, str],
         load_missing: Callable[[list[str]], object],
-        life: float,
+        context: LoadContext,
         tags: tuple[str, ...],
-        cost: int | None,
         *,
         anew: bool,
     ) -> Work:
@@ -151,23 +177,36 @@ class Loads:
             return found
 
         async def load(flight: Flight, names: Mapping[str, str], leases: dict[str, str]) -> dict[str, object]:
-            loaded = await self._timed(call(load_missing, list(names.values())))
+            loaded = await self._timed(call(load_missing, list(names.values())), context.freshness.timeout)
             if not isinstance(loaded, Mapping):
                 msg = f"load_missing must give a mapping of keys to values, not {type(loaded).__name__}"
                 raise InvalidArgumentError(msg)
             values = cast("Mapping[str, object]", loaded)
             found = {key: values[name] for key, name in names.items() if values.get(name, MISSING) is not MISSING}
-            await self._store(flight, found, life, tags, cost=cost, leases=leases)
+            await self._store(flight, found, context, tags, leases)
             return found
 
         return work
 
-    async def _timed(self, loading: Awaitable[object]) -> object:
+    async def _one_value(self, key: str, loading: Coroutine[Any, Any, object], policy: Freshness) -> object:
+        """Give the value of one key, or remember that its load failed as the policy has it."""
+        failures = self._core.failures
+        try:
+            value = await self._timed(loading, policy.timeout)
+        except Exception as error:
+            if policy.is_failure(error):
+                now, throttle = self._core.clock.monotonic(), policy.throttle if policy.stale_for else 0.0
+                failures.note(key, error, now, negative_ttl=policy.negative_ttl, throttle=throttle)
+            raise
+        failures.forget(key)
+        return value
+
+    async def _timed(self, loading: Coroutine[Any, Any, object], timeout: float) -> object:
         recorder = self._recorder
         recorder.loads += 1
         start = stopwatch()
         try:
-            return await loading
+            return await (loading if timeout == math.inf else self._core.background.within(timeout, loading))
         except Exception:
             recorder.load_failures += 1
             raise
@@ -178,23 +217,34 @@ class Loads:
         self,
         flight: Flight,
         found: dict[str, object],
-        life: float,
+        context: LoadContext,
         tags: tuple[str, ...],
-        *,
-        cost: int | None,
         leases: dict[str, str],
     ) -> None:
         """Store what was found, as far as it may be; leases that were used are taken out of `leases`."""
-        core = self._core
+        core, policy, cost = self._core, context.freshness, context.cost
         if core.closed or not flight.invalidated.isdisjoint(tags):
             return
-        keys = [key for key in found if core.flights.may_store(flight, key)]
+        keys = [
+            key
+            for key, value in found.items()
+            if core.flights.may_store(flight, key) and (value is not None or policy.cache_none)
+        ]
+        lives = (
+            [policy.spread(context.life, _random.random()) for _ in keys]
+            if policy.jitter
+            else [context.life] * len(keys)
+        )
+        stale = policy.stale_for
         try:
             if core.tables is not None and core.tables.may_put(keys):
-                for key in keys:
-                    core.tables.put(key, found[key], life, tags=tags, cost=cost)
+                for key, life in zip(keys, lives, strict=True):
+                    core.tables.put(key, found[key], life, tags=tags, cost=cost, stale_for=stale)
             elif keys:
-                items = [core.item(key, found[key], life, tags, cost) for key in keys]
+                items = [
+                    core.item(key, found[key], life, tags, cost, stale_for=stale)
+                    for key, life in zip(keys, lives, strict=True)
+                ]
                 async with core.flights.storing(keys):
                     await self._write(items, leases)
         except CacheError as error:

@@ -17,7 +17,7 @@ from dataclasses import replace
 from functools import partial
 from inspect import isawaitable
 from types import TracebackType
-from typing import Any, Self, TypeVar, Unpack, cast, final, overload
+from typing import Any, Final, Self, TypeVar, Unpack, cast, final, overload
 
 from aiocache_kit.clock import Clock, stopwatch
 from aiocache_kit.errors import (
@@ -30,6 +30,7 @@ from aiocache_kit.errors import (
 from aiocache_kit.item import Item
 from aiocache_kit.keys import check_key, namespace_prefix
 from aiocache_kit.management.expiration import TTL, life_of
+from aiocache_kit.management.freshness import OF_FRESHNESS, Freshness, FreshnessOptions, checked
 from aiocache_kit.management.statistics import Recorder
 from aiocache_kit.provider.core import Core
 from aiocache_kit.provider.hot_path import HotPath, Setting
@@ -48,6 +49,7 @@ from aiocache_kit.provider.loading import (
 from aiocache_kit.provider.loads import Loads
 from aiocache_kit.provider.locks import Lease
 from aiocache_kit.provider.names import Names
+from aiocache_kit.provider.serving import Serving
 from aiocache_kit.provider.short_path import Methods, ShortPath
 from aiocache_kit.sentinels import DEFAULT, MISSING, DefaultType
 from aiocache_kit.serializers.parts import whole
@@ -58,6 +60,8 @@ from aiocache_kit.storage.tables import TableStorage
 
 T = TypeVar("T")
 D = TypeVar("D")
+_NEAR_THEIR_END: Final = frozenset({"get_or_set", "lookup"})
+"""Methods that must look more closely where a policy has a say in hits."""
 
 
 @final
@@ -77,10 +81,12 @@ class Provider:
         default_ttl: TTL = 600,
         cleanup_interval: float = 1.0,
         sync_interval: float = 0.0,
+        freshness: FreshnessOptions | None = None,
         clock: Clock | None = None,
     ) -> None:
         """Use `storage`, which nobody else uses.
 
+        `freshness` says how values are served where a call of `get_or_set` says nothing of it.
         Every `cleanup_interval` seconds the storage frees what is dead, and every `sync_interval` seconds it writes out
         what would be lost with the process (zero: when the provider is closed, only). `clock` is the storage's own
         unless it is given; the storage is told to use it then.
@@ -88,7 +94,14 @@ class Provider:
         _check_interval("cleanup_interval", cleanup_interval, may_be_zero=False)
         _check_interval("sync_interval", sync_interval, may_be_zero=True)
         used_clock = storage.clock if clock is None else clock
-        self._core = Core(storage, life_of(default_ttl), cleanup_interval, sync_interval, used_clock)
+        self._core = Core(
+            storage,
+            life_of(default_ttl),
+            cleanup_interval,
+            sync_interval,
+            used_clock,
+            freshness=checked({**(freshness or {})}, Freshness()),
+        )
         self._become(Names("", self._warm_again), Recorder(), outer=None)
 
     def _become(self, names: Names, recorder: Recorder, outer: "Provider | None") -> None:
@@ -97,6 +110,7 @@ class Provider:
         self._outer = outer
         self._root: Provider | None = None if outer is None else outer._root or outer  # noqa: SLF001  - of the same class
         self._loads = Loads(self._core, names, recorder)
+        self._serving = Serving(self._core, self._loads, recorder)
         self._views: weakref.WeakValueDictionary[str, Provider] = weakref.WeakValueDictionary()
         self._hot: HotPath | ShortPath | None = None
 
@@ -125,18 +139,20 @@ class Provider:
         if self._root is None:
             await self.close()
 
-    async def close(self) -> None:
+    async def close(self, timeout: float = 0.0) -> None:
         """End all that is under way and let go of everything: no task, file or connection is left.
 
-        Loads under way are cancelled, and who waits for them gets `ProviderClosedError`. Items that must outlive the
-        process are written out. Closing twice is fine; closing a namespace closes the whole provider.
+        Loads in the background are given `timeout` seconds to end by themselves. Other loads under way are cancelled,
+        and who waits for them gets `ProviderClosedError`. Items that must outlive the process are written out. Closing
+        twice is fine; closing a namespace closes the whole provider.
         """
         (self._root or self)._cool()  # noqa: SLF001  - of the same class
-        await self._core.close()
+        _check_interval("timeout", timeout, may_be_zero=True)
+        await self._core.close(timeout)
 
-    async def aclose(self) -> None:
+    async def aclose(self, timeout: float = 0.0) -> None:
         """Do the same as `close`."""
-        await self.close()
+        await self.close(timeout)
 
     @property
     def closed(self) -> bool:
@@ -235,7 +251,8 @@ class Provider:
             )
             self._hot = ShortPath(core, core.shortcuts, self._names, self._recorder, methods)
         for name in () if self._hot is None else self._hot.replaced:
-            setattr(self, name, getattr(self._hot, name))
+            if not (core.freshness.minds_hits and name in _NEAR_THEIR_END):
+                setattr(self, name, getattr(self._hot, name))
 
     def _hot_path(self, tables: TableStorage) -> HotPath:
         core = self._core
@@ -264,7 +281,7 @@ class Provider:
             view._cool()  # noqa: SLF001  - of the same class
         if self._hot is not None:
             for name in self._hot.replaced:
-                delattr(self, name)
+                vars(self).pop(name, None)
             self._hot = None
 
     # --- reading -----------------------------------------------------------------------------------------------------
@@ -685,22 +702,38 @@ class Provider:
         value, it is not stored, and who comes later starts a load of his own. A value that the storage refuses is given
         and not stored, and counts as an error. Raises `RecursiveLoadError` when a loader asks for its own key.
         """
+        if self._core.freshness.minds_hits or not OF_FRESHNESS.isdisjoint(options):
+            return await self._serve_one(key, loader, ttl, options)
         value = await self._value(key)
         if value is not MISSING:
             return whole(value) if options.get("type") is None else convert(value, options["type"])
         return await self._load_one(key, loader, ttl, options)
 
+    async def _serve_one(self, key: str, loader: Any, ttl: Any, options: dict[str, Any]) -> Any:  # noqa: ANN401  - checked here
+        """Do what `get_or_set` does where a policy has a say in hits."""
+        kind, told, context = self._told(key, loader, ttl, options)
+        full = self._names.key(key)
+        if not self._core.ready:
+            await self._open()
+        value = await self._serving.one(full, loader, context, told=told)
+        return whole(value) if kind is None else convert(value, kind)
+
     async def _load_one(self, key: str, loader: Any, ttl: Any, options: dict[str, Any], *, anew: bool = False) -> Any:  # noqa: ANN401  - checked here
-        kind = options.pop("type", None)
-        check_callable(loader, "loader")
-        full, life = self._names.key(key), self._life(ttl)
-        told = wants_context(loader)
-        context = LoadContext(key, life, *check_options(options))
+        kind, told, context = self._told(key, loader, ttl, options)
+        full = self._names.key(key)
         if not self._core.ready:
             await self._open()
         self._recorder.misses += not anew
         value = await self._loads.one(full, loader, context, told=told, anew=anew)
         return whole(value) if kind is None else convert(value, kind)
+
+    def _told(self, key: str, loader: Any, ttl: Any, options: dict[str, Any]) -> tuple[Any, bool, LoadContext]:  # noqa: ANN401  - checked here
+        """Check what a load was asked with: give the type, whether the loader takes a context, and that."""
+        kind = options.pop("type", None)
+        check_callable(loader, "loader")
+        life = self._life(ttl)
+        told = wants_context(loader)
+        return kind, told, LoadContext(key, life, *check_options(options, self._core.freshness))
 
     @overload
     async def refresh(
@@ -760,13 +793,14 @@ class Provider:
         """
         check_callable(load_missing, "load_missing")
         wanted, life = _joined(await self._names.parts(keys)), self._life(ttl)
-        tags, cost = check_options(cast("dict[str, object]", options))
+        context = LoadContext("", life, *check_options(cast("dict[str, object]", options), self._core.freshness))
+        tags = self._names.tags(context.tags)
         found = await self.get_multi(list(wanted.values()))
         if not self._core.ready:
             await self._open()
         missing = {full: key for full, key in wanted.items() if key not in found}
         if missing:
-            loaded = await self._loads.many(missing, load_missing, life, self._names.tags(tags), cost)
+            loaded = await self._loads.many(missing, load_missing, context, tags)
             found |= {wanted[full]: value for full, value in loaded.items()}
         return {key: found[key] for key in wanted.values() if key in found}
 
@@ -796,10 +830,11 @@ class Provider:
         """Load the values under all `keys` by one call of `load_missing`, as `refresh` does; give those it found."""
         check_callable(load_missing, "load_missing")
         wanted, life = _joined(await self._names.parts(keys)), self._life(ttl)
-        tags, cost = check_options(cast("dict[str, object]", options))
+        context = LoadContext("", life, *check_options(cast("dict[str, object]", options), self._core.freshness))
         if not self._core.ready:
             await self._open()
-        loaded = await self._loads.many(wanted, load_missing, life, self._names.tags(tags), cost, anew=True)
+        tags = self._names.tags(context.tags)
+        loaded = await self._loads.many(wanted, load_missing, context, tags, anew=True)
         return {key: loaded[full] for full, key in wanted.items() if full in loaded}
 
     # --- locks -------------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from aiocache_kit.keys import MARK
 from aiocache_kit.management.expiration import life_of, ttl_of
+from aiocache_kit.management.freshness import OF_FRESHNESS
 from aiocache_kit.management.statistics import Recorder
 from aiocache_kit.provider.core import Core
 from aiocache_kit.provider.names import Names
@@ -80,7 +81,7 @@ def _get_or_set(
     )
 
     async def get_or_set(key: str, loader: Any, ttl: Any = DEFAULT, **options: Any) -> Any:  # noqa: ANN401  - see Provider
-        if core.closed or not recorder.hits & _TIMED:
+        if core.closed or not recorder.hits & _TIMED or not OF_FRESHNESS.isdisjoint(options):
             return await slowly(key, loader, ttl, **options)
         value = await read(prefix + key if key.__class__ is str and key and key[0] != MARK else stored(key))
         if value is MISSING:
