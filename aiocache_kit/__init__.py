@@ -51,8 +51,9 @@ from aiocache_kit.stats import Stats
 if TYPE_CHECKING:
     from aiocache_kit.config import Config, FileConfig, MemoryConfig, RedisConfig, SentinelConfig, TLSConfig
     from aiocache_kit.decorators import cached, cached_multi
-    from aiocache_kit.factory import new_distributed, new_provider, new_storage
+    from aiocache_kit.factory import new_distributed, new_layered, new_provider, new_storage
     from aiocache_kit.storage.distributed import Node
+    from aiocache_kit.storage.layered import Layer
 
 __all__ = [
     "DEFAULT",
@@ -68,6 +69,7 @@ __all__ = [
     "InvalidTTLError",
     "InvalidTagError",
     "Item",
+    "Layer",
     "Lease",
     "LoadContext",
     "LoadOptions",
@@ -98,6 +100,7 @@ __all__ = [
     "cached",
     "cached_multi",
     "new_distributed",
+    "new_layered",
     "new_provider",
     "new_storage",
 ]
@@ -108,6 +111,7 @@ _LATER: Final = {
     "Config": "aiocache_kit.config",
     "FileConfig": "aiocache_kit.config",
     "MemoryConfig": "aiocache_kit.config",
+    "Layer": "aiocache_kit.storage.layered",
     "Node": "aiocache_kit.storage.distributed",
     "RedisConfig": "aiocache_kit.config",
     "SentinelConfig": "aiocache_kit.config",
@@ -115,6 +119,7 @@ _LATER: Final = {
     "cached": "aiocache_kit.decorators",
     "cached_multi": "aiocache_kit.decorators",
     "new_distributed": "aiocache_kit.factory",
+    "new_layered": "aiocache_kit.factory",
     "new_provider": "aiocache_kit.factory",
     "new_storage": "aiocache_kit.factory",
 }

@@ -9,13 +9,17 @@ from typing import TYPE_CHECKING, Literal, cast
 
 from aiocache_kit.clock import Clock
 from aiocache_kit.config import Config, MemoryConfig, RedisConfig, TLSConfig
-from aiocache_kit.errors import InvalidArgumentError
+from aiocache_kit.errors import ConfigError, InvalidArgumentError
 from aiocache_kit.management.expiration import TTL
 from aiocache_kit.provider import Provider
 from aiocache_kit.storage.base import Storage
 
 if TYPE_CHECKING:
+    from aiocache_kit.serializers.seal import Seal
+    from aiocache_kit.storage.backplane import Backplane
     from aiocache_kit.storage.distributed import Node
+    from aiocache_kit.storage.layered import Layer
+    from aiocache_kit.storage.layered.storage import OnFailure as WhenAway
     from aiocache_kit.storage.redis.building import Way
     from aiocache_kit.storage.redis.dial import TLS
     from aiocache_kit.storage.redis.tracking import Tracking
@@ -84,6 +88,85 @@ def new_distributed(
     return Provider(
         storage, default_ttl=default_ttl, cleanup_interval=cleanup_interval, sync_interval=sync_interval, clock=clock
     )
+
+
+def new_layered(
+    *layers: "Layer | Storage | Config | str",
+    backplane: "Backplane | str | None" = "auto",
+    on_failure: "WhenAway" = "queue",
+    heartbeat: float = 1.0,
+    distrust_after: float = 5.0,
+    default_ttl: TTL = 600,
+    cleanup_interval: float = 1.0,
+    sync_interval: float = 0.0,
+    clock: Clock | None = None,
+) -> Provider:
+    """Build a provider over a hierarchy: copies in the first layers, the truth in the last one.
+
+    A layer is a `Layer`, or a `Storage`, a `Config` or a URL alone. `backplane` is by what processes tell one another
+    of changes: ``"pubsub"`` or ``"streams"`` of the Redis that the last layer is configured for, a `Backplane` of
+    one's own, or None; ``"auto"`` is ``"pubsub"`` where the last layer is configured for Redis, and None elsewhere. The
+    other arguments are those of `LayeredStorage` and of `Provider`. Raises `InvalidArgumentError` and `ConfigError` for
+    what cannot be.
+    """
+    from aiocache_kit.storage.layered import Layer, LayeredStorage  # noqa: PLC0415  - rule 1
+
+    given = [layer if isinstance(layer, Layer) else Layer(layer) for layer in layers]
+    sources = [Config.from_url(layer.source) if isinstance(layer.source, str) else layer.source for layer in given]
+    lowest = sources[-1] if sources else None
+    config = lowest if isinstance(lowest, Config) else None
+    way = _backplane(backplane, config)
+    storage = LayeredStorage(
+        [replace(layer, source=_source(source, clock)) for layer, source in zip(given, sources, strict=True)],
+        on_failure=on_failure,
+        backplane=way,
+        seal=None if config is None or way is None else _seal_of_news(config),
+        heartbeat=heartbeat,
+        distrust_after=distrust_after,
+    )
+    return Provider(
+        storage, default_ttl=default_ttl, cleanup_interval=cleanup_interval, sync_interval=sync_interval, clock=clock
+    )
+
+
+def _source(source: object, clock: Clock | None) -> object:
+    if not isinstance(source, Config):
+        return source
+    return _storage(replace(source, redis_config=replace(source.redis_config, on_unavailable="raise")), clock)
+
+
+def _backplane(given: "Backplane | str | None", config: Config | None) -> "Backplane | None":
+    is_redis = config is not None and config.provider == "redis"
+    if given == "auto":
+        given = "pubsub" if is_redis else None
+    if not isinstance(given, str):
+        return given
+    if given not in {"pubsub", "streams"}:
+        raise InvalidArgumentError(
+            f"backplane must be 'auto', 'pubsub', 'streams', a Backplane or None, not {given!r:.40}"
+        )
+    if config is None or not is_redis:
+        raise InvalidArgumentError(f"backplane {given!r} needs a last layer that is configured for redis")
+    name = f"{config.redis_config.key_prefix}@:news"
+    if given == "pubsub":
+        from aiocache_kit.storage.redis.pubsub import RedisPubSub  # noqa: PLC0415  - rule 1
+
+        return RedisPubSub(_way(config, None), name)
+    if config.redis_config.cluster:
+        raise InvalidArgumentError("backplane 'streams' needs a single Redis server or sentinels: use 'pubsub'")
+    from aiocache_kit.storage.redis.streams import RedisStreams  # noqa: PLC0415  - rule 1
+
+    return RedisStreams(_way(config, None), name)
+
+
+def _seal_of_news(config: Config) -> "Seal | None":
+    """Give what seals messages as values are sealed; messages name keys, so those that are hidden must stay so."""
+    from aiocache_kit.config.codec import seal_of  # noqa: PLC0415  - rule 1
+
+    hides_keys = config.key_hash_secret is not None or config.key_hash_secret_file is not None
+    if hides_keys and not (config.encryption_keys or config.encryption_keys_file):
+        raise ConfigError("key_hash_secret", "hides keys, which a backplane would show: give encryption_keys as well")
+    return seal_of(config)
 
 
 def _node(given: "Node | Config | str", clock: Clock | None) -> "Node":

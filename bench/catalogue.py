@@ -10,6 +10,7 @@ from bench.imports import report as imports
 from bench.memory import report as memory
 from bench.micro import report as micro
 from bench.record import Outcome, Track
+from bench.redis import report as redis
 from bench.stall import report as stall
 from bench.stampede import report as stampede
 
@@ -30,6 +31,7 @@ BENCHMARKS: Final[dict[str, Benchmark]] = {
     "memory": lambda run: memory.measure(quick=run.quick, track=run.track),
     "stall": lambda run: stall.measure(quick=run.quick, track=run.track),
     "stampede": lambda run: stampede.measure(quick=run.quick, track=run.track),
+    "redis": lambda run: redis.measure(quick=run.quick, track=run.track),
     "import": lambda run: imports.measure(quick=run.quick, track=run.track),
     "hit_ratio": lambda run: hit_ratio.measure(quick=run.quick, traces_in=run.traces, track=run.track),
 }

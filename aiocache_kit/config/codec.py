@@ -35,7 +35,7 @@ def codec_of(config: Config) -> "Codec":
     return Codec(
         new_serializer(config.serialization_format),
         compression=_compression(config),
-        seal=_seal(config),
+        seal=seal_of(config),
         max_size=cast("int", config.max_value_size),
     )
 
@@ -64,7 +64,8 @@ def _compression(config: Config) -> "Compression | None":
     return Compression(config.compression, config.compression_level, threshold=threshold)
 
 
-def _seal(config: Config) -> "Seal | None":
+def seal_of(config: Config) -> "Seal | None":
+    """Make what signs or encrypts by the secrets of `config`; None: it has none. Raises as `codec_of`."""
     if keys := _keys("encryption_keys_file", config.encryption_keys, config.encryption_keys_file):
         from aiocache_kit.serializers.encryption import Encryption  # noqa: PLC0415  - rule 1
 

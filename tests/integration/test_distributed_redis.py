@@ -70,7 +70,7 @@ async def until_all_work(cache: Provider) -> None:
 
 
 async def test_a_killed_server_costs_no_read_and_leaves_nothing_stale(servers: list[Server]) -> None:
-    """With two copies, no read of a live key fails or misses while a server is killed, is away, and comes back empty."""
+    """With two copies no read of a live key fails or misses while a server is killed, is away and comes back empty."""
     async with distributed(servers) as cache:
         truth = dict.fromkeys(KEYS, 0)
         await cache.set_multi(truth)

@@ -18,6 +18,7 @@ from aiocache_kit.item import Item
 from aiocache_kit.storage.base import Storage
 from aiocache_kit.storage.distributed.copying import copy_anew
 from aiocache_kit.storage.distributed.errands import Errands
+from aiocache_kit.storage.distributed.generations import Generations
 from aiocache_kit.storage.distributed.key_locks import KeyLocks
 from aiocache_kit.storage.distributed.member import Member, side_by_side
 from aiocache_kit.storage.distributed.nodes import Nodes, unavailable
@@ -28,10 +29,11 @@ T = TypeVar("T")
 class Changes:
     """The changes of one storage."""
 
-    __slots__ = ("_errands", "_nodes", "clock", "locks")
+    __slots__ = ("_errands", "_generations", "_nodes", "clock", "locks")
 
-    def __init__(self, nodes: Nodes, errands: Errands, clock: Callable[[], Clock]) -> None:
+    def __init__(self, nodes: Nodes, errands: Errands, generations: Generations, clock: Callable[[], Clock]) -> None:
         """Change what `nodes` hold."""
+        self._generations = generations
         self._nodes = nodes
         self._errands = errands
         self.clock = clock
@@ -43,7 +45,7 @@ class Changes:
         Raises the first error where none of them did it, or where one refused it; then it is undone, as far as it was
         done elsewhere, by removing the item there.
         """
-        return await self._held(key, partial(self._everywhere, key, act))
+        return await self._held((key,), partial(self._everywhere, key, act))
 
     async def decided(
         self, key: str, act: Callable[[Member], Awaitable[T]], follow: Callable[[Member, T], Awaitable[object]]
@@ -52,7 +54,7 @@ class Changes:
 
         Raises what `act` raises, and `StorageUnavailableError` where all owners are out.
         """
-        return await self._held(key, partial(self._decided, key, act, follow))
+        return await self._held((key,), partial(self._decided, key, act, follow))
 
     async def on_all_members(
         self, act: Callable[[Member], Awaitable[object]], note: Callable[[Member], None]
@@ -61,7 +63,7 @@ class Changes:
 
         Gives an error where there may be keys without any owner that did it.
         """
-        return await self._errands.run(self._on_all_members(act, note))
+        return await self._errands.run(self._told(partial(self._on_all_members, act, note)))
 
     async def many(
         self, keys: Collection[str], call: Callable[[Storage, list[str]], Awaitable[T]]
@@ -71,14 +73,7 @@ class Changes:
         Gives what the first owners that are in said, and the keys that no owner did it for. Raises what the first that
         refused it raised.
         """
-        if not self._must_hold(keys):
-            return await self._many(keys, call)
-
-        async def hold() -> tuple[list[T], set[str]]:
-            async with self.locks.hold(keys):
-                return await self._many(keys, call)
-
-        return await self._errands.run(hold())
+        return await self._held(keys, partial(self._many, keys, call))
 
     # --- one key -----------------------------------------------------------------------------------------------------
 
@@ -87,15 +82,27 @@ class Changes:
             member.missed for key in keys for member in self._nodes.owners(key) if member.missed
         )
 
-    async def _held(self, key: str, change: Callable[[], Awaitable[T]]) -> T:
-        if not self._must_hold((key,)):
-            return await change()
+    async def _held(self, keys: Collection[str], change: Callable[[], Awaitable[T]]) -> T:
+        if not self._must_hold(keys):
+            return await self._told(change)
 
         async def hold() -> T:
-            async with self.locks.hold((key,)):
-                return await change()
+            async with self.locks.hold(keys):
+                return await self._told(change)
 
         return await self._errands.run(hold())
+
+    async def _told(self, change: Callable[[], Awaitable[T]]) -> T:
+        """Do a change, and tell of the nodes that missed it before it is over."""
+        try:
+            result = await change()
+        except Exception:
+            if self._generations.has_to_mark:
+                await self._generations.mark()
+            raise
+        if self._generations.has_to_mark:
+            await self._generations.mark()
+        return result
 
     async def _everywhere(self, key: str, act: Callable[[Storage], Awaitable[T]]) -> T:
         live = self._live(key, self._nodes.owners(key))

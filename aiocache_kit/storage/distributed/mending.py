@@ -13,7 +13,7 @@ from typing import Final
 from aiocache_kit.storage.distributed.changes import Changes
 from aiocache_kit.storage.distributed.copying import copy_missing
 from aiocache_kit.storage.distributed.member import Member
-from aiocache_kit.storage.distributed.nodes import Nodes
+from aiocache_kit.storage.distributed.nodes import RESERVED, Nodes
 from aiocache_kit.storage.distributed.ring import Ring
 
 STEP: Final = 100
@@ -27,7 +27,8 @@ async def batches(member: Member, prefix: str = "") -> AsyncGenerator[list[str]]
     batch: list[str] = []
     try:
         while key := await member.call(partial(_next, keys)):
-            batch.append(key)
+            if not key.startswith(RESERVED):
+                batch.append(key)
             if len(batch) >= STEP:
                 yield batch
                 batch = []

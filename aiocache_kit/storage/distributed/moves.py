@@ -14,6 +14,7 @@ from typing import Final
 
 from aiocache_kit.clock import Clock
 from aiocache_kit.errors import InvalidArgumentError, StorageError
+from aiocache_kit.storage.distributed.generations import Generations
 from aiocache_kit.storage.distributed.member import Member, Node
 from aiocache_kit.storage.distributed.mending import purge
 from aiocache_kit.storage.distributed.nodes import Nodes
@@ -28,10 +29,18 @@ _PATIENCE: Final = 10
 class Moves:
     """The changes of one storage's ring."""
 
-    __slots__ = ("_clock", "_has_orphans", "_nodes", "_recovery", "_settings", "_turn")
+    __slots__ = ("_clock", "_generations", "_has_orphans", "_nodes", "_recovery", "_settings", "_turn")
 
-    def __init__(self, nodes: Nodes, recovery: Recovery, settings: Settings, clock: Callable[[], Clock]) -> None:
+    def __init__(
+        self,
+        nodes: Nodes,
+        recovery: Recovery,
+        generations: Generations,
+        settings: Settings,
+        clock: Callable[[], Clock],
+    ) -> None:
         """Change the ring of `nodes`."""
+        self._generations = generations
         self._nodes = nodes
         self._recovery = recovery
         self._settings = settings
@@ -47,7 +56,7 @@ class Moves:
             if node.name in ring:
                 raise InvalidArgumentError("name of a node must be a new one: there is a node of that name")
             larger = ring.with_weight(node.name, node.weight)
-            member = self._settings.member(node, self._recovery.see_to)
+            member = self._settings.member(node, self._see_to)
             await self._begin(member)
             if ring.ketama:  # there, adding one may move keys between others
                 await self._rid(list(self._nodes.members.values()))
@@ -68,6 +77,7 @@ class Moves:
             self._change(smaller, gaining=rest)
             del self._nodes.members[name]
             await self._recovery.leave(leaving)
+            self._generations.forget(leaving)
             await leaving.finish()
             await self._end(leaving)
 
@@ -106,6 +116,7 @@ class Moves:
             await member.storage.close()
             raise
         member.is_open = True
+        await self._generations.begin([member])
 
     async def _end(self, member: Member) -> None:
         try:
@@ -127,6 +138,10 @@ class Moves:
             except StorageError:
                 pass
             member.miss_everything()
+
+    def _see_to(self, member: Member) -> None:
+        self._generations.note(member)
+        self._recovery.see_to(member)
 
     def _change(self, ring: Ring, gaining: list[Member]) -> None:
         self._nodes.place(ring)

@@ -16,6 +16,9 @@ from aiocache_kit.errors import StorageUnavailableError
 from aiocache_kit.storage.distributed.member import Member
 from aiocache_kit.storage.distributed.ring import Ring
 
+RESERVED: Final = "@:nodes:"
+"""What the keys begin with under which nodes keep what they are told of one another (`generations`); no key of a
+provider does."""
 _MOST_STEADY: Final = 1024
 
 

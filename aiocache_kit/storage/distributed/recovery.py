@@ -10,7 +10,7 @@ at once, and again and again until that works.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from contextlib import aclosing
 from functools import partial
 from itertools import islice
@@ -19,6 +19,7 @@ from typing import Final
 from aiocache_kit.clock import Clock
 from aiocache_kit.storage.distributed.changes import Changes
 from aiocache_kit.storage.distributed.copying import copy_anew
+from aiocache_kit.storage.distributed.generations import Generations
 from aiocache_kit.storage.distributed.member import Member
 from aiocache_kit.storage.distributed.mending import STEP, bring_copies
 from aiocache_kit.storage.distributed.missed import Gaps
@@ -27,20 +28,18 @@ from aiocache_kit.storage.distributed.nodes import Nodes
 _PAUSE: Final = 0.1
 """Seconds between two tries at a node that is in."""
 
-Vouch = Callable[[Member], Awaitable[None]]
-
 
 class Recovery:
     """The nurses of one storage."""
 
-    __slots__ = ("_changes", "_clock", "_nodes", "_nurses", "_vouch", "is_open")
+    __slots__ = ("_changes", "_clock", "_generations", "_nodes", "_nurses", "is_open")
 
-    def __init__(self, nodes: Nodes, changes: Changes, clock: Callable[[], Clock], vouch: Vouch) -> None:
-        """Nurse the members of `nodes`; `vouch` is asked about each one before it is let in."""
+    def __init__(self, nodes: Nodes, changes: Changes, generations: Generations, clock: Callable[[], Clock]) -> None:
+        """Nurse the members of `nodes`."""
         self._nodes = nodes
         self._changes = changes
         self._clock = clock
-        self._vouch = vouch
+        self._generations = generations
         self._nurses: dict[Member, asyncio.Task[None]] = {}
         self.is_open: bool = False
 
@@ -75,6 +74,8 @@ class Recovery:
                     await self._make_up(member)
                 elif member.lacks_copies:
                     await self._mend(member)
+                elif self._generations.has_marked(member):
+                    await self._generations.settle(member)
                 else:
                     return
             except Exception:  # noqa: BLE001  - whatever it is, the node has to be tried again
@@ -104,7 +105,7 @@ class Recovery:
             await member.storage.open()
             member.is_open = True
         await member.patience.within(member.storage.ping)
-        await self._vouch(member)
+        await self._generations.check(member)
         while member.missed:
             gaps = member.missed.take()
             try:
@@ -118,6 +119,7 @@ class Recovery:
         storage = member.storage
         if gaps.everything:
             await storage.clear()
+            await self._generations.renew(member)
             return
         for prefix in gaps.prefixes:
             await storage.clear(prefix)

@@ -22,6 +22,7 @@ from aiocache_kit.stats import Stats
 from aiocache_kit.storage.base import ALWAYS, Capabilities, Condition, ConditionKind, Size, Storage
 from aiocache_kit.storage.distributed.changes import Changes
 from aiocache_kit.storage.distributed.errands import Errands
+from aiocache_kit.storage.distributed.generations import Generations
 from aiocache_kit.storage.distributed.member import Member, Node, side_by_side
 from aiocache_kit.storage.distributed.mending import batches
 from aiocache_kit.storage.distributed.moves import Moves
@@ -82,9 +83,10 @@ class DistributedStorage(Storage):
         self._errors = 0
         self._nodes = Nodes(ring, {node.name: settings.member(node, self._see_to) for node in given}, replicas, balance)
         self._errands = Errands()
-        self._changes = Changes(self._nodes, self._errands, lambda: self.clock)
-        self._recovery = Recovery(self._nodes, self._changes, lambda: self.clock, self._vouch)
-        self._moves = Moves(self._nodes, self._recovery, settings, lambda: self.clock)
+        self._generations = Generations(self._nodes, lambda: self.clock)
+        self._changes = Changes(self._nodes, self._errands, self._generations, lambda: self.clock)
+        self._recovery = Recovery(self._nodes, self._changes, self._generations, lambda: self.clock)
+        self._moves = Moves(self._nodes, self._recovery, self._generations, settings, lambda: self.clock)
         self._offer([member.storage.capabilities for member in self._nodes.members.values()])
 
     def _offer(self, all_of_them: list[Capabilities]) -> None:
@@ -110,10 +112,8 @@ class DistributedStorage(Storage):
         return f"<DistributedStorage of {len(members)} nodes, {sum(member.is_in for member in members)} of them in>"
 
     def _see_to(self, member: Member) -> None:
+        self._generations.note(member)
         self._recovery.see_to(member)
-
-    async def _vouch(self, member: Member) -> None:
-        del member
 
     # --- life --------------------------------------------------------------------------------------------------------
 
@@ -126,13 +126,13 @@ class DistributedStorage(Storage):
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self._open(member)) for member in members]
         errors = [task.result() for task in tasks]
+        if None not in errors and not self._degrades:
+            raise unavailable() from errors[0]
         self._recovery.is_open = True
         for member, error in zip(members, errors, strict=True):
             if error is not None:
                 member.put_out()
-        if None not in errors and not self._degrades:
-            await self._recovery.close()
-            raise unavailable() from errors[0]
+        await self._generations.begin(members)
 
     async def _open(self, member: Member) -> StorageError | None:
         member.storage.clock = member.patience.clock = self.clock
@@ -145,7 +145,7 @@ class DistributedStorage(Storage):
         return None
 
     async def close(self) -> None:
-        """End what is under way, then close all nodes, side by side; the first error is raised when all are closed."""
+        """End what is under way, then close all nodes, side by side; an error of one that is in is raised then."""
         await self._errands.close()
         await self._recovery.close()
         members = list(self._nodes.members.values())
@@ -189,6 +189,7 @@ class DistributedStorage(Storage):
         members = [member for member in self._nodes.members.values() if member.is_in]
         await side_by_side([(member, member.storage.tidy) for member in members])
         await self._moves.tidy()
+        await self._generations.look()
 
     async def sync(self) -> None:
         """Let all nodes write out that are in; raises what the first of them raised."""
@@ -357,6 +358,8 @@ class DistributedStorage(Storage):
         error = await self._changes.on_all_members(
             lambda member: member.storage.clear(prefix), lambda member: member.miss_clear(prefix)
         )
+        if not prefix:
+            await self._generations.after_clear()
         if error is not None:
             self._degrade(error)
 
@@ -392,4 +395,8 @@ def _chunks(keys: Collection[str]) -> list[list[str]]:
 
 async def _close(member: Member) -> None:
     await member.patience.close()
-    await member.storage.close()
+    try:
+        await member.storage.close()
+    except StorageError:
+        if member.is_in:  # one that cannot be reached has nothing to write out
+            raise

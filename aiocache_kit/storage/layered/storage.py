@@ -17,8 +17,11 @@ from typing import Literal
 from aiocache_kit.errors import InvalidArgumentError, StorageError
 from aiocache_kit.item import Item
 from aiocache_kit.management.circuit_breaker import CircuitBreaker
+from aiocache_kit.serializers.seal import Seal
 from aiocache_kit.stats import Stats
+from aiocache_kit.storage.backplane import Backplane
 from aiocache_kit.storage.base import ALWAYS, Capabilities, Condition, Size, Storage
+from aiocache_kit.storage.layered.bulletin import Bulletin
 from aiocache_kit.storage.layered.changes import Changes, News
 from aiocache_kit.storage.layered.copies import Copies
 from aiocache_kit.storage.layered.errands import Errands
@@ -30,6 +33,8 @@ from aiocache_kit.storage.layered.reads import Reads
 from aiocache_kit.storage.layered.shared import LayeredLeases, LayeredLocks, LayeredTags
 from aiocache_kit.storage.tables import TableStorage
 
+BACKPLANE = "backplane"
+"""What statistics call the way that news takes."""
 OnFailure = Literal["queue", "raise"]
 
 
@@ -44,6 +49,9 @@ class LayeredStorage(Storage):
         *,
         on_failure: OnFailure = "queue",
         most_pending: int = MOST_KEYS,
+        backplane: Backplane | None = None,
+        seal: Seal | None = None,
+        heartbeat: float = 1.0,
         distrust_after: float = 5.0,
         failures: int = 3,
         probe_after: float = 0.5,
@@ -52,20 +60,27 @@ class LayeredStorage(Storage):
         """Use `layers`, the nearest first, at least two; all but the lowest belong to this process alone.
 
         `on_failure` says what becomes of plain writes and removals while the lowest layer is away: ``"queue"``, they
-        wait, for `most_pending` keys at most, or ``"raise"``. A copy lives for `distrust_after` seconds at most while
-        it is not known that changes of other processes arrive. A layer is left alone after `failures` in a row, and
-        tried again after `probe_after` seconds, then ever more seldom, at least every five. Raises
-        `InvalidArgumentError` for what cannot be.
+        wait, for `most_pending` keys at most, or ``"raise"``.
+
+        By `backplane` processes tell one another of changes, in messages sealed by `seal`, and give a sign of life
+        every `heartbeat` seconds; None: nobody tells anybody, and copies may be as old as the ttl of their layer. While
+        it is not known that changes of others arrive, copies live for `distrust_after` seconds at most.
+
+        A layer is left alone after `failures` in a row, and tried again after `probe_after` seconds, then ever more
+        seldom, at least every five. Raises `InvalidArgumentError` for what cannot be.
         """
         given = list(layers)
         storages = _checked(given)
         names = [layer.name or storage.name for layer, storage in zip(given, storages, strict=True)]
-        if len(set(names)) < len(names):
-            raise InvalidArgumentError(f"layers must be of different names, not {', '.join(names)}")
+        if len({*names, BACKPLANE}) <= len(names):
+            raise InvalidArgumentError(
+                f"layers must be of different names, none of them {BACKPLANE}, not {', '.join(names)}"
+            )
         if on_failure not in {"queue", "raise"}:
             raise InvalidArgumentError(f"on_failure must be 'queue' or 'raise', not {on_failure!r:.40}")
-        if not distrust_after > 0.0:
-            raise InvalidArgumentError(f"distrust_after must be seconds above 0, not {distrust_after!r:.40}")
+        for field, seconds in {"distrust_after": distrust_after, "heartbeat": heartbeat}.items():
+            if not seconds > 0.0:
+                raise InvalidArgumentError(f"{field} must be seconds above 0, not {seconds!r:.40}")
 
         def breaker() -> CircuitBreaker:
             longest = max(5.0, probe_after)
@@ -80,7 +95,15 @@ class LayeredStorage(Storage):
         self._lowest = Lowest(storages[-1], names[-1], breaker(), Pending(most_pending))
         self._copies = Copies(nears, distrust_after)
         self._reads = Reads(self._copies, self._lowest, self._miss)
-        self._changes = Changes(self._copies, self._lowest, News(), queues=self._queues)
+        self._bulletin = (
+            None
+            if backplane is None
+            else Bulletin(
+                backplane, self._copies, seal=seal, heartbeat=heartbeat, may_ask_below=lambda: self._lowest.is_in
+            )
+        )
+        news = News() if self._bulletin is None else self._bulletin.post
+        self._changes = Changes(self._copies, self._lowest, news, queues=self._queues)
         self._lowest.on_change = self._changes.made_up
         self._errands = Errands()
         self.clock = storages[-1].clock
@@ -137,6 +160,8 @@ class LayeredStorage(Storage):
             for near in opened:
                 await near.storage.close()
             raise
+        if self._bulletin is not None:
+            self._bulletin.start(self.clock)
 
     async def close(self) -> None:
         """End what is under way, then close all layers, the lowest last; the first error is raised at the end."""
@@ -144,6 +169,8 @@ class LayeredStorage(Storage):
             ends.push_async_callback(self._lowest.close)
             for near in self._copies.nears:
                 ends.push_async_callback(near.storage.close)
+            if self._bulletin is not None:
+                ends.push_async_callback(self._bulletin.close)
             ends.push_async_callback(self._errands.close)
 
     async def size(self) -> Size:
@@ -176,6 +203,8 @@ class LayeredStorage(Storage):
             health=lowest.health,
             missed=lowest.pending.queued,
         )
+        if self._bulletin is not None:
+            layers[BACKPLANE] = self._bulletin.stats()
         return MappingProxyType(layers)
 
     async def tidy(self) -> None:

@@ -69,7 +69,7 @@ def new_channel(way: Way) -> Channel:
     if way.cluster:
         return Cluster(way.cluster, way.dialer, partial(_node, way), times=way.times)
     attempts = Attempts(times=way.times, retries=way.retries, breaker=way.breaker())
-    return _server(way, _locate(way), attempts)
+    return _server(way, locating(way), attempts)
 
 
 def _node(way: Way, place: Host) -> Channel:
@@ -84,7 +84,10 @@ def _server(way: Way, locate: Callable[[], Awaitable[Place]], attempts: Attempts
     return Link(way.dialer, locate, attempts, most_unread=way.most_unread, **hooks)
 
 
-def _locate(way: Way) -> Callable[[], Awaitable[Place]]:
+def locating(way: Way) -> Callable[[], Awaitable[Place]]:
+    """Give what tells the place of the server that takes changes; of a cluster, of one of its nodes."""
+    if way.cluster:
+        return partial(_known, way.cluster[0])
     if way.sentinels:
         own = way.sentinel_dialer or way.dialer
         return Sentinels(way.sentinels, way.service, own=own, masters=way.dialer, timeout=way.times.connect).locate

@@ -10,6 +10,7 @@ from inspect import signature
 from typing import Any, Final, NamedTuple, TypeAlias, cast
 
 from redis.asyncio import BlockingConnectionPool, Connection, ConnectionPool, SSLConnection, UnixDomainSocketConnection
+from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
@@ -17,6 +18,14 @@ from aiocache_kit.errors import UnsupportedError
 
 NAME: Final = "aiocache_kit"
 """What the server shows in CLIENT LIST."""
+
+
+# Telling the server the version of redis-py takes a look at the disk, and two more commands.
+_NAMELESS: Final[Mapping[str, None]] = (
+    {"driver_info": None}
+    if "driver_info" in signature(AbstractConnection).parameters
+    else {"lib_name": None, "lib_version": None}
+)
 
 
 class Host(NamedTuple):
@@ -113,6 +122,7 @@ class Dialer:
             "socket_connect_timeout": self.timeout,
             "socket_timeout": self.timeout,
             "retry": Retry(NoBackoff(), 0),
+            **_NAMELESS,
         }
         if self.parser is not None:
             arguments["parser_class"] = self.parser

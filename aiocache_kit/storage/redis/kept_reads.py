@@ -46,36 +46,36 @@ def sides_of(channel: Channel, tracking: Tracking | None) -> Sides:
     )
 
 
-class _Side(Channel):
+class Side(Channel):
     """A channel that hands everything on."""
 
     def __init__(self, channel: Channel, tracking: Tracking) -> None:
-        self._channel = channel
+        self.channel: Final = channel
         self._tracking = tracking
 
-    async def call(self, command: Command, *, key: bytes = b"", again: bool = False, large: bool = False) -> Any:  # noqa: ANN401  - what Redis answers
-        return await self._channel.call(command, key=key, again=again, large=large)
+    async def call(self, command: Command, *, key: bytes = b"", again: bool = False, large: bool = False) -> Any:  # noqa: ANN401, D102
+        return await self.channel.call(command, key=key, again=again, large=large)
 
-    def ask(self, packed: bytes, key: bytes) -> "asyncio.Future[Any] | None":  # noqa: ARG002
+    def ask(self, packed: bytes, key: bytes) -> "asyncio.Future[Any] | None":  # noqa: ARG002, D102
         return None
 
-    async def call_many(self, commands: Sequence[Command], *, keys: Sequence[bytes], again: bool = False) -> list[Any]:
-        return await self._channel.call_many(commands, keys=keys, again=again)
+    async def call_many(self, commands: Sequence[Command], *, keys: Sequence[bytes], again: bool = False) -> list[Any]:  # noqa: D102
+        return await self.channel.call_many(commands, keys=keys, again=again)
 
-    async def read_many(self, names: Sequence[bytes]) -> list[bytes | None]:
-        return await self._channel.read_many(names)
+    async def read_many(self, names: Sequence[bytes]) -> list[bytes | None]:  # noqa: D102
+        return await self.channel.read_many(names)
 
-    def servers(self) -> Sequence[Channel]:
-        return self._channel.servers()
+    def servers(self) -> Sequence[Channel]:  # noqa: D102
+        return self.channel.servers()
 
-    async def open(self) -> None:
-        await self._channel.open()
+    async def open(self) -> None:  # noqa: D102
+        await self.channel.open()
 
-    async def close(self) -> None:
-        await self._channel.close()
+    async def close(self) -> None:  # noqa: D102
+        await self.channel.close()
 
 
-class _KeptReads(_Side):
+class _KeptReads(Side):
     """Answers GET, and `read_many`, from what is kept."""
 
     def __init__(
@@ -88,7 +88,7 @@ class _KeptReads(_Side):
 
     async def call(self, command: Command, *, key: bytes = b"", again: bool = False, large: bool = False) -> Any:  # noqa: ANN401  - as above
         if command[0] != b"GET":
-            return await self._channel.call(command, key=key, again=again, large=large)
+            return await self.channel.call(command, key=key, again=again, large=large)
         tracking = self._tracking
         kept = tracking.find(key)
         if kept is None:
@@ -123,7 +123,7 @@ class _KeptReads(_Side):
 
     async def _fetched(self, command: Command, name: bytes, *, large: bool) -> bytes | None:
         """Read from the server, and keep what it gives."""
-        tracking, channel = self._tracking, self._channel
+        tracking, channel = self._tracking, self.channel
         mark = tracking.ask((name,))
         try:
             is_tracked = len(name) < _LONG
@@ -144,7 +144,7 @@ class _KeptReads(_Side):
         tracking = self._tracking
         mark = tracking.ask(names)
         try:
-            found = await self._channel.read_many(names)
+            found = await self.channel.read_many(names)
             is_tracked = sum(map(len, names)) + len(names) * 16 < _LONG
             for name, data in zip(names, found, strict=True):
                 if not is_tracked:
@@ -160,31 +160,31 @@ class _KeptReads(_Side):
         await asyncio.sleep(0)
 
 
-class _ToldWrites(_Side):
+class _ToldWrites(Side):
     """Drops what is kept of that which a command concerns, once it is done or may have been done."""
 
     async def call(self, command: Command, *, key: bytes = b"", again: bool = False, large: bool = False) -> Any:  # noqa: ANN401  - as above
         try:
-            return await self._channel.call(command, key=key, again=again, large=large)
+            return await self.channel.call(command, key=key, again=again, large=large)
         finally:
             if key:
                 self._tracking.forget(key)
 
     async def call_many(self, commands: Sequence[Command], *, keys: Sequence[bytes], again: bool = False) -> list[Any]:
         try:
-            return await self._channel.call_many(commands, keys=keys, again=again)
+            return await self.channel.call_many(commands, keys=keys, again=again)
         finally:
             for key in keys:
                 self._tracking.forget(key)
 
     def ask(self, packed: bytes, key: bytes) -> "asyncio.Future[Any] | None":
-        answer = self._channel.ask(packed, key)
+        answer = self.channel.ask(packed, key)
         if answer is not None:
             answer.add_done_callback(lambda _: self._tracking.forget(key))  # before whoever waits for it goes on
         return answer
 
     def servers(self) -> Sequence[Channel]:
-        return [_ToldWrites(server, self._tracking) for server in self._channel.servers()]
+        return [_ToldWrites(server, self._tracking) for server in self.channel.servers()]
 
 
 def _text(name: bytes) -> str:

@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from os import urandom
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, cast
 
 from aiocache_kit.errors import CacheError, StorageUnavailableError
 from aiocache_kit.item import Item
@@ -126,9 +126,8 @@ class RedisLeases(Leases):
                         grants[key] = grant
         except BaseException:
             # What was taken on the way is not known, so all of it is given back.
-            self._drop_soon([(held.place, held.mark) for held in asked.values()])
-            for grant in grants.values():
-                self._held.pop(grant.lease, None)
+            taken = [held for grant in grants.values() if (held := self._held.pop(grant.lease, None)) is not None]
+            self._drop_soon([(held.place, held.mark) for held in (*asked.values(), *taken)])
             raise
         return grants
 
@@ -149,14 +148,19 @@ class RedisLeases(Leases):
             self._forget(held.place, held.mark)
             return ELSEWHERE
         if isinstance(reply, list):
-            item = await self._finder.living(key, reply[0])
+            item = await self._finder.living(key, cast("list[bytes]", reply)[0])
             if item is not None:
                 self._forget(held.place, held.mark)
             return None if item is None else Grant(item=item)
         self._forget(held.place, held.mark)
         beside = replace(held, place=self._layout.refresher(held.place), version=reply)
         mine = self._put(beside)
-        if await TAKE_BESIDE.run(self._channel, (beside.place,), held.mark, int(self.ttl * 1000), mine):
+        try:
+            taken = await TAKE_BESIDE.run(self._channel, (beside.place,), held.mark, int(self.ttl * 1000), mine)
+        except BaseException:
+            self._drop_soon([(beside.place, beside.mark)])
+            raise
+        if taken:
             return self._keep(beside)
         self._forget(beside.place, beside.mark)
         return ELSEWHERE

@@ -158,7 +158,7 @@ Gives nothing where what is live is no bare integer, or the sum is none that fit
 TAKE: Final = Script(
     _HEAD.replace("NOW", "ARGV[3]")
     + """
-if first == 0xAD and #head == 17 and head ~= ARGV[6] then return 0 end
+if first == 0xAD and #head == 17 and head ~= ARGV[6] and redis.call('PTTL', KEYS[1]) > 0 then return 0 end
 if live and version ~= ARGV[4] then
   if ARGV[5] == '1' then return version end
   return {redis.call('GET', KEYS[1])}
@@ -171,13 +171,14 @@ return 1
 """Put the lease ARGV[1] under a key that is missing, for ARGV[2] milliseconds, at the time ARGV[3].
 
 ARGV[4] is a version that was found dead, and ARGV[5] is 1 where the key is to be loaded whether live or not; ARGV[6]
-is a lease of the same process that nobody minds any more. Gives 1; 0 where somebody else has it; the payload that is
+is a lease of the same process that nobody minds any more. What looks like a
+lease and never ends is none. Gives 1; 0 where somebody else has it; the payload that is
 live, in a list; or the version of an item that is stale, or to be loaded anew, which stays."""
 
 TAKE_BESIDE: Final = Script(
     """
 local there = redis.call('GET', KEYS[1])
-if there and there ~= ARGV[3] then return 0 end
+if there and there ~= ARGV[3] and redis.call('PTTL', KEYS[1]) > 0 then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1
 """
@@ -185,6 +186,15 @@ return 1
 """Put the lease ARGV[1] beside an item that stays, for ARGV[2] milliseconds, unless somebody else's is there.
 
 ARGV[3] is a lease of the same process that nobody minds any more."""
+
+END_LEASE: Final = Script(
+    """
+local head = redis.call('GETRANGE', KEYS[1], 0, 17)
+if #head == 17 and string.byte(head, 1) == 0xAD then return redis.call('DEL', KEYS[1]) end
+return 0
+"""
+)
+"""End the lease that lies under a key, whoever holds it."""
 
 EXTEND: Final = Script(
     """

@@ -6,6 +6,7 @@ Rule: whether an item is stale is judged by its dates, which are counted by the 
 the clock of the process that wrote it says.
 """
 
+import math
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Final
@@ -168,6 +169,35 @@ class RedisStorage(Storage):
     async def remove_multi(self, keys: Iterable[str]) -> int:
         """Remove each key and count the live items that went away."""
         return await self._writer.remove_multi(keys)
+
+    async def touch(self, item: Item[None]) -> bool:
+        """Give the live item under the key of `item` the ttl of `item`; say whether there was one."""
+        self._look_anew(item.key)
+        return await super().touch(item)
+
+    def _look_anew(self, key: str) -> None:
+        """Let the next read of `key` ask Redis: what is kept does not decide whether there is anything to change."""
+        if self._tracking is not None:
+            self._tracking.forget(self._layout.name(key))
+
+    async def expire(self, key: str) -> bool:
+        """Make the live item under `key` stale; say whether there was one.
+
+        What anybody is loading for the key is not stored: a lease ends, and an item that is stale already changes its
+        version.
+        """
+        self._look_anew(key)
+        while True:
+            current = await self.read(key)
+            if current is None:
+                await self._writer.end_lease(key)
+                return False
+            death = current.stale_until if current.stale_until is not None else current.expiration
+            ended = replace(
+                current, ttl=0.0, expiration=self.clock.time(), stale_until=math.inf if death is None else death
+            )
+            if await self._writer.write_same(ended, current.version):
+                return not current.is_stale
 
     async def increment(self, item: Item[int], delta: int) -> int:
         """Add to the integer under a key, or begin with the value of `item`; give the sum."""

@@ -21,7 +21,7 @@ from aiocache_kit.storage.redis.link import LARGE, Channel, Command, pack_comman
 from aiocache_kit.storage.redis.payloads import Payloads, life_of_item, millis, version_sought
 from aiocache_kit.storage.redis.reading import Reader
 from aiocache_kit.storage.redis.replies import checked, failure
-from aiocache_kit.storage.redis.scripts import INCREMENT, REMOVE, STORE
+from aiocache_kit.storage.redis.scripts import END_LEASE, INCREMENT, REMOVE, STORE
 from aiocache_kit.storage.redis.server_time import ServerTime
 from aiocache_kit.storage.redis.slices import slices
 from aiocache_kit.storage.redis.tags import RedisTags, remembered
@@ -186,6 +186,20 @@ class Writer:
             else:
                 self._leases.leave(held)
         return stored
+
+    async def write_same(self, item: Item[object], version: int) -> bool:
+        """Store `item` over the one with `version`, be it stale; False where that is not there, or was invalidated."""
+        generations = await self._generations([item])
+        there = await self._reader.item(item.key)  # after the generations: an invalidation is seen here or there
+        if there is None or there.version != version:
+            return False
+        payload = await self._payloads.write(item, remembered(generations, item.tags))
+        return await self.store(item, payload, b"S", version_sought(version))
+
+    async def end_lease(self, key: str) -> None:
+        """Let nobody store what is being loaded for a missing key."""
+        name = self._name(key)
+        await END_LEASE.run(self._channel, (name,))
 
     async def store(self, item: Item[object], payload: bytes, kind: bytes, wanted: bytes) -> bool:
         """Store a payload if a condition holds, looking at tags and at what cannot be read where that matters."""
