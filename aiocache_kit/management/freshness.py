@@ -6,7 +6,8 @@ fails.
 
 Rule 1: all here is decided from values that are handed in: the item, the time, what chance has drawn.
 Rule 2: what somebody has ended by hand (`Provider.expire`) is never given as if time alone had done it: it is a
-fall-back for a failing source, and nothing else.
+fall-back for a failing source, and nothing else. Such an item has a ttl of zero.
+Rule 3: a window of zero seconds holds nothing, not even the instant at which the ttl is over.
 """
 
 import math
@@ -14,7 +15,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Any, Final, NamedTuple, TypeAlias, TypedDict, cast
 
-from aiocache_kit.errors import InvalidArgumentError, InvalidTTLError
+from aiocache_kit.errors import InvalidArgumentError, InvalidTTLError, LoadFailedError, LoadTimeoutError
 from aiocache_kit.item import Item
 from aiocache_kit.management.expiration import TTL, life_of
 
@@ -32,7 +33,10 @@ class FreshnessOptions(TypedDict, total=False):
     stale_if_error: TTL
     """Seconds beyond the ttl in which the old value is given where the loader fails; 0: none, None: for ever."""
     stale_on: Failing
-    """Which errors mean that the source fails: classes, or a function that decides; by default every `Exception`."""
+    """Which errors mean that the source fails: classes, or a function that decides; by default every `Exception`.
+
+    `LoadFailedError` (`LoadContext.fail`) and `LoadTimeoutError` mean that in any case.
+    """
     throttle: TTL
     """Seconds for which a source that failed is not asked again while there is an old value to give; 0: always ask."""
     refresh_ahead: float | None
@@ -42,7 +46,10 @@ class FreshnessOptions(TypedDict, total=False):
     timeout: TTL
     """Seconds after which a load is ended with `LoadTimeoutError`; None: never."""
     stale_timeout: TTL
-    """Seconds that a load may keep callers waiting who could have an old value: they get that, and it goes on."""
+    """Seconds that a load may keep callers waiting who could have an old value: they get that, and it goes on.
+
+    Which old value, `stale_if_error` says; None: they wait for as long as it takes.
+    """
     negative_ttl: TTL
     """Seconds for which an error of the loader is remembered and raised again without a load; 0: not at all."""
     cache_none: bool
@@ -70,17 +77,19 @@ class Freshness(NamedTuple):
         return max(self.stale_while_revalidate, self.stale_if_error)
 
     @property
-    def minds_hits(self) -> bool:
-        """Whether a value that is there may have to be looked at more closely than whether it is fresh."""
-        return bool(self.stale_for or self.refresh_ahead is not None or self.early_beta)
+    def looks_ahead(self) -> bool:
+        """Whether a fresh value may have to be loaded anew."""
+        return self.refresh_ahead is not None or bool(self.early_beta)
 
     @property
-    def minds_loads(self) -> bool:
-        """Whether a load is bounded in time, or its error may be remembered."""
-        return self.timeout != math.inf or bool(self.negative_ttl)
+    def keeps_old(self) -> bool:
+        """Whether an old value may be of use: while a new one is loaded, or where that fails."""
+        return self.looks_ahead or bool(self.stale_for)
 
     def is_failure(self, error: Exception) -> bool:
         """Whether an error of a loader means that its source fails."""
+        if isinstance(error, LoadFailedError | LoadTimeoutError):
+            return True
         if isinstance(self.stale_on, type | tuple):
             return isinstance(error, self.stale_on)
         return self.stale_on(error)
@@ -114,16 +123,15 @@ def judge(policy: Freshness, item: Item[object] | None, now: float, *, load_time
         return Verdict.GONE
     if not item.is_stale:
         return Verdict.AGEING if _is_ageing(policy, item, now, load_time, draw) else Verdict.FRESH
-    over = 0.0 if item.expiration is None else now - item.expiration
-    if item.ttl and over <= policy.stale_while_revalidate:
+    # Between the look at the item and this one somebody may have set the clock: it is over all the same.
+    over = 0.0 if item.expiration is None else max(now - item.expiration, 0.0)
+    if item.ttl and over < policy.stale_while_revalidate:
         return Verdict.STALE
-    if over <= policy.stale_if_error or (item.ttl and over <= policy.stale_for):
-        return Verdict.FALLBACK
-    return Verdict.GONE
+    return Verdict.FALLBACK if over < policy.stale_if_error else Verdict.GONE
 
 
 def _is_ageing(policy: Freshness, item: Item[object], now: float, load_time: float, draw: float) -> bool:
-    if item.expiration is None or not item.ttl:
+    if item.expiration is None or item.ttl is None:
         return False
     left = item.expiration - now
     if policy.refresh_ahead is not None and left <= (1.0 - policy.refresh_ahead) * item.ttl:
@@ -134,8 +142,9 @@ def _is_ageing(policy: Freshness, item: Item[object], now: float, load_time: flo
 
 def checked(options: dict[str, Any], default: Freshness) -> Freshness:
     """Give `default` with what `options` say; raise `InvalidArgumentError` for the first that is wrong."""
-    given: dict[str, Any] = {name: check(name, options[name]) for name, check in _CHECKS.items() if name in options}
-    return default._replace(**given) if given else default
+    if OF_FRESHNESS.isdisjoint(options):
+        return default
+    return default._replace(**{name: CHECKS[name](name, each) for name, each in options.items() if name in CHECKS})
 
 
 def _duration(name: str, value: object) -> float:
@@ -184,7 +193,7 @@ def _failing(name: str, value: object) -> Failing:
     raise InvalidArgumentError(f"{name} must be an exception class, a tuple of them, or a function of an exception")
 
 
-_CHECKS: Final[dict[str, Callable[[str, object], object]]] = {
+CHECKS: Final[dict[str, Callable[[str, object], Any]]] = {
     "jitter": _share,
     "stale_while_revalidate": _duration,
     "stale_if_error": _duration,
@@ -197,7 +206,7 @@ _CHECKS: Final[dict[str, Callable[[str, object], object]]] = {
     "negative_ttl": _duration,
     "cache_none": _flag,
 }
+"""What gives an option, by its name, its one form; it raises `InvalidArgumentError`."""
 
-
-OF_FRESHNESS: Final = frozenset(_CHECKS)
+OF_FRESHNESS: Final = frozenset(CHECKS)
 """The names of the options."""

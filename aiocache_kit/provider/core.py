@@ -41,6 +41,7 @@ class Core:
         "clock",
         "closed",
         "default_life",
+        "ended",
         "failures",
         "flights",
         "freshness",
@@ -80,12 +81,15 @@ class Core:
         self.leasing = None if storage.leases is None else Leasing(storage.leases, clock)
         self.turns = Turns()
         self.tagging = Tagging(storage, clock)
-        self.maintenance = Maintenance(storage, self.tagging, clock, cleanup, sync)
+        self.maintenance = Maintenance(storage, self.tagging, self.failures, clock, cleanup, sync)
         self.shortcuts = storage.shortcuts
         """A way past items where that is quicker."""
         self.ready = False
         """Whether the storage is open; calls look at this first, and `open` only if it is not."""
         self.closed = False
+        """Whether `close` was called."""
+        self.ended = False
+        """Whether nothing may be stored any more: what was under way at `close` has had its time."""
         self._opening: asyncio.Lock | None = None
 
     async def open(self) -> None:
@@ -129,6 +133,7 @@ class Core:
                 ends.push_async_callback(self.storage.close)
             ends.push_async_callback(self.maintenance.stop)
             ends.push_async_callback(self.flights.close)
+            ends.callback(setattr, self, "ended", True)
             ends.push_async_callback(self.background.close, timeout)
             ends.push_async_callback(self.locks.close)
             if self._opening is not None:
@@ -176,6 +181,11 @@ class Core:
         item = await self.storage.read(key)
         return None if item is None or self.tagging.has_killed(item) else item
 
+    async def read_whole_multi(self, keys: Collection[str]) -> dict[str, Item[object]]:
+        """Give the items under stored keys, as `read_whole` does; those that are not there are left out."""
+        items = await self.storage.read_multi(keys)
+        return {key: item for key, item in items.items() if not self.tagging.has_killed(item)}
+
     async def read(self, key: str) -> Item[object] | None:
         """Give the live item under a stored key."""
         return self.live(await self.storage.read(key))
@@ -192,21 +202,26 @@ class Core:
     ) -> bool:
         """Store a value under a stored key if `condition` holds; a table of this process needs no item for that."""
         _check_value(value)
+        stale_for = self.freshness.stale_for
         if self.tables is None:
-            short = self.shortcuts if condition is ALWAYS and not tags and cost is None else None
+            short = self.shortcuts if condition is ALWAYS and not (tags or stale_for) and cost is None else None
             if short is not None and await short.put(key, value, ttl_of(life)):
                 return True
-            return await self.storage.write(self.item(key, value, life, tags, cost), condition)
+            return await self.storage.write(self.item(key, value, life, tags, cost, stale_for=stale_for), condition)
         await self.tables.turn(key)
-        return self.tables.put(key, value, life, tags=tags, cost=cost, condition=condition)
+        return self.tables.put(key, value, life, tags=tags, cost=cost, stale_for=stale_for, condition=condition)
 
     async def write_multi(self, values: Mapping[str, object], life: float, tags: tuple[str, ...]) -> None:
         """Store values by stored key."""
         for value in values.values():
             _check_value(value)
-        if self.shortcuts is not None and not tags and await self.shortcuts.put_multi(values, ttl_of(life)):
+        stale_for = self.freshness.stale_for
+        may_be_short = self.shortcuts is not None and not tags and not stale_for
+        if may_be_short and self.shortcuts is not None and await self.shortcuts.put_multi(values, ttl_of(life)):
             return
-        await self.storage.write_multi(self.item(key, value, life, tags) for key, value in values.items())
+        await self.storage.write_multi(
+            self.item(key, value, life, tags, stale_for=stale_for) for key, value in values.items()
+        )
 
     async def values(self, keys: Collection[str]) -> dict[str, object]:
         """Give the live values under stored keys."""
@@ -258,12 +273,14 @@ class Core:
         await self.tables.turn(key)
         done = await write(condition)
         if done:
+            self.failures.forget(key)
             self.flights.supersede(key)
         return done
 
     async def change_many(self, keys: Collection[str], act: Callable[[], Awaitable[T]]) -> T:
         """Do what changes the items under stored keys, as the rule says."""
         flights = self.flights
+        self.failures.forget_many(keys)
         for key in keys:
             flights.begin_change(key)
         try:
@@ -277,6 +294,7 @@ class Core:
     async def change_all(self, prefix: str, act: Callable[[], Awaitable[T]]) -> T:
         """Do what changes the items whose stored keys begin with `prefix`, as the rule says."""
         flights = self.flights
+        self.failures.forget_all(prefix)
         flights.begin_clear(prefix)
         try:
             if flights.is_storing():
@@ -287,6 +305,7 @@ class Core:
 
     async def invalidate(self, tags: tuple[str, ...]) -> None:
         """Kill every item with one of the stored `tags` that was written before."""
+        self.failures.forget_tags(tags)
         if self.storage.tags is None:
             self.tagging.invalidate(tags)
         else:

@@ -40,10 +40,12 @@ REPLACED: Final = ("delete", "exists", "get", "get_multi", "get_or_set", "increm
 _COLLECTIONS: Final[frozenset[type]] = frozenset((list, tuple, set, frozenset, dict))
 _NO_TAGS: Final = ()
 _NEVER: Final = math.inf
+_OF_OLD_VALUES: Final = OF_FRESHNESS - {"early_beta", "refresh_ahead"}
+"""Options that make no difference to a value that is fresh."""
 _MANY: Final = 2000
 """Keys of one call that are looked up without a turn of the event loop: about a millisecond."""
 
-Lookup: TypeAlias = Callable[[str], object]
+Lookup: TypeAlias = Callable[..., object]
 
 
 SlowGet: TypeAlias = Callable[..., Awaitable[Any]]
@@ -82,7 +84,11 @@ class Setting(NamedTuple):
     mind_marks: bool
     """Whether a user's key may be taken for another one that is stored, so that its first sign must be looked at."""
     default_life: float
+    ahead: float | None
+    """The share of its ttl after which the configuration has a value loaded anew; None: never."""
     flights: Mapping[str, object]
+    failures: Mapping[str, object]
+    """Where there are any, a change has more to do."""
     check_open: Callable[[], None]
     get: SlowGet
     """What `Provider.get` and `Provider.get_or_set` are without closures."""
@@ -139,16 +145,16 @@ class HotPath:
         self.mind_marks = setting.mind_marks
         if setting.is_plain:
             table, recorder, monotonic = setting.storage.tables[0], setting.recorder, setting.storage.clock.monotonic
-            self.lookup = _plain_lookup(table, recorder, monotonic)
+            self.lookup = _plain_lookup(table, recorder, monotonic, setting.ahead)
             self.get = _plain_get(table, recorder, monotonic, setting.get)
-            self.get_or_set = _plain_get_or_set(table, recorder, monotonic, setting.get_or_set, setting.get_or_load)
+            self.get_or_set = _plain_get_or_set(setting, table, recorder, monotonic)
             self.get_multi = _plain_get_multi(table, recorder, monotonic, setting.get_multi)
         else:
             self.lookup = _lookup(setting)
             # Whoever keeps `get` keeps the namespace, whose counts would be lost otherwise.
             vars(self.lookup)["setting"] = setting
             self.get = _get(setting, self.lookup)
-            self.get_or_set = _get_or_set(self.lookup, setting.get_or_set, setting.get_or_load)
+            self.get_or_set = _get_or_set(setting, self.lookup)
             self.get_multi = _get_multi(setting, self.lookup)
         self.increment = _increment(setting)
         self.delete = _delete(setting)
@@ -164,10 +170,12 @@ class HotPath:
                     cell.cell_contents = _Retired
 
 
-def _plain_lookup(table: Table, recorder: Recorder, monotonic: Callable[[], float]) -> Lookup:
+def _plain_lookup(
+    table: Table, recorder: Recorder, monotonic: Callable[[], float], default_ahead: float | None
+) -> Lookup:
     """Make the plain function that gives a live value and counts a hit, or gives `MISSING` and counts nothing."""
 
-    def lookup(key: str) -> object:
+    def lookup(key: str, refresh_ahead: float | None = default_ahead) -> object:
         try:
             slot = table.index.get(key)
         except TypeError:
@@ -177,7 +185,9 @@ def _plain_lookup(table: Table, recorder: Recorder, monotonic: Callable[[], floa
             return MISSING
         if slot is not None:
             now = monotonic()
-            if now < table.fresh[slot] or table.is_live(slot, now):
+            if (now < table.fresh[slot] or table.is_live(slot, now)) and (
+                refresh_ahead is None or table.is_young(slot, now, 1.0 - refresh_ahead)
+            ):
                 hits = table.hits
                 if hits[slot] < table.ceiling:
                     hits[slot] += 1
@@ -216,8 +226,10 @@ def _plain_get(
 
 
 def _plain_get_or_set(
-    table: Table, recorder: Recorder, monotonic: Callable[[], float], load: SlowGetOrSet, get_or_load: SlowGet
+    setting: Setting, table: Table, recorder: Recorder, monotonic: Callable[[], float]
 ) -> Callable[..., Awaitable[Any]]:
+    load, get_or_load, default_ahead = setting.get_or_set, setting.get_or_load, setting.ahead
+
     # The options one by one, as in `LoadOptions`: gathering them in a dict would cost a tenth of the call.
     async def get_or_set(  # noqa: PLR0917  - rule 3
         key: str,
@@ -226,9 +238,11 @@ def _plain_get_or_set(
         type: Any = None,  # noqa: ANN401  - as above
         tags: Any = (),  # noqa: ANN401  - as above
         cost: Any = None,  # noqa: ANN401  - as above
+        refresh_ahead: Any = default_ahead,  # noqa: ANN401  - as above
         **more: Any,  # noqa: ANN401  - as above
     ) -> Any:  # noqa: ANN401  - as above
-        if more:
+        if more and not (more.keys() <= _OF_OLD_VALUES):
+            more["refresh_ahead"] = refresh_ahead
             return await get_or_load(key, loader, ttl, type=type, tags=tags, cost=cost, **more)
         try:
             slot = table.index.get(key)
@@ -236,15 +250,21 @@ def _plain_get_or_set(
             check_key(key)
             raise
         except _RetiredError:
-            return await get_or_load(key, loader, ttl, type=type, tags=tags, cost=cost)
+            more["refresh_ahead"] = refresh_ahead
+            return await get_or_load(key, loader, ttl, type=type, tags=tags, cost=cost, **more)
         if slot is not None:
             now = monotonic()
-            if now < table.fresh[slot] or table.is_live(slot, now):
+            if (now < table.fresh[slot] or table.is_live(slot, now)) and (
+                refresh_ahead is None or table.is_young(slot, now, 1.0 - refresh_ahead)
+            ):
                 hits = table.hits
                 if hits[slot] < table.ceiling:
                     hits[slot] += 1
                 recorder.hits += 1
                 return table.values[slot] if type is None else convert(table.values[slot], type)
+        if more or refresh_ahead is not default_ahead:
+            more["refresh_ahead"] = refresh_ahead
+            return await get_or_load(key, loader, ttl, type=type, tags=tags, cost=cost, **more)
         return await load(key, loader, ttl, {"type": type, "tags": tags, "cost": cost})
 
     return get_or_set
@@ -287,6 +307,7 @@ def _are_few(keys: Iterable[str]) -> bool:
 def _plain_set(setting: Setting) -> Callable[..., Awaitable[None]]:  # noqa: C901  - one frame
     table, recorder, monotonic = setting.storage.tables[0], setting.recorder, setting.storage.clock.monotonic
     default_life, flights, set_slowly = setting.default_life, setting.flights, setting.set
+    failures = setting.failures
 
     async def set(  # noqa: A001, C901, PLR0912  - the name it is called by, in one frame
         key: str,
@@ -302,7 +323,7 @@ def _plain_set(setting: Setting) -> Callable[..., Awaitable[None]]:  # noqa: C90
             life = ttl
         else:
             return await set_slowly(key, value, ttl, tags=tags, cost=cost)
-        if tags is not _NO_TAGS or cost is not None or flights or table.busy or value is MISSING:
+        if tags is not _NO_TAGS or cost is not None or flights or failures or table.busy or value is MISSING:
             return await set_slowly(key, value, ttl, tags=tags, cost=cost)
         try:
             slot = table.index.get(key)
@@ -355,8 +376,9 @@ def _lookup(setting: Setting) -> Lookup:
     storage, prefix, stored_form = setting.storage, setting.names.prefix, setting.names.key
     tables, mask, hash_func, only = storage.tables, storage.mask, storage.hash_func, storage.tables[0]
     recorder, monotonic, own, mind_marks = setting.recorder, storage.clock.monotonic, storage.own, setting.mind_marks
+    default_ahead = setting.ahead
 
-    def lookup(key: str) -> object:
+    def lookup(key: str, refresh_ahead: float | None = default_ahead) -> object:
         try:
             full = key
             if mind_marks:
@@ -373,6 +395,8 @@ def _lookup(setting: Setting) -> Lookup:
             return MISSING
         now = monotonic()
         if not (now < table.fresh[slot] or table.is_live(slot, now)):
+            return MISSING
+        if refresh_ahead is not None and not table.is_young(slot, now, 1.0 - refresh_ahead):
             return MISSING
         touch = table.touch
         if touch is not None:
@@ -399,11 +423,18 @@ def _get(setting: Setting, lookup: Lookup) -> Callable[..., Awaitable[Any]]:
     return get
 
 
-def _get_or_set(lookup: Lookup, load: SlowGetOrSet, get_or_load: SlowGet) -> Callable[..., Awaitable[Any]]:
+def _get_or_set(setting: Setting, lookup: Lookup) -> Callable[..., Awaitable[Any]]:
+    load, get_or_load = setting.get_or_set, setting.get_or_load
+
     async def get_or_set(key: str, loader: Any, ttl: Any = DEFAULT, **options: Any) -> Any:  # noqa: ANN401  - see Provider
         if options and not OF_FRESHNESS.isdisjoint(options):
-            return await get_or_load(key, loader, ttl, **options)
-        value = lookup(key)
+            if "early_beta" in options:
+                return await get_or_load(key, loader, ttl, **options)
+            value = lookup(key, options["refresh_ahead"]) if "refresh_ahead" in options else lookup(key)
+            if value is MISSING:
+                return await get_or_load(key, loader, ttl, **options)
+        else:
+            value = lookup(key)
         if value is MISSING:
             return await load(key, loader, ttl, options)
         return convert(value, options["type"]) if options and options.get("type") is not None else value
@@ -414,7 +445,7 @@ def _get_or_set(lookup: Lookup, load: SlowGetOrSet, get_or_load: SlowGet) -> Cal
 def _set(setting: Setting) -> Callable[..., Awaitable[None]]:
     find, recorder, monotonic = _find(setting), setting.recorder, setting.storage.clock.monotonic
     default_life, flights, set_slowly = setting.default_life, setting.flights, setting.set
-    by_reference = setting.storage.own is None
+    by_reference, failures = setting.storage.own is None, setting.failures
 
     async def set(  # noqa: A001  - the name it is called by
         key: str,
@@ -426,7 +457,8 @@ def _set(setting: Setting) -> Callable[..., Awaitable[None]]:
     ) -> None:
         life = default_life if ttl is DEFAULT else life_of(ttl)
         full, table = find(key)
-        if tags is not _NO_TAGS or cost is not None or not by_reference or flights or table.busy or value is MISSING:
+        is_rare = tags is not _NO_TAGS or cost is not None or not by_reference or value is MISSING
+        if is_rare or flights or failures or table.busy:
             return await set_slowly(key, value, ttl, tags=tags, cost=cost)
         table.put(full, value, life, monotonic())
         recorder.sets += 1
@@ -461,10 +493,11 @@ def _get_multi(setting: Setting, lookup: Lookup) -> Callable[..., Awaitable[dict
 def _increment(setting: Setting) -> Callable[..., Awaitable[int]]:
     find, recorder, monotonic = _find(setting), setting.recorder, setting.storage.clock.monotonic
     default_life, flights, increment_slowly = setting.default_life, setting.flights, setting.increment
+    failures = setting.failures
 
     async def increment(key: str, delta: int = 1, *, initial: int = 0, ttl: Any = DEFAULT) -> int:  # noqa: ANN401  - checked
         full, table = find(key)
-        if type(delta) is not int or type(initial) is not int or flights or table.busy:
+        if type(delta) is not int or type(initial) is not int or flights or failures or table.busy:
             return await increment_slowly(key, delta, initial=initial, ttl=ttl)
         life = default_life if ttl is DEFAULT else life_of(ttl)
         now = monotonic()
@@ -480,11 +513,11 @@ def _increment(setting: Setting) -> Callable[..., Awaitable[int]]:
 
 def _delete(setting: Setting) -> Callable[[str], Awaitable[bool]]:
     find, recorder, monotonic = _find(setting), setting.recorder, setting.storage.clock.monotonic
-    flights, delete_slowly = setting.flights, setting.delete
+    flights, failures, delete_slowly = setting.flights, setting.failures, setting.delete
 
     async def delete(key: str) -> bool:
         full, table = find(key)
-        if flights or table.busy:
+        if flights or failures or table.busy:
             return await delete_slowly(key)
         gone = table.drop(full, monotonic())
         recorder.deletes += gone

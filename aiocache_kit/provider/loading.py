@@ -30,7 +30,7 @@ _PLAIN: Final = Freshness()
 class LoadContext:
     """What a loader is told, and what it may decide, about the value it is about to give."""
 
-    __slots__ = ("_cost", "_life", "_tags", "cacheable", "freshness", "key", "stale_value")
+    __slots__ = ("_cost", "_life", "_tags", "cacheable", "freshness", "key", "replaces", "stale_value")
 
     def __init__(
         self, key: str, life: float, tags: tuple[str, ...], cost: int | None, freshness: Freshness = _PLAIN
@@ -41,6 +41,8 @@ class LoadContext:
         """How the value is to be served, as the caller and the configuration have it."""
         self.stale_value: object | MissingType = MISSING
         """The value that is being loaded anew, old or not; `MISSING` where there is none."""
+        self.replaces: bool = False
+        """Whether something may be there that the value will take the place of."""
         self._life = life
         self._tags = tags
         self._cost = cost
@@ -73,6 +75,11 @@ class LoadContext:
     @cost.setter
     def cost(self, cost: int | None) -> None:
         self._cost = check_cost(cost)
+
+    def replace(self, value: object) -> None:
+        """Know that `value`, `MISSING` where the loader cannot be told, is what will be replaced."""
+        self.replaces = True
+        self.stale_value = value
 
     def not_modified(self) -> object:
         """Give the value that is being loaded anew: ``return context.not_modified()`` keeps it for another ttl.

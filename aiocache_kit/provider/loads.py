@@ -11,14 +11,13 @@ that look and the store in a table of this process. Any other storage is written
 import asyncio
 import logging
 import math
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
 from random import Random
 from typing import Any, Final, cast
 
 from aiocache_kit.clock import stopwatch
 from aiocache_kit.errors import CacheError, InvalidArgumentError
 from aiocache_kit.item import Item
-from aiocache_kit.management.freshness import Freshness
 from aiocache_kit.management.single_flight import Flight, Work
 from aiocache_kit.management.statistics import Recorder
 from aiocache_kit.provider.core import Core
@@ -60,9 +59,8 @@ class Loads:
         that failed before, too, where its policy has it remembered.
         """
         core, stored_tags = self._core, self._names.tags(context.tags)
-        error = core.failures.remembered(key, core.clock.monotonic())
-        if error is not None:
-            raise error
+        if not anew:
+            self._raise_again((key,))
 
         async def work(flight: Flight) -> dict[str, object]:
             if core.leasing is None:
@@ -95,7 +93,8 @@ class Loads:
     ) -> dict[str, object]:
         """Load one value and store it, as far as it may be."""
         tags = context.tags
-        value = await self._one_value(key, call(loader, context) if told else call(loader), context.freshness)
+        calling = call(loader, context) if told else call(loader)
+        value = await self._called(flight, (key,), calling, context, self._names.tags(tags))
         if value is MISSING:
             msg = "a loader must give a value, and MISSING is none: raise an error, or give None"
             raise InvalidArgumentError(msg)
@@ -114,25 +113,29 @@ class Loads:
         tags: tuple[str, ...],
         *,
         anew: bool = False,
+        waits: bool = True,
     ) -> dict[str, object]:
         """Load the values of stored keys by one call, apart from those that others are loading.
 
         `missing` gives for each stored key what the loader knows it by. The answer is by stored key; one that the
-        loader does not find is left out.
+        loader does not find is left out, and with `waits` False one that another process is loading. Otherwise as
+        `one`.
         """
+        if not anew:
+            self._raise_again(missing)
         found: dict[str, object] = {}
         left = dict(missing)
         while left:
             flights, joined = self._join(left)
             mine = {key: name for key, name in left.items() if key not in joined}
             if mine:
-                work = self._work(mine, load_missing, context, tags, anew=anew)
+                work = self._work(mine, load_missing, context, tags, anew=anew, waits=waits)
                 # Before the others: if one of those cannot be joined, this one is left, and ends.
                 flights.insert(0, self._core.flights.start(tuple(mine), work, tags))
             self._recorder.coalesced += len(joined)
             for outcome in await self._core.flights.wait_for(flights):
                 found |= {key: value for key, value in outcome.items() if key in left}
-            left = {key: left[key] for key in joined if key not in found}
+            left = {key: left[key] for key in joined if key not in found} if waits else {}
         return found
 
     def _join(self, left: Mapping[str, str]) -> tuple[list[Flight], set[str]]:
@@ -154,6 +157,7 @@ class Loads:
         tags: tuple[str, ...],
         *,
         anew: bool,
+        waits: bool,
     ) -> Work:
         leasing = self._core.leasing
 
@@ -171,13 +175,13 @@ class Loads:
                 if leases:
                     async with leasing.kept(leases):
                         found |= await load(flight, {key: left[key] for key in leases}, leases)
-                left = {key: name for key, name in left.items() if key not in grants}
+                left = {key: name for key, name in left.items() if key not in grants} if waits else {}
                 if left:
                     pause = await (leasing.pause(pause) if pause else leasing.pause())
             return found
 
         async def load(flight: Flight, names: Mapping[str, str], leases: dict[str, str]) -> dict[str, object]:
-            loaded = await self._timed(call(load_missing, list(names.values())), context.freshness.timeout)
+            loaded = await self._called(flight, names, call(load_missing, list(names.values())), context, tags)
             if not isinstance(loaded, Mapping):
                 msg = f"load_missing must give a mapping of keys to values, not {type(loaded).__name__}"
                 raise InvalidArgumentError(msg)
@@ -188,17 +192,38 @@ class Loads:
 
         return work
 
-    async def _one_value(self, key: str, loading: Coroutine[Any, Any, object], policy: Freshness) -> object:
-        """Give the value of one key, or remember that its load failed as the policy has it."""
+    def _raise_again(self, keys: Iterable[str]) -> None:
+        """Raise the error that is remembered of one of the keys."""
         failures = self._core.failures
+        if failures.by_key:
+            now = self._core.clock.monotonic()
+            for key in keys:
+                error = failures.remembered(key, now)
+                if error is not None:
+                    raise error
+
+    async def _called(
+        self,
+        flight: Flight,
+        keys: Collection[str],
+        calling: Coroutine[Any, Any, object],
+        context: LoadContext,
+        tags: tuple[str, ...],
+    ) -> object:
+        """Give what a loader gives for stored `keys`, or remember that it failed, as the policy has it."""
+        core, policy = self._core, context.freshness
         try:
-            value = await self._timed(loading, policy.timeout)
+            value = await self._timed(calling, policy.timeout)
         except Exception as error:
-            if policy.is_failure(error):
-                now, throttle = self._core.clock.monotonic(), policy.throttle if policy.stale_for else 0.0
-                failures.note(key, error, now, negative_ttl=policy.negative_ttl, throttle=throttle)
+            if policy.is_failure(error) and flight.invalidated.isdisjoint(tags):
+                now, throttle = core.clock.monotonic(), policy.throttle if policy.keeps_old else 0.0
+                for key in keys:
+                    if core.flights.may_store(flight, key):
+                        core.failures.note(
+                            key, error, now, negative_ttl=policy.negative_ttl, throttle=throttle, tags=tags
+                        )
             raise
-        failures.forget(key)
+        core.failures.forget_many(keys)
         return value
 
     async def _timed(self, loading: Coroutine[Any, Any, object], timeout: float) -> object:
@@ -223,13 +248,14 @@ class Loads:
     ) -> None:
         """Store what was found, as far as it may be; leases that were used are taken out of `leases`."""
         core, policy, cost = self._core, context.freshness, context.cost
-        if core.closed or not flight.invalidated.isdisjoint(tags):
+        if core.ended or not flight.invalidated.isdisjoint(tags):
             return
-        keys = [
-            key
-            for key, value in found.items()
-            if core.flights.may_store(flight, key) and (value is not None or policy.cache_none)
-        ]
+        keys = [key for key in found if core.flights.may_store(flight, key)]
+        if not policy.cache_none:
+            nothing = [key for key in keys if found[key] is None]
+            keys = [key for key in keys if found[key] is not None]
+            if nothing and context.replaces:
+                await self._remove(nothing)
         lives = (
             [policy.spread(context.life, _random.random()) for _ in keys]
             if policy.jitter
@@ -250,6 +276,20 @@ class Loads:
         except CacheError as error:
             self._recorder.errors += 1
             _log.warning("a loaded value was not stored: %s", error)
+
+    async def _remove(self, keys: list[str]) -> None:
+        """Take away what was there before its source had nothing for it any more."""
+        core = self._core
+        try:
+            if core.tables is not None and core.tables.may_put(keys):
+                for key in keys:
+                    core.tables.table_of(key).drop(key, core.clock.monotonic())
+            else:
+                async with core.flights.storing(keys):
+                    await core.storage.remove_multi(keys)
+        except CacheError as error:
+            self._recorder.errors += 1
+            _log.warning("what is no longer there was not removed: %s", error)
 
     async def _write(self, items: list[Item[object]], leases: dict[str, str]) -> None:
         storage = self._core.storage

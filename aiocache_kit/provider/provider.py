@@ -52,7 +52,7 @@ from aiocache_kit.provider.names import Names
 from aiocache_kit.provider.serving import Serving
 from aiocache_kit.provider.short_path import Methods, ShortPath
 from aiocache_kit.sentinels import DEFAULT, MISSING, DefaultType
-from aiocache_kit.serializers.parts import whole
+from aiocache_kit.serializers.parts import Parts, whole
 from aiocache_kit.serializers.typed import convert
 from aiocache_kit.stats import Stats
 from aiocache_kit.storage.base import IF_ABSENT, IF_PRESENT, Capabilities, Condition, Storage, if_version
@@ -60,8 +60,6 @@ from aiocache_kit.storage.tables import TableStorage
 
 T = TypeVar("T")
 D = TypeVar("D")
-_NEAR_THEIR_END: Final = frozenset({"get_or_set", "lookup"})
-"""Methods that must look more closely where a policy has a say in hits."""
 
 
 @final
@@ -250,9 +248,17 @@ class Provider:
                 set=self._set_slowly,
             )
             self._hot = ShortPath(core, core.shortcuts, self._names, self._recorder, methods)
-        for name in () if self._hot is None else self._hot.replaced:
-            if not (core.freshness.minds_hits and name in _NEAR_THEIR_END):
-                setattr(self, name, getattr(self._hot, name))
+        for name in () if self._hot is None else set(self._hot.replaced) - self._left_to_policy():
+            setattr(self, name, getattr(self._hot, name))
+
+    def _left_to_policy(self) -> set[str]:
+        """Give the methods that no closure can stand in for, because the configured policy has a say in each call."""
+        policy, left = self._core.freshness, set[str]()
+        if policy.stale_for:  # a value that is set can become an old one, too
+            left.add("set")
+        if policy.early_beta or (policy.keeps_old and self._core.tables is None):
+            left |= {"get_or_set", "lookup"}
+        return left
 
     def _hot_path(self, tables: TableStorage) -> HotPath:
         core = self._core
@@ -263,11 +269,13 @@ class Provider:
                 names=self._names,
                 mind_marks=self._root is not None or self._names.marked or tables.is_persistent,
                 default_life=core.default_life,
+                ahead=core.freshness.refresh_ahead,
                 flights=core.flights.flights,
+                failures=core.failures.by_key,
                 check_open=core.check_open,
                 get=partial(Provider.get, self),
                 get_or_load=partial(Provider.get_or_set, self),
-                get_or_set=self._load_one,
+                get_or_set=self._serve_one if core.freshness.keeps_old else self._load_one,
                 set=self._set_slowly,
                 get_multi=self._get_multi_slowly,
                 increment=self._increment_slowly,
@@ -390,12 +398,13 @@ class Provider:
         self._recorder.hits += value is not MISSING
         return value
 
-    def lookup(self, key: str) -> object:
+    def lookup(self, key: str, refresh_ahead: float | DefaultType | None = DEFAULT) -> object:
         """Give the value under `key` if that takes no waiting, and count a hit; `MISSING` otherwise, counting nothing.
 
-        For what is built on a provider, such as decorators: `MISSING` means "ask with await", not that nothing is
+        A value of which more than the share `refresh_ahead` of its ttl is over is not given either. For what is built on a provider, such as decorators: `MISSING` means "ask with await", not that nothing is
         there.
         """
+        del refresh_ahead
         check_key(key)
         return MISSING
 
@@ -551,7 +560,8 @@ class Provider:
             await self._open()
         await self._core.bury(full)
         self._core.tagging.note(life)
-        return await self._core.storage.touch(cast("Item[None]", self._core.item(full, None, life)))
+        item = self._core.item(full, None, life, stale_for=self._core.freshness.stale_for)
+        return await self._core.storage.touch(cast("Item[None]", item))
 
     async def expire(self, key: str) -> bool:
         """Make the live item under `key` stale at once; say whether there was one.
@@ -702,7 +712,7 @@ class Provider:
         value, it is not stored, and who comes later starts a load of his own. A value that the storage refuses is given
         and not stored, and counts as an error. Raises `RecursiveLoadError` when a loader asks for its own key.
         """
-        if self._core.freshness.minds_hits or not OF_FRESHNESS.isdisjoint(options):
+        if self._core.freshness.keeps_old or not OF_FRESHNESS.isdisjoint(options):
             return await self._serve_one(key, loader, ttl, options)
         value = await self._value(key)
         if value is not MISSING:
@@ -724,6 +734,9 @@ class Provider:
         if not self._core.ready:
             await self._open()
         self._recorder.misses += not anew
+        if anew:
+            item = await self._core.read_whole(full) if told else None
+            context.replace(MISSING if item is None or type(item.value) is Parts else item.value)
         value = await self._loads.one(full, loader, context, told=told, anew=anew)
         return whole(value) if kind is None else convert(value, kind)
 
@@ -795,9 +808,12 @@ class Provider:
         wanted, life = _joined(await self._names.parts(keys)), self._life(ttl)
         context = LoadContext("", life, *check_options(cast("dict[str, object]", options), self._core.freshness))
         tags = self._names.tags(context.tags)
-        found = await self.get_multi(list(wanted.values()))
         if not self._core.ready:
             await self._open()
+        if context.freshness.keeps_old:
+            served = await self._serving.many(wanted, load_missing, context, tags)
+            return {key: whole(served[full]) for full, key in wanted.items() if full in served}
+        found = await self.get_multi(list(wanted.values()))
         missing = {full: key for full, key in wanted.items() if key not in found}
         if missing:
             loaded = await self._loads.many(missing, load_missing, context, tags)
@@ -834,6 +850,7 @@ class Provider:
         if not self._core.ready:
             await self._open()
         tags = self._names.tags(context.tags)
+        context.replaces = True
         loaded = await self._loads.many(wanted, load_missing, context, tags, anew=True)
         return {key: loaded[full] for full, key in wanted.items() if full in loaded}
 

@@ -112,11 +112,14 @@ class TableStorage(Storage):
         table.put(key, own, life, now, stale_for=stale_for, tags=tags, cost=cost)
         return True
 
-    def young(self, key: str, least: float) -> tuple[object] | None:
-        """Give the value under `key`, in a tuple, if it has more than `least` seconds to live; a use of the key."""
+    def young(self, key: str, ahead: float | None) -> tuple[object] | None:
+        """Give the live value under `key`, in a tuple, unless the share `ahead` of its ttl is over; a use of the key.
+
+        None: its whole ttl is its youth.
+        """
         table, now = self.table_of(key), self.clock.monotonic()
-        slot = table.live_slot(key, now + least)
-        if slot == NIL:
+        slot = table.live_slot(key, now)
+        if slot == NIL or (ahead is not None and not table.is_young(slot, now, 1.0 - ahead)):
             return None
         table.record_hit(slot)
         value = table.values[slot]

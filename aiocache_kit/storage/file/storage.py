@@ -394,10 +394,10 @@ class FileStorage(Storage):
     async def expire(self, key: str) -> bool:
         """Make the live item stale."""
         place, table = await self._known_at(key)
-        if not table.expire_entry(key, self.clock.monotonic()):
-            return False
-        await self._keeper.redate(key, place, table, at_once=True).done()
-        return True
+        live = table.expire_entry(key, self.clock.monotonic())
+        if key in table.index:  # what time has made stale is ended by hand, too, and others are to know that
+            await self._keeper.redate(key, place, table, at_once=True).done()
+        return live
 
     # --- background --------------------------------------------------------------------------------------------------
 
