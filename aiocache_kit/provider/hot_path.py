@@ -52,10 +52,18 @@ SlowGet: TypeAlias = Callable[..., Awaitable[Any]]
 
 
 class SlowGetOrSet(Protocol):
-    """What answers a `get_or_set` that finds nothing."""
+    """What answers a `get_or_set` that is no plain hit."""
 
-    def __call__(self, key: str, loader: Any, ttl: Any, options: dict[str, Any]) -> Awaitable[Any]:  # noqa: ANN401
-        """Load, store and give the value; the miss is not counted yet."""
+    def __call__(
+        self,
+        key: str,
+        loader: Any,  # noqa: ANN401  - see Provider.get_or_set
+        ttl: Any,  # noqa: ANN401  - as above
+        options: dict[str, Any],
+        *,
+        looked: bool = True,
+    ) -> Awaitable[Any]:
+        """Do as the policy has it; nothing is counted yet. `looked`: no value is there that could be given at once."""
         ...
 
 
@@ -91,8 +99,7 @@ class Setting(NamedTuple):
     """Where there are any, a change has more to do."""
     check_open: Callable[[], None]
     get: SlowGet
-    """What `Provider.get` and `Provider.get_or_set` are without closures."""
-    get_or_load: SlowGet
+    """What `Provider.get` is without closures."""
     get_or_set: SlowGetOrSet
     set: SlowSet
     get_multi: SlowGetMulti
@@ -228,9 +235,9 @@ def _plain_get(
 def _plain_get_or_set(
     setting: Setting, table: Table, recorder: Recorder, monotonic: Callable[[], float]
 ) -> Callable[..., Awaitable[Any]]:
-    load, get_or_load, default_ahead = setting.get_or_set, setting.get_or_load, setting.ahead
+    answer, default_ahead = setting.get_or_set, setting.ahead
 
-    # The options one by one, as in `LoadOptions`: gathering them in a dict would cost a tenth of the call.
+    # The commonest options one by one: gathering them in a dict would cost a tenth of the call.
     async def get_or_set(  # noqa: PLR0917  - rule 3
         key: str,
         loader: Any,  # noqa: ANN401  - see Provider.get_or_set
@@ -241,31 +248,28 @@ def _plain_get_or_set(
         refresh_ahead: Any = default_ahead,  # noqa: ANN401  - as above
         **more: Any,  # noqa: ANN401  - as above
     ) -> Any:  # noqa: ANN401  - as above
-        if more and not (more.keys() <= _OF_OLD_VALUES):
-            more["refresh_ahead"] = refresh_ahead
-            return await get_or_load(key, loader, ttl, type=type, tags=tags, cost=cost, **more)
         try:
             slot = table.index.get(key)
         except TypeError:
             check_key(key)
             raise
         except _RetiredError:
-            more["refresh_ahead"] = refresh_ahead
-            return await get_or_load(key, loader, ttl, type=type, tags=tags, cost=cost, **more)
-        if slot is not None:
+            options = {"type": type, "tags": tags, "cost": cost, "refresh_ahead": refresh_ahead, **more}
+            return await answer(key, loader, ttl, options, looked=False)
+        if slot is not None and (not more or more.keys() <= _OF_OLD_VALUES):
             now = monotonic()
             if (now < table.fresh[slot] or table.is_live(slot, now)) and (
-                refresh_ahead is None or table.is_young(slot, now, 1.0 - refresh_ahead)
+                refresh_ahead is None
+                or table.fresh[slot] - now > (1.0 - refresh_ahead) * table.lives[slot]
+                or table.is_young(slot, now, 1.0 - refresh_ahead)
             ):
                 hits = table.hits
                 if hits[slot] < table.ceiling:
                     hits[slot] += 1
                 recorder.hits += 1
                 return table.values[slot] if type is None else convert(table.values[slot], type)
-        if more or refresh_ahead is not default_ahead:
-            more["refresh_ahead"] = refresh_ahead
-            return await get_or_load(key, loader, ttl, type=type, tags=tags, cost=cost, **more)
-        return await load(key, loader, ttl, {"type": type, "tags": tags, "cost": cost})
+        options = {"type": type, "tags": tags, "cost": cost, "refresh_ahead": refresh_ahead, **more}
+        return await answer(key, loader, ttl, options)
 
     return get_or_set
 
@@ -424,19 +428,14 @@ def _get(setting: Setting, lookup: Lookup) -> Callable[..., Awaitable[Any]]:
 
 
 def _get_or_set(setting: Setting, lookup: Lookup) -> Callable[..., Awaitable[Any]]:
-    load, get_or_load = setting.get_or_set, setting.get_or_load
+    answer = setting.get_or_set
 
     async def get_or_set(key: str, loader: Any, ttl: Any = DEFAULT, **options: Any) -> Any:  # noqa: ANN401  - see Provider
-        if options and not OF_FRESHNESS.isdisjoint(options):
-            if "early_beta" in options:
-                return await get_or_load(key, loader, ttl, **options)
-            value = lookup(key, options["refresh_ahead"]) if "refresh_ahead" in options else lookup(key)
-            if value is MISSING:
-                return await get_or_load(key, loader, ttl, **options)
-        else:
-            value = lookup(key)
+        if options and "early_beta" in options:
+            return await answer(key, loader, ttl, options)
+        value = lookup(key, options["refresh_ahead"]) if options and "refresh_ahead" in options else lookup(key)
         if value is MISSING:
-            return await load(key, loader, ttl, options)
+            return await answer(key, loader, ttl, options)
         return convert(value, options["type"]) if options and options.get("type") is not None else value
 
     return get_or_set

@@ -274,8 +274,7 @@ class Provider:
                 failures=core.failures.by_key,
                 check_open=core.check_open,
                 get=partial(Provider.get, self),
-                get_or_load=partial(Provider.get_or_set, self),
-                get_or_set=self._serve_one if core.freshness.keeps_old else self._load_one,
+                get_or_set=self._answer,
                 set=self._set_slowly,
                 get_multi=self._get_multi_slowly,
                 increment=self._increment_slowly,
@@ -717,6 +716,25 @@ class Provider:
         value = await self._value(key)
         if value is not MISSING:
             return whole(value) if options.get("type") is None else convert(value, options["type"])
+        return await self._load_one(key, loader, ttl, options)
+
+    async def _answer(
+        self,
+        key: str,
+        loader: Any,  # noqa: ANN401  - checked in `_told`
+        ttl: Any,  # noqa: ANN401  - as above
+        options: dict[str, Any],
+        *,
+        looked: bool = True,
+    ) -> Any:  # noqa: ANN401  - whatever is cached
+        """Do what `get_or_set` does where a closure does not answer; `looked`: no value is there to give at once."""
+        policy = self._core.freshness
+        if "refresh_ahead" in options and options["refresh_ahead"] is policy.refresh_ahead:
+            del options["refresh_ahead"]  # nobody said so
+        if not looked:
+            return await Provider.get_or_set(self, key, loader, ttl, **options)
+        if policy.keeps_old or not OF_FRESHNESS.isdisjoint(options):
+            return await self._serve_one(key, loader, ttl, options)
         return await self._load_one(key, loader, ttl, options)
 
     async def _serve_one(self, key: str, loader: Any, ttl: Any, options: dict[str, Any]) -> Any:  # noqa: ANN401  - checked here
