@@ -12,6 +12,7 @@ Rule 3: a window of zero seconds holds nothing, not even the instant at which th
 
 import math
 from collections.abc import Callable
+from datetime import timedelta
 from enum import Enum
 from typing import Any, Final, NamedTuple, TypeAlias, TypedDict, cast
 
@@ -148,7 +149,7 @@ def checked(options: dict[str, Any], default: Freshness) -> Freshness:
 
 
 def _duration(name: str, value: object) -> float:
-    if value == 0 and not isinstance(value, bool):
+    if not isinstance(value, bool) and (value == 0 or value == timedelta()):
         return 0.0
     try:
         return life_of(value)
