@@ -23,7 +23,7 @@ test: ## run all tests; linters, type checkers and import contracts are among th
 	@.ci/environment $(VENV) dev
 	@$(RUN) -m pytest $(ARGS)
 
-demo: ## run a web service without and with the cache, and compare
+demo: ## run a web service without and with the cache, in memory and in Redis, and compare
 	@.ci/environment $(VENV) demo
 	@$(RUN) docs/examples/demo/main.py $(ARGS)
 

@@ -268,6 +268,7 @@ def _file(config: Config, clock: Clock | None) -> Storage:
         gathers=bool(config.sync_interval),
         fsync=part.fsync,
         shared=part.shared,
+        strict=config.strict,
         clock=clock,
     )
 

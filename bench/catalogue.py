@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
+from bench.file import report as file
 from bench.hit_ratio import report as hit_ratio
 from bench.imports import report as imports
 from bench.memory import report as memory
 from bench.micro import report as micro
 from bench.record import Outcome, Track
 from bench.redis import report as redis
+from bench.ring import report as ring
 from bench.stall import report as stall
 from bench.stampede import report as stampede
 
@@ -32,6 +34,8 @@ BENCHMARKS: Final[dict[str, Benchmark]] = {
     "stall": lambda run: stall.measure(quick=run.quick, track=run.track),
     "stampede": lambda run: stampede.measure(quick=run.quick, track=run.track),
     "redis": lambda run: redis.measure(quick=run.quick, track=run.track),
+    "ring": lambda run: ring.measure(quick=run.quick, track=run.track),
+    "file": lambda run: file.measure(quick=run.quick, track=run.track),
     "import": lambda run: imports.measure(quick=run.quick, track=run.track),
     "hit_ratio": lambda run: hit_ratio.measure(quick=run.quick, traces_in=run.traces, track=run.track),
 }

@@ -301,6 +301,24 @@ class SingleFlight:
         if left:
             self._changing[key] = left
 
+    def begin_changes(self, keys: Iterable[str]) -> None:
+        """Do as `begin_change` does for each of `keys`."""
+        flights, changing = self.flights, self._changing
+        for key in keys:
+            if key in flights or key in changing:
+                self.begin_change(key)
+            else:
+                changing[key] = 1
+
+    def end_changes(self, keys: Iterable[str]) -> None:
+        """Do as `end_change` does for each of `keys`."""
+        flights, changing = self.flights, self._changing
+        for key in keys:
+            if key in flights or changing[key] != 1:
+                self.end_change(key)
+            else:
+                del changing[key]
+
     def begin_clear(self, prefix: str) -> None:
         """Do as `begin_change` does for every key that begins with `prefix`."""
         self.supersede_prefix(prefix)

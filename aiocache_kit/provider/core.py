@@ -36,6 +36,7 @@ class Core:
     """A storage with its policies; opened once, closed once."""
 
     __slots__ = (
+        "_half_open",
         "_opening",
         "background",
         "clock",
@@ -48,6 +49,7 @@ class Core:
         "leasing",
         "locks",
         "maintenance",
+        "near",
         "ready",
         "shortcuts",
         "storage",
@@ -81,7 +83,10 @@ class Core:
         self.leasing = None if storage.leases is None else Leasing(storage.leases, clock)
         self.turns = Turns()
         self.tagging = Tagging(storage, clock)
-        self.maintenance = Maintenance(storage, self.tagging, self.failures, clock, cleanup, sync)
+        self.maintenance = Maintenance(storage, self.tagging, self.failures, clock, cleanup=cleanup, sync=sync)
+        near: object = getattr(storage, "near_tables", None)
+        self.near = near if isinstance(near, TableStorage) else None
+        """The nearest layer of a hierarchy, where that is in tables."""
         self.shortcuts = storage.shortcuts
         """A way past items where that is quicker."""
         self.ready = False
@@ -91,6 +96,8 @@ class Core:
         self.ended = False
         """Whether nothing may be stored any more: what was under way at `close` has had its time."""
         self._opening: asyncio.Lock | None = None
+        self._half_open = False
+        """Whether opening the storage was begun, so that something may be left to close even if it failed."""
 
     async def open(self) -> None:
         """Open the storage if it is not open yet, and keep the background task running.
@@ -111,13 +118,20 @@ class Core:
         self.maintenance.start()
 
     async def _open_storage(self) -> None:
+        self._half_open = True
         await self.storage.open()
+        self._half_open = True  # it may have been closed meanwhile
         try:
             self.check_open()
         except ProviderClosedError:
-            await self.storage.close()
+            await self._close_storage()
             raise
         self.ready = True
+
+    async def _close_storage(self) -> None:
+        if self._half_open:
+            self._half_open = False
+            await self.storage.close()
 
     async def close(self, timeout: float = 0.0) -> None:
         """End the waiting for locks and the loads, then the background task, then the storage.
@@ -127,10 +141,9 @@ class Core:
         if self.closed:
             return
         self.closed = True
-        opened, self.ready = self.ready, False
+        self.ready = False
         async with AsyncExitStack() as ends:  # each of them comes, whatever happens to those before it
-            if opened:
-                ends.push_async_callback(self.storage.close)
+            ends.push_async_callback(self._close_storage)
             ends.push_async_callback(self.maintenance.stop)
             ends.push_async_callback(self.flights.close)
             ends.callback(setattr, self, "ended", True)
@@ -281,15 +294,13 @@ class Core:
         """Do what changes the items under stored keys, as the rule says."""
         flights = self.flights
         self.failures.forget_many(keys)
-        for key in keys:
-            flights.begin_change(key)
+        flights.begin_changes(keys)
         try:
             if flights.is_storing():
                 await flights.stored()
             return await act()
         finally:
-            for key in keys:
-                flights.end_change(key)
+            flights.end_changes(keys)
 
     async def change_all(self, prefix: str, act: Callable[[], Awaitable[T]]) -> T:
         """Do what changes the items whose stored keys begin with `prefix`, as the rule says."""
@@ -308,6 +319,7 @@ class Core:
         self.failures.forget_tags(tags)
         if self.storage.tags is None:
             self.tagging.invalidate(tags)
+            await self.storage.hear_tags(tags, self.tagging.marks)
         else:
             await self.storage.tags.invalidate(tags)
 

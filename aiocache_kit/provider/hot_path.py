@@ -99,7 +99,8 @@ class Setting(NamedTuple):
     """Where there are any, a change has more to do."""
     check_open: Callable[[], None]
     get: SlowGet
-    """What `Provider.get` is without closures."""
+    """What `Provider.get` and `Provider.get_or_set` are without closures."""
+    get_or_load: SlowGet
     get_or_set: SlowGetOrSet
     set: SlowSet
     get_multi: SlowGetMulti
@@ -152,12 +153,12 @@ class HotPath:
         self.mind_marks = setting.mind_marks
         if setting.is_plain:
             table, recorder, monotonic = setting.storage.tables[0], setting.recorder, setting.storage.clock.monotonic
-            self.lookup = _plain_lookup(table, recorder, monotonic, setting.ahead)
+            self.lookup = plain_lookup(table, recorder, monotonic, setting.ahead)
             self.get = _plain_get(table, recorder, monotonic, setting.get)
             self.get_or_set = _plain_get_or_set(setting, table, recorder, monotonic)
             self.get_multi = _plain_get_multi(table, recorder, monotonic, setting.get_multi)
         else:
-            self.lookup = _lookup(setting)
+            self.lookup = any_lookup(setting)
             # Whoever keeps `get` keeps the namespace, whose counts would be lost otherwise.
             vars(self.lookup)["setting"] = setting
             self.get = _get(setting, self.lookup)
@@ -170,15 +171,19 @@ class HotPath:
 
     def retire(self) -> None:
         """Let plain closures that somebody may have saved hand on what they are asked."""
-        for name in REPLACED:
-            closure = getattr(self, name)
-            for variable, cell in zip(closure.__code__.co_freevars, closure.__closure__, strict=True):
-                if variable == "table":
-                    cell.cell_contents = _Retired
+        retire(getattr(self, name) for name in REPLACED)
 
 
-def _plain_lookup(
-    table: Table, recorder: Recorder, monotonic: Callable[[], float], default_ahead: float | None
+def retire(closures: Iterable[Any]) -> None:
+    """Let closures that have a table of their own meet `_Retired` in its place."""
+    for closure in closures:
+        for variable, cell in zip(closure.__code__.co_freevars, closure.__closure__, strict=True):
+            if variable == "table":
+                cell.cell_contents = _Retired
+
+
+def plain_lookup(
+    table: Table, recorder: Recorder, monotonic: Callable[[], float], default_ahead: float | None = None
 ) -> Lookup:
     """Make the plain function that gives a live value and counts a hit, or gives `MISSING` and counts nothing."""
 
@@ -278,7 +283,7 @@ def _plain_get_multi(
     table: Table, recorder: Recorder, monotonic: Callable[[], float], get_slowly: SlowGetMulti
 ) -> Callable[..., Awaitable[dict[str, Any]]]:
     async def get_multi(keys: Iterable[str], *, type: Any = None) -> dict[str, Any]:  # noqa: ANN401  - see Provider
-        if type is not None or table.closed or not _are_few(keys):
+        if type is not None or table.closed or not are_few(keys):
             return await get_slowly(keys, type=type)
         now, index, fresh, values = monotonic(), table.index, table.fresh, table.values
         hits, ceiling = table.hits, table.ceiling
@@ -303,7 +308,7 @@ def _plain_get_multi(
     return get_multi
 
 
-def _are_few(keys: Iterable[str]) -> bool:
+def are_few(keys: Iterable[str]) -> bool:
     """Whether `keys` is a collection that can be gone through in one step."""
     return keys.__class__ in _COLLECTIONS and len(cast("Collection[str]", keys)) <= _MANY
 
@@ -375,8 +380,8 @@ def _find(setting: Setting) -> Callable[[str], tuple[str, Table]]:
     return find
 
 
-def _lookup(setting: Setting) -> Lookup:
-    """Make the same as `_plain_lookup` for every other case; it raises `InvalidKeyError`, too."""
+def any_lookup(setting: Setting) -> Lookup:
+    """Make the same as `plain_lookup` for every other case; it raises `InvalidKeyError`, too."""
     storage, prefix, stored_form = setting.storage, setting.names.prefix, setting.names.key
     tables, mask, hash_func, only = storage.tables, storage.mask, storage.hash_func, storage.tables[0]
     recorder, monotonic, own, mind_marks = setting.recorder, storage.clock.monotonic, storage.own, setting.mind_marks
@@ -470,7 +475,7 @@ def _get_multi(setting: Setting, lookup: Lookup) -> Callable[..., Awaitable[dict
     recorder, check_open, get_slowly = setting.recorder, setting.check_open, setting.get_multi
 
     async def get_multi(keys: Iterable[str], *, type: Any = None) -> dict[str, Any]:  # noqa: ANN401  - see Provider
-        if type is not None or not _are_few(keys):
+        if type is not None or not are_few(keys):
             return await get_slowly(keys, type=type)
         check_open()
         found: dict[str, Any] = {}

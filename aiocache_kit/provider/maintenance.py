@@ -24,7 +24,7 @@ class Maintenance:
     __slots__ = ("_cleanup", "_clock", "_failures", "_storage", "_sync", "_tagging", "_task")
 
     def __init__(
-        self, storage: Storage, tagging: Tagging, failures: Failures, clock: Clock, cleanup: float, sync: float
+        self, storage: Storage, tagging: Tagging, failures: Failures, clock: Clock, *, cleanup: float, sync: float
     ) -> None:
         """Prepare; nothing runs before `start`."""
         self._storage = storage

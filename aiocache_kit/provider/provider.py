@@ -17,7 +17,7 @@ from dataclasses import replace
 from functools import partial
 from inspect import isawaitable
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar, Unpack, cast, final, overload
+from typing import Any, Self, TypeVar, Unpack, cast, final, overload
 
 from aiocache_kit.clock import Clock, stopwatch
 from aiocache_kit.errors import (
@@ -49,6 +49,7 @@ from aiocache_kit.provider.loading import (
 from aiocache_kit.provider.loads import Loads
 from aiocache_kit.provider.locks import Lease
 from aiocache_kit.provider.names import Names
+from aiocache_kit.provider.near_path import NearPath
 from aiocache_kit.provider.serving import Serving
 from aiocache_kit.provider.short_path import Methods, ShortPath
 from aiocache_kit.sentinels import DEFAULT, MISSING, DefaultType
@@ -110,7 +111,7 @@ class Provider:
         self._loads = Loads(self._core, names, recorder)
         self._serving = Serving(self._core, self._loads, recorder)
         self._views: weakref.WeakValueDictionary[str, Provider] = weakref.WeakValueDictionary()
-        self._hot: HotPath | ShortPath | None = None
+        self._hot: HotPath | NearPath | ShortPath | None = None
 
     def __repr__(self) -> str:
         core = self._core
@@ -239,7 +240,9 @@ class Provider:
         if not core.ready:
             return
         if core.tables is not None:
-            self._hot = self._hot_path(core.tables)
+            self._hot = HotPath(self._setting(core.tables))
+        elif core.near is not None:
+            self._hot = NearPath(self._setting(core.near))
         elif core.shortcuts is not None:
             methods = Methods(
                 get=partial(Provider.get, self),
@@ -260,26 +263,25 @@ class Provider:
             left |= {"get_or_set", "lookup"}
         return left
 
-    def _hot_path(self, tables: TableStorage) -> HotPath:
+    def _setting(self, tables: TableStorage) -> Setting:
         core = self._core
-        return HotPath(
-            Setting(
-                storage=tables,
-                recorder=self._recorder,
-                names=self._names,
-                mind_marks=self._root is not None or self._names.marked or tables.is_persistent,
-                default_life=core.default_life,
-                ahead=core.freshness.refresh_ahead,
-                flights=core.flights.flights,
-                failures=core.failures.by_key,
-                check_open=core.check_open,
-                get=partial(Provider.get, self),
-                get_or_set=self._answer,
-                set=self._set_slowly,
-                get_multi=self._get_multi_slowly,
-                increment=self._increment_slowly,
-                delete=self._delete_slowly,
-            )
+        return Setting(
+            storage=tables,
+            recorder=self._recorder,
+            names=self._names,
+            mind_marks=self._root is not None or self._names.marked or tables.is_persistent,
+            default_life=core.default_life,
+            ahead=core.freshness.refresh_ahead,
+            flights=core.flights.flights,
+            failures=core.failures.by_key,
+            check_open=core.check_open,
+            get=partial(Provider.get, self),
+            get_or_load=partial(Provider.get_or_set, self),
+            get_or_set=self._answer,
+            set=self._set_slowly,
+            get_multi=self._get_multi_slowly,
+            increment=self._increment_slowly,
+            delete=self._delete_slowly,
         )
 
     def _cool(self) -> None:
@@ -357,8 +359,14 @@ class Provider:
                 values = error.found
                 failed += [wanted[full] for full in error.failed]
             for full, key in wanted.items():
-                if full in values:
-                    found[key] = whole(values[full]) if type is None else convert(values[full], type)
+                value = values.get(full, MISSING)
+                if value is MISSING:
+                    continue
+                if type is not None:
+                    value = convert(value, type)
+                elif value.__class__ is Parts:
+                    value = whole(value)
+                found[key] = value
         self._recorder.hits += len(found)
         self._recorder.misses += sum(map(len, parts)) - len(found)
         if failed:
@@ -400,8 +408,8 @@ class Provider:
     def lookup(self, key: str, refresh_ahead: float | DefaultType | None = DEFAULT) -> object:
         """Give the value under `key` if that takes no waiting, and count a hit; `MISSING` otherwise, counting nothing.
 
-        A value of which more than the share `refresh_ahead` of its ttl is over is not given either. For what is built on a provider, such as decorators: `MISSING` means "ask with await", not that nothing is
-        there.
+        A value of which more than the share `refresh_ahead` of its ttl is over is not given either. For what is built
+        on a provider, such as decorators: `MISSING` means "ask with await", not that nothing is there.
         """
         del refresh_ahead
         check_key(key)

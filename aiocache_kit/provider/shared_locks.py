@@ -48,7 +48,7 @@ class LocksBetweenProcesses:
         deadline = self._clock.monotonic() + timeout
         async with self._local.hold(key, ttl, timeout) as local:
             lease = await self._acquire(key, ttl, deadline, local)
-            keeper = asyncio.create_task(self._keep(key, lease, ttl))  # owned by this block
+            keepers = [asyncio.create_task(each) for each in (self._keep(key, lease, ttl), self._watch(lease))]
             try:
                 yield lease
             except BaseException:
@@ -61,8 +61,9 @@ class LocksBetweenProcesses:
                     msg = "the lease ended before its holder was done: somebody else may have held the lock meanwhile"
                     raise LockLostError(msg)
             finally:
-                keeper.cancel()
-                await asyncio.wait([keeper])
+                for keeper in keepers:
+                    keeper.cancel()
+                await asyncio.wait(keepers)
 
     async def close(self) -> None:
         """Send away who waits, with `ProviderClosedError`; what is held stays held until its blocks end."""
@@ -76,7 +77,7 @@ class LocksBetweenProcesses:
             now = self._clock.monotonic()
             try:
                 fencing = await self._shared.acquire(key, local.token, ttl)
-            except asyncio.CancelledError:
+            except BaseException:
                 _ = self._release_soon(key, local.token)  # nobody knows whether it was taken
                 raise
             if fencing is not None:
@@ -90,20 +91,24 @@ class LocksBetweenProcesses:
 
     async def _keep(self, key: str, lease: Lease, ttl: float) -> None:
         """Extend the lease until it is lost."""
-        while ttl < math.inf:
-            left = lease.expires_at - self._clock.monotonic()
-            if left <= 0:
-                break
-            await self._clock.sleep(min(ttl / 3, left))
+        while not lease.lost.is_set() and ttl < math.inf:
+            await self._clock.sleep(ttl / 3)
             now = self._clock.monotonic()
             try:
-                if not await self._shared.extend(key, lease.token, ttl):
-                    break
+                if await self._shared.extend(key, lease.token, ttl):
+                    lease.expires_at = now + ttl
+                else:
+                    lease.lost.set()
             except StorageError:
                 continue  # it may answer before the lease is over
-            lease.expires_at = now + ttl
-        if ttl < math.inf:
-            lease.lost.set()
+
+    async def _watch(self, lease: Lease) -> None:
+        """Say that the lease is lost when its time is over, whether or not the storage has answered by then."""
+        while (left := lease.expires_at - self._clock.monotonic()) > 0:
+            if left == math.inf:
+                return
+            await self._clock.sleep(left)
+        lease.lost.set()
 
     async def _release(self, key: str, lease: Lease) -> bool:
         """Give the lock back; say whether it was still held. Where the storage fails, it ends by itself."""

@@ -35,6 +35,7 @@ from aiocache_kit.serializers.envelope import (
     MAGIC,
     SIZE,
     WHOLE,
+    WITHOUT_VERSION,
     Dates,
     Notes,
     pack_head,
@@ -45,7 +46,7 @@ from aiocache_kit.serializers.envelope import (
     unlike,
 )
 from aiocache_kit.serializers.parts import Parts
-from aiocache_kit.serializers.passing import SERIALIZED, WRITERS, read_passed
+from aiocache_kit.serializers.passing import BYTES, SERIALIZED, WRITERS, read_passed
 from aiocache_kit.serializers.registry import serializer_id
 from aiocache_kit.serializers.seal import CHECK, FITS, Checksum, Seal
 
@@ -68,6 +69,11 @@ SLOW: Final = 64 * 1024
 _GROWTH: Final = 4
 """What compressed data usually grows by."""
 _LEAST_SIZE: Final = WHOLE.size + CHECK.size
+_VALUE: Final = slice(WHOLE.size, -CHECK.size)
+"""Where the value lies between head and checksum."""
+_pack_whole: Final = WHOLE.pack
+_unpack_whole: Final = WITHOUT_VERSION.unpack_from
+_pack_check: Final = CHECK.pack
 _MOST_DIGITS: Final = 18
 _NO_NOTES: Final[Notes] = (None, (), 0)
 _NO_DATES: Final[Dates] = (0, 0.0, None, None, None)
@@ -171,13 +177,16 @@ class Codec:
         `key` is as `bytes_of` gives it. None where it would take long enough for a thread, or may be compressed: then
         `encode_now` tells. Raises as `encode` does.
         """
-        content, serializer, rest = self._write(value)
+        if value.__class__ is bytes and len(value) < self._most_short:
+            content, serializer, rest = BYTES, 0, value
+        else:
+            content, serializer, rest = self._write(value)
         if len(rest) >= self._most_plain:
             return None
         given, life, expiration = (0, 0.0, 0.0) if ttl is None else (_TTL_AND_EXPIRATION, ttl, now + ttl)
         if self._is_checked:
-            whole = WHOLE.pack(self._start, given, version, now, life, expiration, 0.0, content, 0, serializer) + rest
-            return whole + CHECK.pack(crc32(whole, crc32(key)))
+            whole = _pack_whole(self._start, given, version, now, life, expiration, 0.0, content, 0, serializer) + rest
+            return whole + _pack_check(crc32(whole, crc32(key)))
         head = HEAD.pack(MAGIC, FORMAT, self._seal.id, given, version, now, life, expiration, 0.0)
         return head + self._seal.seal(BODY.pack(content, 0, serializer) + rest, key + head)
 
@@ -204,13 +213,13 @@ class Codec:
             if data.isdigit() and size <= _MOST_DIGITS and self.has_bare_integers and (data[0] != _ZERO or size == 1):
                 return int(data), None, None
             return None
-        start, given, _, created_at, ttl, expiration, stale, content, compression, serializer = WHOLE.unpack_from(data)
+        start, given, created_at, ttl, expiration, stale, content, compression, serializer = _unpack_whole(data)
         if start != self._start or not -inf < created_at + ttl + expiration + stale < inf:
             return None
         if self._is_checked:
             if crc32(data, crc32(key)) != FITS:
                 return None
-            rest = data[WHOLE.size : -CHECK.size]
+            rest = data[_VALUE]
         else:
             body = self._seal.open(data[HEAD.size :], key + data[: HEAD.size])
             if len(body) < BODY.size:
@@ -232,7 +241,8 @@ class Codec:
             return None
         try:
             if content:
-                return None if serializer else (read_passed(content, rest), expiration, stale)
+                value = rest if content == BYTES else read_passed(content, rest)
+                return None if serializer else (value, expiration, stale)
             if serializer != self._serializer_id:
                 return None
             return self._serializer.decode(rest), expiration, stale

@@ -41,6 +41,8 @@ BODY: Final = Struct(">BBH")
 SIZE: Final = Struct(">I")
 WHOLE: Final = Struct(">3sBQddddBBH")
 """Head and body in one, for a body that is not encrypted."""
+WITHOUT_VERSION: Final = Struct(">3sB8xddddBBH")
+"""The same for who does not ask for the version."""
 HAS_NOTES: Final = 0x80
 _TTL, _EXPIRATION, _STALE, HAS_TAGS = 1, 2, 4, 8
 _ALL: Final = 15

@@ -12,7 +12,7 @@ from aiocache_kit.errors import CorruptPayloadError
 
 SERIALIZED: Final = 0
 """The content of a value that a serializer wrote."""
-_NONE, _FALSE, _TRUE, _INT, _FLOAT, _STR, _BYTES = range(1, 8)
+_NONE, _FALSE, _TRUE, _INT, _FLOAT, _STR, BYTES = range(1, 8)
 _DOUBLE: Final = struct.Struct(">d")
 
 
@@ -39,7 +39,7 @@ def _write_str(value: object) -> tuple[int, bytes]:
 
 
 def _write_bytes(value: object) -> tuple[int, bytes]:
-    return _BYTES, cast("bytes", value)
+    return BYTES, cast("bytes", value)
 
 
 WRITERS: Final[dict[type, Callable[[object], tuple[int, bytes]]]] = {
@@ -88,7 +88,7 @@ _READERS: Final[dict[int, Callable[[bytes], object]]] = {
     _INT: _read_int,
     _FLOAT: _read_float,
     _STR: _read_str,
-    _BYTES: _read_bytes,
+    BYTES: _read_bytes,
 }
 
 

@@ -21,6 +21,7 @@ from typing import Final, NamedTuple, Protocol
 from aiocache_kit.clock import Clock, SystemClock
 from aiocache_kit.errors import WrongTypeError
 from aiocache_kit.item import Item
+from aiocache_kit.management.invalidation import TagMarks
 from aiocache_kit.stats import Stats
 
 
@@ -292,6 +293,12 @@ class Storage(ABC):
     async def layers(self) -> Mapping[str, Stats]:
         """Tell of the parts of a composite storage, by name; others have none."""
         return {}
+
+    async def hear_tags(self, tags: Collection[str], marks: TagMarks) -> None:
+        """Hear that tags were invalidated by who heeds them for this storage, in `marks`: for one that makes copies.
+
+        An item is dead that was created before one of its tags was marked; it is given all the same, and not copied.
+        """
 
     async def tidy(self) -> None:
         """Free the room of what is dead; called now and then in the background. Works in slices."""

@@ -24,6 +24,8 @@ class Cashews(Peer):
         "pickle: bytes go as they are"
     )
 
+    client_side: ClassVar[bool] = False
+
     async def open(self, port: int, exits: AsyncExitStack) -> None:
         """Set it up."""
         self.cache = Cache()
@@ -35,6 +37,7 @@ class Cashews(Peer):
             socket_timeout=None,
             check_repr=False,
             pickle_type=PicklerType.NULL,
+            client_side=self.client_side,
         )
         await self.cache.init()
         exits.push_async_callback(self.cache.close)
@@ -58,3 +61,11 @@ class Cashews(Peer):
                 await load(key)
 
         return loop
+
+
+class CashewsKept(Cashews):
+    """With what it keeps in memory until Redis tells of changes."""
+
+    name: ClassVar[str] = "cashews, client_side"
+    settings: ClassVar[str] = f"{Cashews.settings}; client_side=True: 10,000 entries in memory"
+    client_side: ClassVar[bool] = True

@@ -18,10 +18,16 @@ class Ours(Peer):
     package: ClassVar[str] = "aiocache_kit"
     settings: ClassVar[str] = "all defaults: shared connections, checksum, json"
     multiplexed: ClassVar[bool] = True
+    client_cache: ClassVar[str | None] = None
 
     async def open(self, port: int, exits: AsyncExitStack) -> None:
         """Make the provider, and open it as its first use would."""
-        part = RedisConfig(addr=f"127.0.0.1:{port}", key_prefix=f"{self.name}:", multiplexed=self.multiplexed)
+        part = RedisConfig(
+            addr=f"127.0.0.1:{port}",
+            key_prefix=f"{self.name}:",
+            multiplexed=self.multiplexed,
+            client_cache=self.client_cache,
+        )
         self.cache = await exits.enter_async_context(new_provider(Config(provider="redis", redis_config=part)))
         self.read = self.cache.get
         self.write = partial(self.cache.set, ttl=TTL)
@@ -65,3 +71,11 @@ class OursPooled(Ours):
     name: ClassVar[str] = "aiocache_kit, pooled"
     settings: ClassVar[str] = "multiplexed=False: a pool of 20 connections, one for a call at a time"
     multiplexed: ClassVar[bool] = False
+
+
+class OursKept(Ours):
+    """Replies are kept until Redis tells of changes."""
+
+    name: ClassVar[str] = "aiocache_kit, client_cache"
+    settings: ClassVar[str] = "client_cache=64MB, else all defaults"
+    client_cache: ClassVar[str | None] = "64MB"

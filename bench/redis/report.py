@@ -10,7 +10,7 @@ from typing import Any, Final
 from redis.asyncio import Redis
 
 from bench.record import Mark, Outcome, Track, at_least, at_most
-from bench.redis import beside, cancelled, load
+from bench.redis import beside, cancelled, kept, load
 from bench.redis.machine import Load
 from bench.redis.ours import Ours, OursPooled
 from bench.redis.peer import PREFIX, RECORD, VALUE, Peer
@@ -81,20 +81,26 @@ async def measure(*, quick: bool, track: Track) -> Outcome:
             others = await load_.others()
             storms = await _storms(peers, admin, quick=quick, track=track)
             delays = await _delays(peers, quick=quick, track=track)
+            keepers = await exits.enter_async_context(kept.keepers(port))
+            kept_reads = await kept.measure(keepers, peers[0], effort, track)
     processors = os.cpu_count() or 1
     results: dict[str, Any] = {
         name: {tasks: {who: asdict(timing) for who, timing in found.items()} for tasks, found in by_tasks.items()}
         for name, by_tasks in timings.items()
     }
     results["cancelled"] = {who: asdict(each) for who, each in storms.items()}
+    results["kept"] = {
+        name: {tasks: {who: asdict(timing) for who, timing in found.items()} for tasks, found in by_tasks.items()}
+        for name, by_tasks in kept_reads.items()
+    }
     results["beside"] = {who: asdict(each) for who, each in delays.items()}
     return Outcome(
         method=METHOD.format(turn=effort.turn * 1000, rounds=effort.rounds, others=others, processors=processors),
         results=results,
         marks=list(marks(timings, storms)),
         packages=["hiredis", *(peer.package for peer in peers)],
-        settings={peer.name: peer.settings for peer in peers},
-        tables=[*_tables(cases, timings), _storm_table(storms), _delay_table(delays)],
+        settings={peer.name: peer.settings for peer in (*peers, *keepers)},
+        tables=[*_tables(cases, timings), _storm_table(storms), _delay_table(delays), kept.table(kept_reads)],
     )
 
 

@@ -10,6 +10,7 @@ import pytest
 from aiocache_kit import MISSING, NotFoundError, Provider
 from aiocache_kit.clock import Clock, SystemClock
 from aiocache_kit.storage.base import Storage
+from aiocache_kit.storage.layered import Layer, LayeredStorage
 from aiocache_kit.storage.lru import lru_storage
 from aiocache_kit.storage.memory import memory_storage
 from aiocache_kit.storage.null import NullStorage
@@ -25,6 +26,7 @@ STORAGES: Final[dict[str, Callable[[pytest.FixtureRequest], Make]]] = {
     "lru": lambda _: lru_storage,
     "null": lambda _: NullStorage,
     "dict": lambda _: DictStorage,
+    "layered": lambda _: lambda: LayeredStorage([Layer(memory_storage(), "near"), Layer(memory_storage(), "lowest")]),
 }
 """What makes an empty storage, by name; it may ask for the fixtures that it needs, such as servers."""
 

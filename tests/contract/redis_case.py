@@ -31,6 +31,13 @@ from aiocache_kit.testing import FakeClock
 from aiocache_kit.testing.contract import Contract
 from tests.servers.server import LIMITED_PASSWORD, LIMITED_USER, Server
 
+PATIENT: dict[str, Any] = {
+    "dial_timeout": 10.0,
+    "read_timeout": 10.0,
+    "write_timeout": 10.0,
+    "pool_timeout": 10.0,
+}
+"""Timeouts that do not strike, however busy the machine is."""
 STEPS = 30
 """Parts that a longer time passes in, so that what is done now and then is done."""
 OLDER = """
@@ -65,7 +72,7 @@ class Installation:
 
     def storage(self, prefix: str, clock: FakeClock) -> Storage:
         """Make a storage whose names begin with `prefix`."""
-        config = self.more(Config(provider="redis", redis_config=replace(self.config, key_prefix=prefix)))
+        config = self.more(Config(provider="redis", redis_config=replace(self.config, key_prefix=prefix, **PATIENT)))
         if self.parser is None:
             return factory._storage(config, clock)
         way = factory._way(config)

@@ -1,6 +1,5 @@
 """Both contracts over the file storage, in the shapes that it may be given."""
 
-import asyncio
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from aiocache_kit import Provider
+from aiocache_kit.clock import SystemClock
 from aiocache_kit.serializers.codec import Codec
 from aiocache_kit.serializers.json import JsonSerializer
 from aiocache_kit.storage.base import Storage
@@ -76,7 +76,7 @@ class WithShortPauses:
 
     async def sleep(self, seconds: float) -> None:
         """Wait."""
-        await (asyncio.sleep(seconds) if 0.0 < seconds <= SHORT else self._clock.sleep(seconds))
+        await (SystemClock().sleep(seconds) if 0.0 < seconds <= SHORT else self._clock.sleep(seconds))
 
 
 class TestProviderOverFiles(Placed, ProviderContract):

@@ -60,13 +60,17 @@ class Generations:
         """Whether there is something for `settle` to do."""
         return member in self._marked
 
-    async def begin(self, members: Iterable[Member]) -> None:
-        """Learn the generations of nodes that were just opened, and clear those that were marked; errors are theirs."""
+    async def begin(self, members: Iterable[Member]) -> list[Member]:
+        """Learn the generations of nodes that were just opened, clear those that were marked, and give these.
+
+        A node that fails is not to be trusted with anything.
+        """
         kept = [member for member in members if member.is_open and _outlives(member)]
         outcomes = await side_by_side([(member, partial(self._begin, member)) for member in kept])
         for member, (_, error) in zip(kept, outcomes, strict=True):
             if error is not None:
                 member.miss_everything()
+        return [member for member, (is_cleared, _) in zip(kept, outcomes, strict=True) if is_cleared]
 
     async def check(self, member: Member) -> None:
         """See, before `member` is let in, whether what this process knows is all that it missed."""
@@ -124,11 +128,13 @@ class Generations:
         self._marked.discard(member)
         self._to_mark.discard(member)
 
-    async def _begin(self, member: Member) -> None:
+    async def _begin(self, member: Member) -> bool:
         generation = await self._learn(member)
-        if any(mark == generation for mark, _ in await self._marks(member)):
-            await member.storage.clear()
-            await self._learn(member)
+        if all(mark != generation for mark, _ in await self._marks(member)):
+            return False
+        await member.storage.clear()
+        await self._learn(member)
+        return True
 
     async def _learn(self, member: Member) -> str:
         """Give the generation of a node, a new one if it has none."""

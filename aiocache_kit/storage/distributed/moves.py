@@ -57,6 +57,7 @@ class Moves:
                 raise InvalidArgumentError("name of a node must be a new one: there is a node of that name")
             larger = ring.with_weight(node.name, node.weight)
             member = self._settings.member(node, self._see_to)
+            self._check(member)
             await self._begin(member)
             if ring.ketama:  # there, adding one may move keys between others
                 await self._rid(list(self._nodes.members.values()))
@@ -106,6 +107,13 @@ class Moves:
                         await purge(member, self._nodes.ring, self._nodes.replicas)
                 except StorageError:
                     self._has_orphans = True
+
+    def _check(self, member: Member) -> None:
+        """Refuse a node without something that all others offer, and the storage therefore does."""
+        for name in ("leases", "locks", "shortcuts", "tags"):
+            others = self._nodes.members.values()
+            if getattr(member.storage, name) is None and all(getattr(other.storage, name) for other in others):
+                raise InvalidArgumentError(f"storage of a new node must have {name}, as those of all other nodes do")
 
     async def _begin(self, member: Member) -> None:
         member.storage.clock = member.patience.clock = self._clock()

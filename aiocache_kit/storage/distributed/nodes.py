@@ -46,6 +46,10 @@ class Nodes:
         """Look again at which members are cold."""
         self._cold = any(member.is_cold for member in self.members.values())
 
+    def live(self) -> list[Member]:
+        """Give the members that are in."""
+        return [member for member in self.members.values() if member.is_in]
+
     def owners(self, key: str) -> Sequence[Member]:
         """Give the owners of `key`, the one that decides, if it may answer, first."""
         names = self.ring.owners(key, self.replicas)

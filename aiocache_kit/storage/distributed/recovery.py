@@ -50,6 +50,13 @@ class Recovery:
             name = "aiocache_kit nurse"
             self._nurses[member] = asyncio.create_task(self._nurse(member), name=name)  # ends by itself, or in `leave`
 
+    def warm(self, member: Member) -> None:
+        """Ask other owners first until `member` has copies of what they have."""
+        if self._nodes.replicas > 1:
+            member.is_cold = member.lacks_copies = True
+            self._nodes.note_cold()
+            self.see_to(member)
+
     async def leave(self, member: Member) -> None:
         """Do nothing more for `member`."""
         nurse = self._nurses.pop(member, None)
@@ -95,9 +102,7 @@ class Recovery:
         else:
             member.breaker.succeeded(clock.monotonic())
             member.is_in = True
-            if self._nodes.replicas > 1:
-                member.is_cold = member.lacks_copies = True
-                self._nodes.note_cold()
+            self.warm(member)
 
     async def _prepare(self, member: Member) -> None:
         """Make sure that a node answers and holds nothing that it should not; from the last look on nobody waits."""

@@ -15,6 +15,7 @@ where weights are not all the same.
 
 import math
 from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from hashlib import blake2b, md5
 from types import MappingProxyType
@@ -61,8 +62,8 @@ class Ring:
             points.extend(point << _INDEX_BITS | index for point in own)  # one number each: sorts and bisects fastest
         points.sort()
         self._points = points
-        self._successors: dict[tuple[int, int], tuple[str, ...]] = {}
-        """Who owns what lies before a point, as far as anybody has asked: bounded by the number of points."""
+        self._successors: defaultdict[int, dict[int, tuple[str, ...]]] = defaultdict(dict)
+        """For each count, who owns what lies before a point, as far as anybody has asked: as many as points at most."""
 
     def __repr__(self) -> str:
         return f"<Ring of {len(self._names)} nodes, {len(self._points)} points>"
@@ -76,9 +77,10 @@ class Ring:
     def owners(self, key: str, count: int = 1) -> tuple[str, ...]:
         """Give the `count` nodes that `key` belongs to, the first one first; all of them where there are fewer."""
         place = bisect_left(self._points, self._number(key) << _INDEX_BITS)
-        owners = self._successors.get((place, count))
+        known = self._successors[count]
+        owners = known.get(place)
         if owners is None:
-            owners = self._successors[place, count] = tuple(self._from(place, min(count, len(self._names))))
+            owners = known[place] = tuple(self._from(place, min(count, len(self._names))))
         return owners
 
     def shares(self) -> dict[str, float]:

@@ -7,10 +7,10 @@ Rule 3: a lock is given by the first owner of its name, and by no other one: whi
 two nodes could give it to two. A lock is lost where its node loses it, or where it belongs to another node from now on.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from functools import partial
 
-from aiocache_kit.storage.base import ELSEWHERE, Grant, Leases, SharedLocks, SharedTags
+from aiocache_kit.storage.base import ELSEWHERE, Capabilities, Grant, Leases, SharedLocks, SharedTags
 from aiocache_kit.storage.distributed.changes import Changes
 from aiocache_kit.storage.distributed.member import Member, side_by_side
 from aiocache_kit.storage.distributed.nodes import Nodes, unavailable
@@ -29,6 +29,19 @@ def _locks(member: Member) -> SharedLocks:
 def _tags(member: Member) -> SharedTags:
     assert member.storage.tags is not None  # noqa: S101  - as above
     return member.storage.tags
+
+
+def in_common(each_one: Sequence[Capabilities]) -> Capabilities:
+    """Give what a storage can do whose nodes can do these: what all can, and what has to be reckoned with in any."""
+    return Capabilities(
+        stores=any(each.stores for each in each_one),
+        shared=any(each.shared for each in each_one),
+        persistent=any(each.persistent for each in each_one),
+        by_reference=any(each.by_reference for each in each_one),
+        leases=all(each.leases for each in each_one),
+        tags=all(each.tags for each in each_one),
+        locks=all(each.locks for each in each_one),
+    )
 
 
 class DistributedLeases(Leases):

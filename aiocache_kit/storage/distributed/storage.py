@@ -12,7 +12,6 @@ import asyncio
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from contextlib import aclosing
 from functools import partial
-from itertools import islice
 from random import Random
 from types import MappingProxyType
 
@@ -27,11 +26,17 @@ from aiocache_kit.storage.distributed.member import Member, Node, side_by_side
 from aiocache_kit.storage.distributed.mending import batches
 from aiocache_kit.storage.distributed.moves import Moves
 from aiocache_kit.storage.distributed.nodes import Nodes, unavailable
-from aiocache_kit.storage.distributed.reads import CHUNK, read, read_multi
+from aiocache_kit.storage.distributed.reads import Plain, chunks, read, read_multi
 from aiocache_kit.storage.distributed.recovery import Recovery
 from aiocache_kit.storage.distributed.ring import VIRTUAL_NODES, Ring
 from aiocache_kit.storage.distributed.settings import OnFailure, Settings
-from aiocache_kit.storage.distributed.shared import DistributedLeases, DistributedLocks, DistributedTags, inward
+from aiocache_kit.storage.distributed.shared import (
+    DistributedLeases,
+    DistributedLocks,
+    DistributedTags,
+    in_common,
+    inward,
+)
 
 
 class DistributedStorage(Storage):
@@ -73,10 +78,9 @@ class DistributedStorage(Storage):
             balance=balance,
             random=random,
         )
-        weights = {node.name: node.weight for node in given}
-        if len(weights) < len(given):
+        ring = Ring({node.name: node.weight for node in given}, virtual_nodes=virtual_nodes, ketama=ketama)
+        if len(ring) < len(given):
             raise InvalidArgumentError("nodes must be of different names")
-        ring = Ring(weights, virtual_nodes=virtual_nodes, ketama=ketama)
         if len(ring) < replicas:
             raise InvalidArgumentError(f"replicas must be at most the number of nodes, {len(ring)}, not {replicas}")
         self._degrades = settings.on_failure == "miss"
@@ -91,15 +95,9 @@ class DistributedStorage(Storage):
 
     def _offer(self, all_of_them: list[Capabilities]) -> None:
         """Offer what all nodes can do, and say what any of them does."""
-        self.capabilities = Capabilities(
-            stores=any(each.stores for each in all_of_them),
-            shared=any(each.shared for each in all_of_them),
-            persistent=any(each.persistent for each in all_of_them),
-            by_reference=any(each.by_reference for each in all_of_them),
-            leases=all(each.leases for each in all_of_them),
-            tags=all(each.tags for each in all_of_them),
-            locks=all(each.locks for each in all_of_them),
-        )
+        self.capabilities = in_common(all_of_them)
+        if all(member.storage.shortcuts is not None for member in self._nodes.members.values()):
+            self.shortcuts = Plain(self._nodes, self._degrade)
         if self.capabilities.leases:
             self.leases = DistributedLeases(self._nodes)
         if self.capabilities.tags:
@@ -120,26 +118,30 @@ class DistributedStorage(Storage):
     async def open(self) -> None:
         """Open all nodes, side by side; one that cannot be opened is out.
 
-        Raises `StorageUnavailableError` where none can be, unless the storage degrades.
+        Where none can be, raises what the first one raised, unless the storage degrades; and any error that is no
+        `StorageError`.
         """
         members = list(self._nodes.members.values())
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self._open(member)) for member in members]
         errors = [task.result() for task in tasks]
-        if None not in errors and not self._degrades:
-            raise unavailable() from errors[0]
+        may_go_on = None in errors or self._degrades
+        for error in errors:
+            if error is not None and not (may_go_on and isinstance(error, StorageError)):
+                raise error
         self._recovery.is_open = True
         for member, error in zip(members, errors, strict=True):
             if error is not None:
                 member.put_out()
-        await self._generations.begin(members)
+        for member in await self._generations.begin(members):
+            self._recovery.warm(member)
 
-    async def _open(self, member: Member) -> StorageError | None:
+    async def _open(self, member: Member) -> Exception | None:
         member.storage.clock = member.patience.clock = self.clock
         if not member.is_open:
             try:
                 await member.storage.open()
-            except StorageError as error:
+            except Exception as error:  # noqa: BLE001  - `open` looks at it
                 return error
             member.is_open = True
         return None
@@ -156,52 +158,49 @@ class DistributedStorage(Storage):
 
     async def size(self) -> Size:
         """Add up what all nodes hold that are in; of the items, copies are not counted, as far as all are there."""
-        total = Size(errors=self._errors)
-        for size in (await self._sizes()).values():
-            total = Size(*(mine + theirs for mine, theirs in zip(total, size, strict=True)))
+        sizes = (await self._sizes()).values()
+        total = Size(*(sum(each) for each in zip(*sizes, Size(errors=self._errors), strict=True)))
         return total._replace(items=-(-total.items // self._nodes.replicas))
 
     async def layers(self) -> Mapping[str, Stats]:
         """Give what each node holds, by its name, with its share of the keys and its health."""
         sizes, shares = await self._sizes(), self._nodes.ring.shares()
         layers: dict[str, Stats] = {}
-        for name, member in self._nodes.members.items():
+        for member in self._nodes.members.values():
             size = sizes.get(member, Size())
-            layers[name] = Stats(
+            layers[member.name] = Stats(
                 size=size.bytes,
                 items=size.items,
                 evictions=size.evictions,
                 expired=size.expired,
                 errors=size.errors + member.errors,
-                share=shares[name],
+                share=shares[member.name],
                 health=0.0 if not member.is_in else 0.5 if member.is_cold else 1.0,
                 missed=member.missed.counted,
             )
         return MappingProxyType(layers)
 
     async def _sizes(self) -> dict[Member, Size]:
-        members = [member for member in self._nodes.members.values() if member.is_in]
+        members = self._nodes.live()
         outcomes = await side_by_side([(member, member.storage.size) for member in members])
         return {member: size for member, (size, _) in zip(members, outcomes, strict=True) if size is not None}
 
     async def tidy(self) -> None:
         """Let all nodes tidy that are in, and remove what lies where it no longer belongs."""
-        members = [member for member in self._nodes.members.values() if member.is_in]
-        await side_by_side([(member, member.storage.tidy) for member in members])
+        await side_by_side([(member, member.storage.tidy) for member in self._nodes.live()])
         await self._moves.tidy()
         await self._generations.look()
 
     async def sync(self) -> None:
-        """Let all nodes write out that are in; raises what the first of them raised."""
-        members = [member for member in self._nodes.members.values() if member.is_in]
-        for _, error in await side_by_side([(member, member.storage.sync) for member in members]):
+        """Let all nodes write out that are in; raises the first error."""
+        for _, error in await side_by_side([(member, member.storage.sync) for member in self._nodes.live()]):
             if error is not None:
                 raise error
 
     async def ping(self) -> None:
         """Return where every key has an owner that answered; raise `StorageUnavailableError` otherwise."""
         members = list(self._nodes.members.values())
-        live = [member for member in members if member.is_in]
+        live = self._nodes.live()
         outcomes = await side_by_side([(member, member.storage.ping) for member in live])
         well = [member for member, (_, error) in zip(live, outcomes, strict=True) if error is None]
         if not self._nodes.are_enough([member for member in members if member not in well]):
@@ -212,9 +211,9 @@ class DistributedStorage(Storage):
     async def add_node(self, node: Node) -> None:
         """Add a node, which takes its share of keys from all others; nothing else moves.
 
-        It is opened, and cleared of what it may hold, first. Where there is one copy of each item, those that move are
-        misses; where there are several, the other nodes have them. Raises `InvalidArgumentError` for a name that is
-        taken, and `StorageError` where the new node cannot be opened or cleared; nothing has changed then.
+        It is opened and cleared first. With one copy of each item those that move are misses; with several the other
+        nodes have them. Raises `InvalidArgumentError` for a name that is taken and a storage that offers less than all
+        others, and `StorageError` where it cannot be opened or cleared; nothing has changed then.
         """
         await self._moves.add(node)
 
@@ -318,7 +317,7 @@ class DistributedStorage(Storage):
         """
         found: dict[str, Item[object]] = {}
         failed: set[str] = set()
-        for chunk in _chunks(keys):
+        for chunk in chunks(keys):
             some, lost = await read_multi(self._nodes, chunk)
             found |= some
             failed |= lost
@@ -327,21 +326,26 @@ class DistributedStorage(Storage):
 
     async def write_multi(self, items: Iterable[Item[object]]) -> None:
         """Store each item at all of its owners; `PartialFailureError` names the keys that no owner stored."""
-        by_key = {item.key: item for item in items}
         failed: set[str] = set()
-        for chunk in _chunks(by_key):
-            _, lost = await self._changes.many(
-                chunk, lambda storage, keys: storage.write_multi([by_key[key] for key in keys])
-            )
-            failed |= lost
+        for chunk in chunks(items):
+            failed |= await self._write_some({item.key: item for item in chunk})
         self._fail_in_part({}, failed)
+
+    async def _write_some(self, items: Mapping[str, Item[object]]) -> set[str]:
+        async def write(storage: Storage, keys: list[str]) -> None:
+            await storage.write_multi([items[key] for key in keys])
+
+        _, lost = await self._changes.many(items, write)
+        return lost
 
     async def remove_multi(self, keys: Iterable[str]) -> int:
         """Remove each key from all of its owners; `PartialFailureError` names those that no owner removed."""
         count = 0
         failed: set[str] = set()
-        for chunk in _chunks(dict.fromkeys(keys)):
-            counts, lost = await self._changes.many(chunk, lambda storage, some: storage.remove_multi(some))
+        for chunk in chunks(keys):
+            counts, lost = await self._changes.many(
+                dict.fromkeys(chunk), lambda storage, some: storage.remove_multi(some)
+            )
             count += sum(counts)
             failed |= lost
         self._fail_in_part({}, failed)
@@ -385,12 +389,6 @@ class DistributedStorage(Storage):
             if owner.may_answer(key):
                 return owner is member
         return False
-
-
-def _chunks(keys: Collection[str]) -> list[list[str]]:
-    """Divide keys so that working on a part does not hold the event loop for long."""
-    rest = iter(keys)
-    return [chunk for _ in range(0, len(keys), CHUNK) if (chunk := list(islice(rest, CHUNK)))]
 
 
 async def _close(member: Member) -> None:

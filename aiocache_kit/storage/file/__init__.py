@@ -42,6 +42,7 @@ def file_storage(
     gathers: bool = False,
     fsync: bool = False,
     shared: bool = False,
+    strict: bool = False,
     clock: Clock | None = None,
     random: Random | None = None,
 ) -> FileStorage | SharedFileStorage:
@@ -50,24 +51,29 @@ def file_storage(
     `codec` writes values, and `hasher` hides keys in the names of files. With `gathers`, writes wait in memory until
     `Storage.sync` or `close`; with `fsync`, what a call has done survives a loss of power. `random` is what the
     policies draw from: give a seeded one to repeat a run. With `shared`, other processes use the directory as well, and
-    nothing is gathered, and what was written first is evicted first.
+    nothing is gathered, and what was written first is evicted first. `strict`: what cannot be read is raised, instead
+    of being a miss.
     """
     place = Directory(directory, file_perm=file_perm, dir_perm=dir_perm, fsync=fsync)
     files = Files(place, codec, prefix, hasher)
     used_clock = SystemClock() if clock is None else clock
     if shared:
         return SharedFileStorage(
-            files, clock=used_clock, max_entries=max_entries, max_size=max_size, janitor_interval=janitor_interval
+            files,
+            clock=used_clock,
+            max_entries=max_entries,
+            max_size=max_size,
+            janitor_interval=janitor_interval,
+            strict=strict,
         )
     used_random = Random() if random is None else random  # noqa: S311  - chooses victims, guards nothing
     count = tables_for(max_entries, max_size, SUBDIRECTORIES)
 
-    def table(place: int) -> FileTable:
-        entries, size = share(max_entries, count, place), share(max_size, count, place)
-        capacity = size or entries or 1
+    def table(number: int) -> FileTable:
+        entries, size = share(max_entries, count, number), share(max_size, count, number)
 
         def make(columns: Columns) -> EvictionPolicy:
-            return make_policy(eviction_policy, capacity, columns, used_random)
+            return make_policy(eviction_policy, size or entries or 1, columns, used_random)
 
         return FileTable(make=make, max_entries=entries, max_bytes=size, sizer=weigh, clock=used_clock)
 
@@ -77,4 +83,5 @@ def file_storage(
         clock=used_clock,
         janitor_interval=janitor_interval,
         gathers=gathers,
+        strict=strict,
     )

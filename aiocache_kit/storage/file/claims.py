@@ -4,7 +4,7 @@ Rule: nobody is waited for without end; a process that was stopped while it held
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from threading import Event
 from typing import Final
@@ -55,7 +55,7 @@ else:
 
 
 @contextmanager
-def held(descriptor: int) -> Iterator[None]:
+def held(descriptor: int) -> Generator[None]:
     """Hold a lock, which others hold for a few files only: who does not let go in time is not waited for."""
     end, pause = stopwatch() + PATIENCE, 0.0001
     while not _try_to_hold(descriptor):

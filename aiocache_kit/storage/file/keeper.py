@@ -163,11 +163,13 @@ class Keeper:
         job.queued = True
         self.lane.add(job)
 
-    def flush(self) -> None:
-        """Have written what was gathered."""
+    def flush(self) -> Iterator[None]:
+        """Have written what was gathered, a piece at each step; the iterator is to be run to its end."""
         self._remove_evicted()
-        for job in list(self._gathered.values()):
-            self._queue(job)
+        for key, job in list(self._gathered.items()):
+            if self._gathered.get(key) is job:
+                self._queue(job)
+                yield
 
     def drop(self, key: str, place: Place, table: FileTable) -> tuple[bool, Removal]:
         """Let go of a held entry and have its file removed; say whether it was live."""
@@ -189,9 +191,11 @@ class Keeper:
 
     def void_all(self) -> None:
         """Take back all writes that the thread has not begun with."""
-        for key in list(self.jobs):
-            self.void(key)
-        self._evicted = []
+        jobs, self.jobs = self.jobs, {}
+        for job in jobs.values():
+            job.void = job.queued and not job.taken
+        # Nobody waits for what was gathered and does not stand in line yet.
+        self._gathered, self._bytes, self._evicted = {}, 0, []
 
     # --- what has left -----------------------------------------------------------------------------------------------
 

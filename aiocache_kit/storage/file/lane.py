@@ -6,10 +6,12 @@ job alone, the next job goes at once: most likely nobody else comes in this turn
 
 Rule 1: jobs run one after the other, in the order in which they came. What a job finds is what those before it left.
 Rule 2: a job that was begun is done to its end, whoever waits for it or does not any more, and `settle` hears of it.
-Rule 3: a hop needs no task: the event loop calls `_back`, and between two hops nothing of ours is left anywhere.
+Rule 3: after a fork there is no thread, and descriptors are the other process's: then every job is an error.
+Rule 4: a hop needs no task: the event loop calls `_back`, and between two hops nothing of ours is left anywhere.
 """
 
 import asyncio
+import os
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Coroutine
@@ -17,6 +19,8 @@ from functools import partial
 from typing import Any, Final, Generic, ParamSpec, TypeAlias, TypeVar, cast
 
 from aiofiles.os import wrap
+
+from aiocache_kit.errors import StorageError
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -84,6 +88,8 @@ class Lane:
         self._hop: Coroutine[asyncio.Future[Any], None, list[Done]] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         """Where a hop is out or about to go; None: there is nothing to do."""
+        self._process = 0
+        """The process that uses the lane, from its first job on."""
         self._was_alone = False
         self._idlers: list[asyncio.Future[None]] = []
 
@@ -124,6 +130,11 @@ class Lane:
         waiting = self._waiting
         self._out = jobs = [waiting.popleft() for _ in range(min(len(waiting), MOST))]
         self._was_alone = len(jobs) == 1
+        self._process = self._process or os.getpid()
+        if self._process != os.getpid():
+            error = StorageError("this storage was opened before a fork: each process opens one of its own")
+            self._refuse(error)
+            return
         for job in jobs:
             job.begin()
         # It is a coroutine; the stubs promise only what can be awaited.
@@ -138,7 +149,13 @@ class Lane:
         except StopIteration as end:
             self._back(end.value)
         except Exception as error:  # noqa: BLE001  - there are no threads any more: that is the answer to all
-            self._back([(None, error)] * len(self._out))
+            self._refuse(error)
+
+    def _refuse(self, error: Exception) -> None:
+        """Give all jobs the same answer: a turn later, since who adds one may not be waiting for it yet."""
+        if self._loop is not None:
+            outcomes: list[Done] = [(None, error)] * len(self._out)
+            self._loop.call_soon(self._back, outcomes)
 
     def _back(self, outcomes: list[Done]) -> None:
         jobs, self._out, self._hop = self._out, [], None

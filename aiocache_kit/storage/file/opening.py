@@ -128,11 +128,11 @@ class Opening:
             is_known = place not in self.loading.left
             items = self._items(table, place) if is_known else {}
             for number in self._numbers(place):
-                changed = self._directory.changed(NAMES[number])
                 if is_known:
+                    changed = self._directory.mark_unchanged(NAMES[number])
                     yield from pack(self._files.codec, number, changed, items[number])
                 elif self._catalogue is not None:
-                    yield from self._catalogue.raw(number, changed)
+                    yield from self._catalogue.raw(number, self._directory.changed(NAMES[number]))
 
     def _items(self, table: FileTable, place: int) -> dict[int, list[Found]]:
         """Give what a table knows, by directory."""

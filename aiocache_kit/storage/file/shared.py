@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Iterable
 from typing import Final, ParamSpec, TypeVar
 
 from aiocache_kit.clock import Clock
-from aiocache_kit.errors import ProviderClosedError, StorageUnavailableError
+from aiocache_kit.errors import CorruptPayloadError, ProviderClosedError, StorageError, StorageUnavailableError
 from aiocache_kit.item import Item
 from aiocache_kit.storage.base import ALWAYS, Capabilities, Condition, Size, Storage
 from aiocache_kit.storage.file.catalogue import NAME
@@ -42,8 +42,13 @@ class SharedFileStorage(Storage):
         max_entries: int | None,
         max_size: int | None,
         janitor_interval: float,
+        strict: bool,
     ) -> None:
-        """Hold about `max_entries` items and `max_size` bytes; see `file_storage`, which makes the parts."""
+        """Hold about `max_entries` items and `max_size` bytes; see `file_storage`, which makes the parts.
+
+        `strict`: what cannot be read is raised and no miss.
+        """
+        self._strict = strict
         self.clock = clock
         self.files = files
         self._lane = Lane()
@@ -119,10 +124,13 @@ class SharedFileStorage(Storage):
     def _read(self, item: Item[object] | None, error: BaseException | None) -> Item[object] | None:
         if error is None:
             return item
-        if not isinstance(error, OSError) or isinstance(error, StorageUnavailableError):
-            raise error
-        self._shared.errors += 1
-        return None
+        if isinstance(error, CorruptPayloadError) or (
+            isinstance(error, OSError) and not isinstance(error, StorageError)
+        ):
+            self._shared.errors += 1
+            if not self._strict:
+                return None
+        raise fault(error, "an item cannot be read")
 
     async def write(self, item: Item[object], condition: Condition = ALWAYS) -> bool:
         """Store `item` if `condition` holds."""

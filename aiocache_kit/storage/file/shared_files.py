@@ -9,7 +9,7 @@ Rule 4: time is the wall clock's, which all processes of one machine share.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Final, NamedTuple
@@ -57,7 +57,10 @@ class SharedFiles:
     # --- reading -----------------------------------------------------------------------------------------------------
 
     def read(self, key: str) -> Item[object] | None:
-        """Give the item under `key`, a stale one included."""
+        """Give the item under `key`, a stale one included.
+
+        Raises `CorruptPayloadError` for what is no item of this key; it is removed.
+        """
         place = self.files.place(key)
         try:
             return self._read(key, place)
@@ -66,11 +69,11 @@ class SharedFiles:
                 return None
         except CorruptPayloadError:
             self._sweep(place)
-            return None
+            raise
         self.files.directory.forget(NAMES[place[0]])  # another process has removed the directory that is open here
         try:
             return self._read(key, place)
-        except (FileNotFoundError, CorruptPayloadError):
+        except FileNotFoundError:
             return None
 
     def _read(self, key: str, place: Place) -> Item[object] | None:
@@ -118,7 +121,6 @@ class SharedFiles:
 
     def _sweep(self, place: Place) -> None:
         """Remove what cannot be read, unless somebody has just written it anew."""
-        self.errors += 1
         with self._alone(place):
             if self.files.look(place) is None or not self._is_whole(place):
                 self.files.remove(place)
@@ -131,7 +133,7 @@ class SharedFiles:
         return True
 
     @contextmanager
-    def _alone(self, place: Place) -> Iterator[None]:
+    def _alone(self, place: Place) -> Generator[None]:
         with self.files.directory.exclusive(NAMES[place[0]]):
             yield
 
@@ -201,7 +203,7 @@ class SharedFiles:
         place = self.files.place(item.key)
         codec = self.files.codec
         with self._alone(place):
-            found = self.read(item.key) if self.live(place) is not None else None
+            found = self.found(item.key, place)
             version = self.files.directory.next_number()
             if found is None or found.is_stale:
                 total = item.value + delta
@@ -218,6 +220,13 @@ class SharedFiles:
             self._store(place, notes, body)
             self.end_lease(place)
         return total
+
+    def found(self, key: str, place: Place) -> Item[object] | None:
+        """Give the item at a place that is locked; None also for what cannot be read, and is to be written over."""
+        try:
+            return self._read(key, place)
+        except (FileNotFoundError, CorruptPayloadError):
+            return None
 
     def redate(self, key: str, change: Callable[[Notes], Notes], *, also_stale: bool = False) -> bool:
         """Give the live item under `key` other dates; its value and version stay. Say whether there was one.

@@ -82,7 +82,7 @@ class FileLeases(_Part, Leases):
         place = shared.files.place(key)
         with shared.files.directory.exclusive(NAMES[place[0]]):
             if not anew and shared.live(place) is not None:
-                item = shared.read(key)
+                item = shared.found(key, place)
                 if item is not None and not item.is_stale:
                     return Grant(item=item)
             claim = shared.claim(place, LEASE)

@@ -7,9 +7,8 @@ there when `sync` or `close` returns.
 Rule 3: whoever is cancelled while he waits stops nothing that the thread has begun, and the index knows of it.
 """
 
-import asyncio
 import math
-from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -29,13 +28,13 @@ from aiocache_kit.storage.base import (
     whole_number,
 )
 from aiocache_kit.storage.file.files import Files, Place, fault
-from aiocache_kit.storage.file.freeing import free
 from aiocache_kit.storage.file.index import FileTable, version_in
-from aiocache_kit.storage.file.keeper import CHUNK, Keeper
+from aiocache_kit.storage.file.keeper import Keeper
 from aiocache_kit.storage.file.lane import Lane
 from aiocache_kit.storage.file.opening import Opening
+from aiocache_kit.storage.file.sweeping import Sweeping
 from aiocache_kit.storage.file.tags import FileTags
-from aiocache_kit.storage.file.work import Reading, Removal, whole
+from aiocache_kit.storage.file.work import Reading, Removal, Told, whole
 from aiocache_kit.storage.pace import Pace
 
 _STEP: Final = 64
@@ -49,12 +48,20 @@ class FileStorage(Storage):
     name = "file"
 
     def __init__(
-        self, files: Files, tables: Sequence[FileTable], *, clock: Clock, janitor_interval: float, gathers: bool
+        self,
+        files: Files,
+        tables: Sequence[FileTable],
+        *,
+        clock: Clock,
+        janitor_interval: float,
+        gathers: bool,
+        strict: bool,
     ) -> None:
         """Use `tables`, a power of two of them and not more than there are directories; see `file_storage`.
 
-        With `gathers`, writes wait in memory until `sync`.
+        With `gathers`, writes wait in memory until `sync`. `strict`: what cannot be read is raised and no miss.
         """
+        self._strict = strict
         self.clock = clock
         self.files = files
         self._keeper = Keeper(files, tables, Lane(), clock, gathers=gathers)
@@ -63,7 +70,7 @@ class FileStorage(Storage):
         self._loading = self._opening.loading
         self._janitor_interval = janitor_interval
         self._cleaned = -math.inf
-        self._remains: list[Iterator[None]] = []
+        self._sweeping = Sweeping(self._keeper, self._loading)
         self._is_open = False
         self._tags = FileTags(self._keeper, self._opening, self._check)
         self.tags = self._tags
@@ -102,8 +109,8 @@ class FileStorage(Storage):
                 await closing.result()
                 await self._lane.idle()
             finally:
-                self._remains += [table.shut() for table in self._keeper.tables]
-            await self._free_remains()
+                self._sweeping.remains += [table.shut() for table in self._keeper.tables]
+            await self._sweeping.free_remains()
 
     async def sync(self) -> None:
         """Write out what was gathered; raises `StorageError` where that cannot be: it stays gathered then."""
@@ -111,8 +118,10 @@ class FileStorage(Storage):
         await self._sync()
 
     async def _sync(self) -> None:
-        keeper = self._keeper
-        keeper.flush()
+        keeper, pace = self._keeper, Pace()
+        for _ in keeper.flush():
+            if pace.is_over():
+                await pace.rest()
         await self._lane.call(_nothing)
         failure, keeper.failure = keeper.failure, None
         if failure is not None:
@@ -206,7 +215,7 @@ class FileStorage(Storage):
         return None
 
     def _unreadable(self, key: str, table: FileTable, reading: Reading, error: BaseException) -> None:
-        """Count what cannot be read, and give a miss."""
+        """Count what cannot be read, as a miss unless the storage is strict."""
         if not isinstance(error, CorruptPayloadError | OSError):
             raise error
         self._keeper.errors += 1
@@ -215,6 +224,8 @@ class FileStorage(Storage):
         if is_gone and table.record(key) == reading.state[0] and self._is_open:
             table.drop(key, self.clock.monotonic())
             self._keeper.remove_gone(table)
+        if self._strict and not isinstance(error, FileNotFoundError):
+            raise fault(error, "an item cannot be read")
 
     async def write(self, item: Item[object], condition: Condition = ALWAYS) -> bool:
         """Store `item` if `condition` holds."""
@@ -255,39 +266,14 @@ class FileStorage(Storage):
         """Remove the items that are there now and begin with `prefix`."""
         self._check()
         if not prefix:
-            await self._clear_all()
+            await self._sweeping.clear_all()
             return
-        pace, keeper = Pace(), self._keeper
-        stuck = len(keeper.stuck)
-        for number, table in enumerate(keeper.tables):
+        stuck = len(self._keeper.stuck)
+        for number, table in enumerate(self._keeper.tables):
             await self._table_known(number)
-            slot = 0
-            while slot < table.slots():  # fewer, once somebody clears everything
-                key = table.columns.keys[slot]
-                if key and key.startswith(prefix):
-                    table.drop(key, self.clock.monotonic())
-                slot += 1
-                if len(table.gone) >= CHUNK:
-                    await keeper.removed(keeper.take_gone(table))
-                if slot % _STEP == 0 and pace.is_over():
-                    await pace.rest()
-            await keeper.removed(keeper.take_gone(table))
-        if len(keeper.stuck) > stuck:
+            await self._sweeping.clear(table, prefix)
+        if len(self._keeper.stuck) > stuck:
             raise StorageUnavailableError("some items cannot be removed: their files cannot be")
-
-    async def _clear_all(self) -> None:
-        """Set all files aside at once, then free them a few at a time."""
-        keeper = self._keeper
-        await self._loading.stop()
-        keeper.void_all()
-        self._remains += [table.start_again() for table in keeper.tables]
-        try:
-            await self._lane.call(keeper.files.set_aside)
-        except OSError as error:
-            self._loading.begin(range(len(keeper.tables)))
-            raise fault(error, "the items cannot be removed") from error
-        await self._free_remains()
-        await self._free_files()
 
     async def scan(self, prefix: str = "") -> AsyncIterator[str]:
         """Give the live keys that begin with `prefix`."""
@@ -332,7 +318,7 @@ class FileStorage(Storage):
         """Store each item; their files are written together. The first error is raised when all have been tried."""
         pace, keeper = Pace(), self._keeper
         errors: list[BaseException] = []
-        jobs: list[asyncio.Future[BaseException | None]] = []
+        jobs: list[Told] = []
         for item in items:
             place, table = await self._known_at(item.key)
             jobs.append(keeper.put(item, place, table).outcome())
@@ -349,7 +335,7 @@ class FileStorage(Storage):
         """Remove each key; their files are removed together."""
         pace = Pace()
         count = 0
-        jobs: list[asyncio.Future[BaseException | None]] = []
+        jobs: list[Told] = []
         for key in keys:
             place, table = await self._known_at(key)
             removal = self._remove(key, place, table)
@@ -399,49 +385,15 @@ class FileStorage(Storage):
             await self._keeper.redate(key, place, table, at_once=True).done()
         return live
 
-    # --- background --------------------------------------------------------------------------------------------------
-
     async def tidy(self) -> None:
         """Free what has expired, what was invalidated, what `clear` left; and, in its interval, what crashes left."""
         self._check()
-        await self._free_remains()
-        pace, keeper = Pace(), self._keeper
-        for table in keeper.tables:
-            while table.sweep_one(self.clock.monotonic()):
-                if len(table.gone) >= CHUNK:
-                    await keeper.removed(keeper.take_gone(table))
-                if pace.is_over():
-                    await pace.rest()
-            await keeper.removed(keeper.take_gone(table))
+        await self._sweeping.tidy()
         await self._tags.reap(self.clock)
         now = self.clock.monotonic()
         if now - self._cleaned >= self._janitor_interval:
             self._cleaned = now
-            await self._clean()
-
-    async def _clean(self) -> None:
-        keeper = self._keeper
-        await keeper.removed(keeper.take_stuck())
-        await self._free_files()
-
-    async def _free_files(self) -> None:
-        try:
-            while await self._lane.call(free, self._keeper.files.directory, CHUNK):
-                pass
-        except OSError as error:
-            raise fault(error, "what was cleared cannot be removed") from error
-
-    async def _free_remains(self) -> None:
-        pace = Pace()
-        while self._remains:
-            remains = self._remains.pop()
-            try:
-                for _ in remains:
-                    if pace.is_over():
-                        await pace.rest()
-            except asyncio.CancelledError:
-                self._remains.append(remains)
-                raise
+            await self._sweeping.clean()
 
 
 def _nothing() -> None:

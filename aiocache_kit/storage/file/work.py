@@ -10,7 +10,7 @@ changed the key since.
 """
 
 import asyncio
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from aiocache_kit.item import Item
 from aiocache_kit.serializers.codec import Opened, Unsealed
@@ -19,6 +19,9 @@ from aiocache_kit.storage.file.files import Fetched, Files, Found, Place
 from aiocache_kit.storage.file.form import body_of
 from aiocache_kit.storage.file.index import FileTable, State, size_in, version_in
 from aiocache_kit.storage.file.lane import Job, Outcome
+
+Told: TypeAlias = "asyncio.Future[BaseException | None]"
+"""What becomes None when something is done, or the error that kept it from being done."""
 
 
 class Owner(Protocol):
@@ -49,7 +52,7 @@ class _OfKey(Job):
 
     def __init__(self, owner: Owner, key: str, place: Place, table: FileTable) -> None:
         self._owner = owner
-        self._waiting: list[asyncio.Future[BaseException | None]] = []
+        self._waiting: list[Told] = []
         self.key = key
         self.place = place
         self.table = table
@@ -62,9 +65,9 @@ class _OfKey(Job):
         """Take no changes from now on."""
         self.taken = True
 
-    def outcome(self) -> "asyncio.Future[BaseException | None]":
+    def outcome(self) -> Told:
         """Give what tells when the file is as this job, or one that took its place, wants it: None, or an error."""
-        outcome: asyncio.Future[BaseException | None] = asyncio.get_running_loop().create_future()
+        outcome: Told = asyncio.get_running_loop().create_future()
         self._waiting.append(outcome)
         return outcome
 

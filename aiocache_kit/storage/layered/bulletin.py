@@ -5,7 +5,7 @@ Rule 2: no read and no change waits for any of them.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator
 from os import urandom
 from typing import Final
 
@@ -16,6 +16,7 @@ from aiocache_kit.stats import Stats
 from aiocache_kit.storage.backplane import Backplane, Signal
 from aiocache_kit.storage.layered.copies import Copies
 from aiocache_kit.storage.layered.ear import Ear
+from aiocache_kit.storage.layered.lowest import Lowest
 from aiocache_kit.storage.layered.messages import Language
 from aiocache_kit.storage.layered.post import Post
 
@@ -29,27 +30,30 @@ class Bulletin:
         self,
         backplane: Backplane,
         copies: Copies,
+        lowest: Lowest,
         *,
         seal: Seal | None,
         heartbeat: float,
-        may_ask_below: Callable[[], bool],
     ) -> None:
         """Tell others by `backplane` of changes, and `copies` of theirs; give a sign of life every `heartbeat` seconds.
 
-        `may_ask_below` says whether the lowest layer answers.
+        Copies are given up for lack of news only while `lowest` answers.
         """
         own, language = urandom(8), Language(seal)
         self.post: Final = Post(own, backplane.publish, language)
-        self.ear: Final = Ear(own, copies, language, heartbeat)
+        self.ear: Final = Ear(own, copies, lowest.pending, language, heartbeat)
         self._backplane = backplane
         self._heartbeat = heartbeat
-        self._may_ask_below = may_ask_below
+        self._lowest = lowest
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self, clock: Clock) -> None:
-        """Begin to send, to listen and to beat."""
+        """Begin to send, to listen and to beat; once is enough."""
+        if self._tasks:
+            return
         self._clock = clock
         self._backplane.clock = clock
+        self.ear.begin(clock)
         works = {"tells": self.post.run(clock), "listens": self._listen(), "beats": self._beat()}
         self._tasks = [asyncio.create_task(work, name=f"aiocache_kit {word}") for word, work in works.items()]
 
@@ -76,7 +80,7 @@ class Bulletin:
         while True:
             self.post.beat()
             await self._clock.sleep(self._heartbeat)
-            await self.ear.look(self._clock, may_ask_below=self._may_ask_below())
+            await self.ear.look(self._clock, may_ask_below=self._lowest.is_in)
 
     async def _listen(self) -> None:
         while True:

@@ -12,9 +12,11 @@ from typing import Final
 
 from aiocache_kit.clock import Clock
 from aiocache_kit.item import Item
+from aiocache_kit.management.invalidation import TagMarks
 from aiocache_kit.storage.base import Kept
 from aiocache_kit.storage.layered.dates import as_read, as_written
 from aiocache_kit.storage.layered.near import Near
+from aiocache_kit.storage.layered.plain import is_plain
 from aiocache_kit.storage.layered.traffic import Traffic, Visit
 from aiocache_kit.storage.pace import Pace
 
@@ -31,6 +33,10 @@ class Copies:
         self.traffic: Final = Traffic()
         self.distrust_after: Final = distrust_after
         self.is_trusted: bool = True
+        self.keeps_objects: bool = False
+        """Whether the lowest layer gives the very objects that were written."""
+        self.marks: TagMarks = TagMarks()
+        """The tags that are heeded by who uses the storage, where the lowest layer does not."""
 
     def use(self, clock: Clock) -> None:
         """Count time by `clock`."""
@@ -59,7 +65,7 @@ class Copies:
         """
         nears = self.nears[:to]
         async with visit.turn:
-            if visit.is_true(item.tags):
+            if visit.is_true(item.tags) and not self.marks.killed(item.tags, item.created_at):
                 if to is None and nears[0].is_of(item.key, item):
                     there = await nears[0].read(item.key)
                     if there is not None and visit.is_true(item.tags):
@@ -92,7 +98,8 @@ class Copies:
 
     async def written(self, item: Item[object], visit: Visit) -> None:
         """Copy what was written below during `visit`, or remove what it may not be."""
-        await self._settle(visit, item.value, as_written(item, self._clock))
+        kept = as_written(item, self._clock) if self.keeps_objects or is_plain(item.value) else None
+        await self._settle(visit, item.value, kept)
 
     async def written_many(self, items: Iterable[Item[object]], visits: Mapping[str, Visit]) -> None:
         """Copy several."""

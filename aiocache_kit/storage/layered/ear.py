@@ -14,6 +14,7 @@ from aiocache_kit.clock import Clock
 from aiocache_kit.storage.backplane import Signal
 from aiocache_kit.storage.layered.copies import Copies
 from aiocache_kit.storage.layered.messages import Action, JunkError, Language, Message
+from aiocache_kit.storage.layered.pending import Pending
 
 BEATS_TO_MISS: Final = 3
 """Heartbeats of one's own that do not come back before messages are no longer relied on."""
@@ -26,8 +27,11 @@ _log: Final = logging.getLogger("aiocache_kit")
 class Ear:
     """Listens for one storage."""
 
-    def __init__(self, own: bytes, copies: Copies, language: Language, heartbeat: float) -> None:
-        """Listen for all senders but `own`, each of which gives a sign of life every `heartbeat` seconds."""
+    def __init__(self, own: bytes, copies: Copies, pending: Pending, language: Language, heartbeat: float) -> None:
+        """Listen for all senders but `own`, each of which gives a sign of life every `heartbeat` seconds.
+
+        What others do is done to `copies`, and noted of what waits in `pending`.
+        """
         self.junk: int = 0
         """Messages that nobody acted on: forged, damaged or of another form."""
         self.gaps: int = 0
@@ -36,6 +40,7 @@ class Ear:
         """How often messages could no longer be relied on."""
         self._own = own
         self._copies = copies
+        self._pending = pending
         self._language = language
         self._heartbeat = heartbeat
         self._numbers: dict[bytes, int] = {}
@@ -46,6 +51,10 @@ class Ear:
         self._settled_at = 0.0
         self._is_given_up = False
         copies.trust(is_trusted=False)
+
+    def begin(self, clock: Clock) -> None:
+        """Count from now for how long nothing was heard."""
+        self._lost_at = clock.monotonic()
 
     @property
     def is_relied_on(self) -> bool:
@@ -114,11 +123,13 @@ class Ear:
             await self._copies.empty()
         match message.action:
             case Action.CHANGED:
+                self._pending.contest(message.names)
                 await self._copies.forget(message.names)
             case Action.INVALIDATED:
                 await self._copies.kill(message.names)
             case Action.CLEARED:
                 for prefix in message.names:
+                    self._pending.contest_prefix(prefix)
                     await self._copies.clear(prefix)
             case Action.HEARTBEAT:
                 pass

@@ -5,10 +5,12 @@ Rule 2: what it missed is answered from the changes that wait (`Pending`), and m
 while there are any.
 Rule 3: the newer one wins: what waits gives way to an item that was created later by somebody else, and is written, or
 removed, only if nothing came in between. An item whose age is not known (an integer that lies bare) is neither believed
-nor kept against a change that waits: it is removed.
+nor kept against a change that waits: it is removed. So is an item with tags, one of which may have been invalidated by
+somebody else meanwhile, and one that somebody else has removed since.
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Collection
 from functools import partial
 from typing import Final, TypeVar
@@ -25,6 +27,9 @@ _STEP: Final = 100
 """Changes that are made up for at once."""
 _PAUSE: Final = 0.1
 """Seconds between two tries, at least."""
+_LAST_WORDS: Final = 2.0
+"""Seconds that the last try may take, at the end."""
+_log: Final = logging.getLogger("aiocache_kit")
 
 
 class Lowest:
@@ -80,10 +85,13 @@ class Lowest:
             await asyncio.wait([self._nurse])
         try:
             if self.pending and self._is_open:
-                await self._replay()
-        except CacheError:
+                async with asyncio.timeout(_LAST_WORDS):
+                    await self._replay()
+        except (CacheError, TimeoutError):
             self.errors += 1
         finally:
+            if self.pending:
+                _log.warning("%d changes never reached the storage %s", len(self.pending), self.name)
             await self.storage.close()
 
     async def _nothing(self) -> None:
@@ -181,10 +189,12 @@ class Lowest:
                 continue
 
     async def _replay(self) -> None:
+        """Try each change that waits now, once."""
         pace = Pace()
         await self._replay_wide()
-        while changes := self.pending.some(_STEP):
-            await self._replay_keys(changes)
+        changes = self.pending.some(len(self.pending))
+        for start in range(0, len(changes), _STEP):
+            await self._replay_keys(changes[start : start + _STEP])
             if pace.is_over():
                 await pace.rest()
 
@@ -213,6 +223,9 @@ class Lowest:
         item = as_it_is(change, self.clock)
         key, storage = change.key, self.storage
         live = there is not None and not there.is_stale
+        if item is not None and (item.tags or (there is None and change.is_contested)):
+            self.outdated += 1
+            item = None
         if there is not None and there.created_at > change.instant:
             self.outdated += 1
             return True

@@ -19,6 +19,7 @@ from aiocache_kit.management.circuit_breaker import CircuitBreaker
 from aiocache_kit.management.invalidation import TagMarks
 from aiocache_kit.storage.base import Kept, Storage
 from aiocache_kit.storage.layered.dates import as_read, at_present, copy_of
+from aiocache_kit.storage.pace import Pace
 from aiocache_kit.storage.tables import TableStorage
 
 T = TypeVar("T")
@@ -57,6 +58,7 @@ class Near:
         """How often all copies were given up."""
         self._breaker = breaker
         self._known: OrderedDict[str, _Known] = OrderedDict()
+        self._is_open = False
         self._stamp = 0.0
         self._marks = TagMarks()
         self._marks_of_tables = TagMarks()
@@ -73,8 +75,11 @@ class Near:
 
     async def open(self) -> None:
         """Get ready, and forget what an earlier process has left; raises `StorageError`."""
+        if self._is_open:
+            return
         self.storage.clock = self.clock
         await self.storage.open()
+        self._is_open = True
         if self.storage.capabilities.persistent or (self.tables is not None and self.tables.is_persistent):
             await self.storage.clear()
 
@@ -110,13 +115,17 @@ class Near:
             await self.drop(key)
             return
         self._known.pop(key, None)
-        stamp = self._stamp
+        stamp, emptied = self._stamp, self.emptied
         if await self._call(lambda: self.storage.write(copy)):
-            self._known[key] = _Known(kept, stamp)
-            if len(self._known) > MOST_KNOWN:
-                self._known.popitem(last=False)
-        elif self.tables is not None:
-            await self.storage.remove(key)  # it refused the new value and would go on giving the old one
+            if emptied == self.emptied and (stamp == self._stamp or not kept.item.tags):
+                self._known[key] = _Known(kept, stamp)
+                if len(self._known) > MOST_KNOWN:
+                    self._known.popitem(last=False)
+                return
+        elif self.tables is None:
+            return
+        # It refused the new value and would go on giving the old one, or was told to forget this one meanwhile.
+        await self._call(lambda: self.storage.remove(key))
 
     async def drop(self, key: str) -> bool:
         """Remove the copy; say whether a live one went away."""
@@ -139,9 +148,14 @@ class Near:
     async def empty(self) -> None:
         """Give no copy any more that is here now."""
         self.emptied += 1
-        self._known = OrderedDict()
+        known, self._known = self._known, OrderedDict()
         self._marks.forget(self._stamp)
         await self._call(self.storage.clear)
+        pace = Pace()
+        while known:
+            known.popitem()
+            if pace.is_over():
+                await pace.rest()
 
     def kill(self, tags: Collection[str]) -> bool:
         """Give no copy any more that is here now and has one of `tags`; say whether there are too many marks."""

@@ -28,6 +28,8 @@ class Change(NamedTuple):
     """What was written, with its value; None: it was removed."""
     instant: float
     """When, by the wall clock."""
+    is_contested: bool = False
+    """Whether somebody else has changed the key since: if nothing is there, it was removed after this."""
 
     def item(self, clock: Clock) -> Item[object] | None:
         """Give the item as it is now; None where it was removed, or is dead by now."""
@@ -90,6 +92,17 @@ class Pending:
         self.kill(tags, clock)
         self._tags.update(dict.fromkeys(tags))
         return True
+
+    def contest(self, keys: Iterable[str]) -> None:
+        """Note that somebody else has changed `keys`."""
+        for key in keys if self._keys else ():
+            change = self._keys.get(key)
+            if change is not None:
+                self._keys[key] = change._replace(is_contested=True)
+
+    def contest_prefix(self, prefix: str) -> None:
+        """Note that somebody else has removed all that begins with `prefix`."""
+        self.contest([key for key in self._keys if key.startswith(prefix)])
 
     # --- forgetting --------------------------------------------------------------------------------------------------
 

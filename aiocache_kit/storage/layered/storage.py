@@ -17,6 +17,7 @@ from typing import Literal
 from aiocache_kit.errors import InvalidArgumentError, StorageError
 from aiocache_kit.item import Item
 from aiocache_kit.management.circuit_breaker import CircuitBreaker
+from aiocache_kit.management.invalidation import TagMarks
 from aiocache_kit.serializers.seal import Seal
 from aiocache_kit.stats import Stats
 from aiocache_kit.storage.backplane import Backplane
@@ -98,9 +99,7 @@ class LayeredStorage(Storage):
         self._bulletin = (
             None
             if backplane is None
-            else Bulletin(
-                backplane, self._copies, seal=seal, heartbeat=heartbeat, may_ask_below=lambda: self._lowest.is_in
-            )
+            else Bulletin(backplane, self._copies, self._lowest, seal=seal, heartbeat=heartbeat)
         )
         news = News() if self._bulletin is None else self._bulletin.post
         self._changes = Changes(self._copies, self._lowest, news, queues=self._queues)
@@ -111,6 +110,7 @@ class LayeredStorage(Storage):
 
     def _offer(self, nearest: Storage, lowest: Storage) -> None:
         its = lowest.capabilities
+        self._copies.keeps_objects = its.by_reference
         self.capabilities = Capabilities(
             stores=its.stores,
             shared=its.shared,
@@ -139,27 +139,20 @@ class LayeredStorage(Storage):
     # --- life --------------------------------------------------------------------------------------------------------
 
     async def open(self) -> None:
-        """Open all layers; raises `StorageError` where one cannot be opened.
+        """Open all layers; raises `StorageError` where one cannot be opened, and may be tried again.
 
         Where changes wait for the lowest layer, that is opened by the next call instead if it cannot be opened now.
         """
         self._copies.use(self.clock)
         self._lowest.clock = self.clock
-        opened: list[Near] = []
+        for near in self._copies.nears:
+            await near.open()
         try:
-            for near in self._copies.nears:
-                await near.open()
-                opened.append(near)
-            try:
-                await self._lowest.open()
-            except StorageError:
-                if not self._queues:
-                    raise
-                self._errors += 1
-        except BaseException:
-            for near in opened:
-                await near.storage.close()
-            raise
+            await self._lowest.open()
+        except StorageError:
+            if not self._queues:
+                raise
+            self._errors += 1
         if self._bulletin is not None:
             self._bulletin.start(self.clock)
 
@@ -208,10 +201,11 @@ class LayeredStorage(Storage):
         return MappingProxyType(layers)
 
     async def tidy(self) -> None:
-        """Let all layers tidy."""
+        """Let all layers tidy, but those that are away."""
         for near in self._copies.nears:
             await near.storage.tidy()
-        await self._lowest.call(self._lowest.storage.tidy)
+        if self._lowest.is_in:
+            await self._lowest.call(self._lowest.storage.tidy)
 
     async def sync(self) -> None:
         """Let the lowest layer write out."""
@@ -284,6 +278,11 @@ class LayeredStorage(Storage):
     async def expire(self, key: str) -> bool:
         """Expire in the lowest layer; copies go."""
         return await self._errands.run(self._changes.decided(key, lambda storage: storage.expire(key)))
+
+    async def hear_tags(self, tags: Collection[str], marks: TagMarks) -> None:
+        """Give no copy any more that has one of `tags`, and make none of what is dead by `marks`."""
+        self._copies.marks = marks
+        await self._copies.kill(tags)
 
     async def _invalidate(self, tags: Collection[str]) -> None:
         await self._errands.run(self._changes.invalidate(tuple(tags)))

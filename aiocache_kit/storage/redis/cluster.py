@@ -22,6 +22,7 @@ from aiocache_kit.storage.redis.link import Channel, Command
 from aiocache_kit.storage.redis.replies import LATER, checked, code_of, failure, is_final, refusal
 from aiocache_kit.storage.redis.slots import redirection, slot_of
 from aiocache_kit.storage.redis.topology import Node, Topology
+from aiocache_kit.storage.redis.unreached import name_text
 from aiocache_kit.storage.redis.wire import Lost
 
 _ASKING: Final = (b"ASKING",)
@@ -337,9 +338,5 @@ def _replied(replies: list[Any], keys: Sequence[bytes]) -> list[Any]:
     first = next(iter(failed.values()))
     if len(failed) == len(replies) or not all(isinstance(each, StorageUnavailableError) for each in failed.values()):
         raise next((each for each in failed.values() if not isinstance(each, StorageUnavailableError)), first)
-    found = {_text(key): replies[position] for position, key in enumerate(keys) if position not in failed}
-    raise PartialFailureError(found, [_text(keys[position]) for position in failed]) from first
-
-
-def _text(name: bytes) -> str:
-    return name.decode("utf-8", "surrogatepass")
+    found = {name_text(key): replies[position] for position, key in enumerate(keys) if position not in failed}
+    raise PartialFailureError(found, [name_text(keys[position]) for position in failed]) from first

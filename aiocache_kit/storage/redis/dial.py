@@ -6,7 +6,7 @@ Rule: the only file that knows redis-py's connections, and the one private name 
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from inspect import signature
+from inspect import Parameter, signature
 from typing import Any, Final, NamedTuple, TypeAlias, cast
 
 from redis.asyncio import BlockingConnectionPool, Connection, ConnectionPool, SSLConnection, UnixDomainSocketConnection
@@ -141,15 +141,25 @@ class Dialer:
         }
 
 
+_THEIRS: Final[Any] = BlockingConnectionPool
+_asks_for_a_name: Final = signature(_THEIRS.get_connection).parameters["command_name"].default is Parameter.empty
+
+
+async def take(connections: Connections) -> Any:  # noqa: ANN401  - one of three classes
+    """Take a connection out of a pool, open and with nothing left to read; redis-py before 5.3 wants a name for it."""
+    pool = cast("Any", connections)
+    return await (pool.get_connection("_") if _asks_for_a_name else pool.get_connection())
+
+
 def _taken_over(connection: Any) -> tuple[asyncio.Transport, object]:  # noqa: ANN401  - one of three classes
     """Take the open transport out of a connection; that must not find it when it is thrown away."""
     reader, writer = getattr(connection, "_reader", None), getattr(connection, "_writer", None)
     transport = getattr(writer, "transport", None)
-    if not isinstance(transport, asyncio.Transport):
+    if not callable(getattr(transport, "set_protocol", None)):  # those of uvloop derive from no class of asyncio
         raise UnsupportedError("this version of redis-py lets nobody take over a connection: set multiplexed=False")
     connection._reader = connection._writer = None  # noqa: SLF001  - see the rule
     # The writer closes its transport when it is thrown away, and the reader's protocol is told by the transport.
-    return transport, (reader, writer)
+    return cast("asyncio.Transport", transport), (reader, writer)
 
 
 def _drop(connection: Any) -> None:  # noqa: ANN401  - one of three classes

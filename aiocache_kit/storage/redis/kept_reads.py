@@ -96,30 +96,30 @@ class _KeptReads(Side):
             return await self._fetched(command, key, large=large)
         tracking.hits += self._counts
         self._left -= 1
-        if not self._left:
+        if self._left <= 0:
             await self._give_way()
         return kept.data
 
     async def read_many(self, names: Sequence[bytes]) -> list[bytes | None]:
         tracking = self._tracking
-        found: dict[bytes, bytes | None] = {}
-        for name in names:
-            kept = tracking.find(name)
-            if kept is not None:
-                found[name] = kept.data
-        left = [name for name in names if name not in found]
+        found = tracking.find_many(names)
+        left = [name for name, kept in zip(names, found, strict=True) if kept is None]
         if self._counts:
             tracking.hits += len(names) - len(left)
             tracking.misses += len(left)
-        if left:
-            try:
-                found.update(zip(left, await self._fetched_many(left), strict=True))
-            except PartialFailureError as partial:
-                kept_ones: dict[str, object] = {_text(name): data for name, data in found.items()}
-                raise PartialFailureError(kept_ones | partial.found, partial.failed) from partial.__cause__
-        else:
-            await self._give_way()
-        return [found[name] for name in names]
+        self._left -= len(names)
+        if not left:
+            if self._left <= 0:
+                await self._give_way()
+            return [kept.data for kept in found if kept is not None]
+        try:
+            fetched = iter(await self._fetched_many(left))
+        except PartialFailureError as partial:
+            here: dict[str, object] = {
+                _text(name): kept.data for name, kept in zip(names, found, strict=True) if kept is not None
+            }
+            raise PartialFailureError(here | partial.found, partial.failed) from partial.__cause__
+        return [next(fetched) if kept is None else kept.data for kept in found]
 
     async def _fetched(self, command: Command, name: bytes, *, large: bool) -> bytes | None:
         """Read from the server, and keep what it gives."""

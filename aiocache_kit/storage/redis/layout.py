@@ -40,7 +40,9 @@ class Layout:
 
     def name(self, key: str) -> bytes:
         """Give the name of the item under a stored key."""
-        return _encoded(self.text(key))
+        if self._hashed is not None:
+            key = self._hashed(key)
+        return self._prefix + key.encode("utf-8", "surrogatepass")
 
     def text(self, key: str) -> str:
         """Give the same as a text, to which a codec binds the item."""

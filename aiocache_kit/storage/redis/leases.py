@@ -9,23 +9,25 @@ there already is of a load that nobody minds any more, and gives way.
 """
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from os import urandom
 from typing import Any, Final, Protocol, cast
 
-from aiocache_kit.errors import CacheError, StorageUnavailableError
+from aiocache_kit.errors import CacheError, StorageError, StorageUnavailableError
 from aiocache_kit.item import Item
 from aiocache_kit.storage.base import ELSEWHERE, Grant, Leases
 from aiocache_kit.storage.redis.layout import Layout
 from aiocache_kit.storage.redis.link import Channel
 from aiocache_kit.storage.redis.payloads import version_in
+from aiocache_kit.storage.redis.replies import is_full
 from aiocache_kit.storage.redis.scripts import DROP, EXTEND, LEASE, TAKE, TAKE_BESIDE
 from aiocache_kit.storage.redis.server_time import ServerTime
 from aiocache_kit.storage.redis.tags import RedisTags, made_before
+from aiocache_kit.storage.redis.unreached import as_a_whole
 
 NOT_HELD: Final = "none"
-"""The lease of somebody who may load while Redis is away: nothing can be written under it."""
+"""The lease of somebody who may load while Redis is away, or has no room: nothing can be written under it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,8 +56,15 @@ class Held:
 class Finder(Protocol):
     """Who can tell what a payload is."""
 
+    errors: int
+    """How often something else was given than what there is, or may be."""
+
     async def living(self, key: str, data: bytes) -> Item[object] | None:
         """Give the item, if it can be read and was not invalidated."""
+        ...
+
+    async def remove_forgotten(self, names: Iterable[bytes]) -> None:
+        """Remove what is old under names whose writes were forgotten."""
         ...
 
 
@@ -89,13 +98,19 @@ class RedisLeases(Leases):
     async def take(self, keys: Collection[str], tags: tuple[str, ...] = (), *, anew: bool = False) -> dict[str, Grant]:
         """Ask to load the keys; give for each an item, a lease, or `ELSEWHERE`."""
         try:
-            return await self._take(keys, tags, anew=anew)
+            with as_a_whole():
+                return await self._take(keys, tags, anew=anew)
         except StorageUnavailableError:
             if not self._degrades:
                 raise
-            return dict.fromkeys(keys, Grant(lease=NOT_HELD))
+        except StorageError as error:
+            if not is_full(error):
+                raise
+        self._finder.errors += len(keys)
+        return dict.fromkeys(keys, Grant(lease=NOT_HELD))
 
     async def _take(self, keys: Collection[str], tags: tuple[str, ...], *, anew: bool) -> dict[str, Grant]:
+        await self._finder.remove_forgotten(map(self._layout.name, keys))
         since = self._time.now()
         generations = await self._tags.note(tags, self.ttl) if tags else {}
         asked = {

@@ -6,6 +6,7 @@ from typing import Final
 from aiocache_kit.storage.base import SharedLocks
 from aiocache_kit.storage.redis.layout import Layout
 from aiocache_kit.storage.redis.link import Channel
+from aiocache_kit.storage.redis.payloads import CENTURY
 from aiocache_kit.storage.redis.scripts import DROP, EXTEND, LOCK
 
 _FENCING_KEPT: Final = 7 * 24 * 3600 * 1000
@@ -35,4 +36,4 @@ class RedisLocks(SharedLocks):
 
 
 def _millis(seconds: float) -> int:
-    return max(math.ceil(seconds * 1000), 1)
+    return max(math.ceil(min(seconds, CENTURY) * 1000), 1)

@@ -14,6 +14,7 @@ from aiocache_kit.item import Item
 from aiocache_kit.sentinels import MISSING
 from aiocache_kit.serializers.aside import decode_aside, seal_aside
 from aiocache_kit.serializers.codec import Codec
+from aiocache_kit.serializers.envelope import VERSION_OFFSET
 from aiocache_kit.storage.base import stale_for
 from aiocache_kit.storage.redis.layout import Layout
 from aiocache_kit.storage.redis.server_time import ServerTime
@@ -21,12 +22,18 @@ from aiocache_kit.storage.redis.server_time import ServerTime
 CENTURY: Final = 100 * 366 * 24 * 3600.0
 """Seconds that nothing outlives: what is to live longer than that lives for ever."""
 BARE: Final = 1 << 63
+MOST_BARE: Final = 10**18
+"""What a bare integer is below, whatever its sign; a larger one lies in an envelope."""
 _WRITERS: Final = 11
 """Bits of a version that tell writers apart."""
 _NEXT: Final = 1 << _WRITERS
 _VALUE: Final = BARE - 1
 _IMPOSSIBLE: Final = b"\0" * 8
 _MINUS: Final = 0x2D
+_FIRST_OF_VERSION: Final = VERSION_OFFSET
+_SECOND_OF_VERSION: Final = VERSION_OFFSET + 1
+_HALF: Final = b"\x80"
+"""What the first byte of a version is below in an envelope; a digit is, too."""
 _ZERO, _NINE = 0x30, 0x39
 
 
@@ -67,8 +74,11 @@ class Payloads:
         return laid if isinstance(laid, bytes) else await seal_aside(self.codec, laid)
 
     def _next_version(self, now: float) -> int:
-        self._last_version = max((int(now * 1_000_000) << _WRITERS) | self._writer, self._last_version + _NEXT)
-        return self._last_version
+        version = (int(now * 1_000_000) << _WRITERS) | self._writer
+        if version <= self._last_version:
+            version = self._last_version + _NEXT
+        self._last_version = version
+        return version
 
     def plain(self, name: bytes, value: object, ttl: float | None) -> bytes | None:
         """Give the payload of an item without tags and cost under a name; None where that takes the long way.
@@ -84,7 +94,7 @@ class Payloads:
             found = self._decode_value(name, data)
         except CorruptPayloadError:
             return MISSING
-        if found is None:
+        if found is None or data[_FIRST_OF_VERSION:_SECOND_OF_VERSION] >= _HALF:
             return MISSING
         expiration = found[1]
         return found[0] if expiration is None or expiration > self._time.now() else MISSING
@@ -106,8 +116,13 @@ class Payloads:
         here = self._time.to_here(0.0)
         if is_bare(data):
             expiration = None if left is None else now + here + left
-            version = BARE | (int(data) & _VALUE)
+            number = int(data)
+            if abs(number) >= MOST_BARE:
+                raise CorruptPayloadError("the payload is a larger integer than ever lies bare")
+            version = BARE | (number & _VALUE)
             return Item(key=key, value=item.value, ttl=left, expiration=expiration, version=version)
+        if item.version & BARE:
+            raise CorruptPayloadError("the payload has a version that only a bare integer has")
         is_stale = item.expiration is not None and item.expiration <= now
         if is_stale and (item.stale_until is None or item.stale_until <= now):
             return None

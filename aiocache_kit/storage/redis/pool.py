@@ -12,14 +12,14 @@ import asyncio
 import os
 import weakref
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from hiredis import ReplyError
 
 from aiocache_kit.clock import stopwatch
 from aiocache_kit.errors import CacheError, StorageUnavailableError
 from aiocache_kit.storage.redis.attempts import FIRST_PAUSE, LONGEST_PAUSE, Attempts, Deadline, spread
-from aiocache_kit.storage.redis.dial import Connections, Dialer, Place
+from aiocache_kit.storage.redis.dial import Connections, Dialer, Place, take
 from aiocache_kit.storage.redis.link import Channel, Command, pack_command
 from aiocache_kit.storage.redis.replies import as_reply, code_of, failure, is_final, refusal
 from aiocache_kit.storage.redis.wire import Lost
@@ -178,7 +178,7 @@ class Pool:
             try:
                 if connections is None:
                     connections = await self._new_connections()
-                connection: Any = await cast("Any", connections).get_connection()
+                connection = await take(connections)
             except Exception as error:
                 self._error = failure(error)
                 self._error.__cause__ = error
@@ -213,10 +213,16 @@ class Pool:
         await self.call((b"PING",), again=True)
 
     async def close(self) -> None:
-        """End the connections; who waits for a reply gets `StorageUnavailableError`."""
+        """End the connections; who waits for a reply gets `StorageUnavailableError`.
+
+        If that is cancelled, it goes on by itself.
+        """
         self._closed = True
         for visit in self._visits:
             visit.cancel()
+        await asyncio.wait([asyncio.create_task(self._end(), name="aiocache_kit leaves Redis")])
+
+    async def _end(self) -> None:
         while self._visits:
             await asyncio.wait(self._visits)
         if self._connections is not None:

@@ -7,20 +7,31 @@ removes nothing, since what is there may be of a program that is newer.
 Rule 3: a storage that degrades answers reads with a miss while Redis is away, and counts that as an error.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
+from typing import Final
 
-from aiocache_kit.errors import CorruptPayloadError, StorageUnavailableError, WrongTypeError
+from aiocache_kit.errors import (
+    CorruptPayloadError,
+    PartialFailureError,
+    StorageError,
+    StorageUnavailableError,
+    WrongTypeError,
+)
 from aiocache_kit.item import Item
 from aiocache_kit.sentinels import MISSING
 from aiocache_kit.storage.redis.layout import Layout
 from aiocache_kit.storage.redis.link import LARGE, Channel
 from aiocache_kit.storage.redis.payloads import Payloads, is_bare, version_in
-from aiocache_kit.storage.redis.replies import failure
+from aiocache_kit.storage.redis.replies import checked, failure
 from aiocache_kit.storage.redis.slices import slices
 from aiocache_kit.storage.redis.special import SpecialNames
 from aiocache_kit.storage.redis.tags import RedisTags, plain
+from aiocache_kit.storage.redis.unreached import Unreached
 from aiocache_kit.storage.redis.wire import Lost
+
+_GONE: Final = -2
+"""What Redis gives as the time to live of what is not there."""
 
 
 class Reader:
@@ -46,7 +57,9 @@ class Reader:
     async def value(self, key: str) -> object:
         """Give the live value under `key`, `MISSING` where there is none."""
         name = self._name(key)
-        answer = None if self.special else self._ask(b"*2\r\n$3\r\nGET\r\n$%d\r\n%b\r\n" % (len(name), name), name)
+        special = self.special
+        is_plain = not (special.unwritten or special.large)
+        answer = self._ask(b"*2\r\n$3\r\nGET\r\n$%d\r\n%b\r\n" % (len(name), name), name) if is_plain else None
         try:
             data = await (self._payload(name) if answer is None else answer)
         except Lost as lost:
@@ -61,17 +74,19 @@ class Reader:
     async def values(self, keys: Collection[str]) -> dict[str, object]:
         """Give the live values under `keys`, all of them."""
         found: dict[str, object] = {}
+        unreached = Unreached()
         for part in slices(list(keys)):
             left: list[tuple[str, bytes]] = []
-            for key, name, data in await self._payloads_of(part):
+            for key, name, data in await self._payloads_of(part, unreached):
                 value = self._fresh_value(name, data)
                 if value is MISSING:
                     left.append((key, data))
                 else:
                     found[key] = value
-            for item in await self._living(left):
+            for item in await self._living(left, unreached):
                 if not item.is_stale:
                     found[item.key] = item.value
+        unreached.check(found)
         return found
 
     async def item(self, key: str) -> Item[object] | None:
@@ -82,9 +97,11 @@ class Reader:
     async def items(self, keys: Collection[str]) -> dict[str, Item[object]]:
         """Give the items under `keys` by key."""
         found: dict[str, Item[object]] = {}
+        unreached = Unreached()
         for part in slices(list(keys)):
-            payloads = [(key, data) for key, _, data in await self._payloads_of(part)]
-            found |= {item.key: item for item in await self._living(payloads)}
+            payloads = [(key, data) for key, _, data in await self._payloads_of(part, unreached)]
+            found |= {item.key: item for item in await self._living(payloads, unreached)}
+        unreached.check(found)
         return found
 
     async def living(self, key: str, data: bytes) -> Item[object] | None:
@@ -106,6 +123,17 @@ class Reader:
             return False
         return item is not None and not item.is_stale
 
+    async def remove_forgotten(self, names: Iterable[bytes]) -> None:
+        """Remove what is old under those of `names` whose writes were forgotten, before a condition is put to it."""
+        unwritten = self.special.unwritten
+        if not unwritten:
+            return
+        old = [name for name in names if name in unwritten]
+        for reply in await self._channel.call_many([(b"UNLINK", name) for name in old], keys=old, again=True):
+            checked(reply)
+        for name in old:
+            self.special.written(name)
+
     async def _payload(self, name: bytes, lost: Lost | None = None) -> bytes | None:
         """Give what is stored under a name; `lost` is how an attempt ended that was made before."""
         if name in self.special.unwritten:
@@ -114,18 +142,24 @@ class Reader:
             if lost is not None and lost.late:
                 raise failure(lost)
             data: bytes | None = await self._call(
-                (b"GET", name), key=name, again=True, large=self.special.is_large(name)
+                (b"GET", name), key=name, again=True, large=name in self.special.large
             )
         except (StorageUnavailableError, WrongTypeError) as error:
             self._answer_instead(error)
             return None
+        if data is not None and data.__class__ is not bytes:
+            raise StorageError("Redis gave a reply of a kind that no text has")
         return data
 
-    async def _payloads_of(self, keys: list[str]) -> list[tuple[str, bytes, bytes]]:
-        """Give key, name and payload of each of `keys` under which there is anything."""
+    async def _payloads_of(self, keys: list[str], unreached: Unreached) -> list[tuple[str, bytes, bytes]]:
+        """Give key, name and payload of each of `keys` under which there is anything; note those out of reach."""
         names = [self._name(key) for key in keys]
+        payloads: Sequence[object]
         try:
             payloads = await self._channel.read_many(names)
+        except PartialFailureError as partial:
+            payloads = (Unreached() if self.degrades else unreached).note(partial, names, keys)
+            self.errors += self.degrades
         except StorageUnavailableError as error:
             self._answer_instead(error)
             return []
@@ -133,21 +167,33 @@ class Reader:
         return [
             (key, name, data)
             for key, name, data in zip(keys, names, payloads, strict=True)
-            if data is not None and name not in unwritten
+            if isinstance(data, bytes) and name not in unwritten
         ]
 
-    async def _living(self, payloads: list[tuple[str, bytes]]) -> list[Item[object]]:
+    async def _living(
+        self, payloads: list[tuple[str, bytes]], unreached: Unreached | None = None
+    ) -> list[Item[object]]:
         items = [item for key, data in payloads if (item := await self._read(key, data)) is not None]
-        return [replace(item, tags=plain(item.tags)) if item.tags else item for item in await self._tags.living(items)]
+        try:
+            items = await self._tags.living(items)
+        except StorageUnavailableError as error:
+            if unreached is None or self.degrades:
+                self._answer_instead(error)
+            else:
+                unreached.add([item.key for item in items if item.tags], error)
+            items = [item for item in items if not item.tags]
+        return [replace(item, tags=plain(item.tags)) if item.tags else item for item in items]
 
     async def _read(self, key: str, data: bytes) -> Item[object] | None:
         """Give the item of a payload, with its tags as they are remembered."""
         name = self._name(key)
-        if self.special or len(data) >= LARGE:
+        if self.special.large or len(data) >= LARGE:
             self.special.note_size(name, len(data))
         left: float | None = None
         if is_bare(data):
             px = await self._call((b"PTTL", name), key=name, again=True)
+            if px == _GONE:
+                return None
             left = None if px < 0 else px / 1000
         try:
             return await self._payloads.read(key, data, left)

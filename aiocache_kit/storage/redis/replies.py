@@ -82,6 +82,11 @@ def refusal(error: BaseException) -> CacheError:
     return StorageError(f"Redis refused the command ({code})")
 
 
+def is_full(error: CacheError) -> bool:
+    """Whether Redis refused a command because it has no room left."""
+    return error.__cause__ is not None and code_of(error.__cause__) == "OOM"
+
+
 def failure(error: BaseException) -> CacheError:
     """Give the error of ours for a connection that could not be made, or was lost."""
     if isinstance(error, CacheError):

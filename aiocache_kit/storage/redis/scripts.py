@@ -14,9 +14,10 @@ from typing import Any, Final, TypeAlias
 
 from hiredis import ReplyError
 
-from aiocache_kit.errors import StorageError
+from aiocache_kit.errors import PartialFailureError, StorageError
 from aiocache_kit.storage.redis.link import Channel, Command
 from aiocache_kit.storage.redis.replies import checked, code_of
+from aiocache_kit.storage.redis.unreached import name_text
 
 LEASE: Final = 0xAD
 """The byte that a lease begins with, in the place of the item that is being loaded."""
@@ -29,7 +30,7 @@ if first == 0xAC and #head == 44 then
   version = string.sub(head, 5, 12)
   tagged = math.floor(flags / 8) % 2 == 1
   live = math.floor(flags / 2) % 2 == 0 or struct.unpack('>d', string.sub(head, 29, 36)) > tonumber(NOW)
-elseif first == 45 or (first and first >= 48 and first <= 57) then
+elseif (#head <= 18 or (#head == 19 and first == 45)) and (head == '0' or string.find(head, '^%-?[1-9]%d*$')) then
   live = true
   version = head
 end
@@ -59,10 +60,24 @@ class Script:
         return await channel.call(("EVAL", self.text, len(keys), *keys, *arguments), key=keys[0])
 
     async def run_many(self, channel: Channel, calls: Sequence[tuple[bytes, Sequence[Argument]]]) -> list[Any]:
-        """Run it once for each key, with its arguments, side by side; give what each gave, or raise the first error."""
-        replies = await channel.call_many(
-            [self._call(key, given) for key, given in calls], keys=[key for key, _ in calls]
-        )
+        """Run it once for each key, with its arguments, side by side; give what each gave, or raise the first error.
+
+        Raises `PartialFailureError`, by names, where it was run for some and others could not be reached.
+        """
+        keys = [key for key, _ in calls]
+        try:
+            replies = await channel.call_many([self._call(key, given) for key, given in calls], keys=keys)
+        except PartialFailureError as partial:
+            reached = [call for call in calls if name_text(call[0]) not in partial.failed]
+            texts = [name_text(key) for key, _ in reached]
+            found = await self._known(channel, reached, [partial.found[text] for text in texts])
+            raise PartialFailureError(dict(zip(texts, found, strict=True)), partial.failed) from partial.__cause__
+        return await self._known(channel, calls, replies)
+
+    async def _known(
+        self, channel: Channel, calls: Sequence[tuple[bytes, Sequence[Argument]]], replies: list[Any]
+    ) -> list[Any]:
+        """Give the replies, after sending the text to those who did not know the script."""
         for position, reply in enumerate(replies):
             if _is_unknown(reply):
                 key, given = calls[position]
@@ -109,9 +124,9 @@ are to be looked at."""
 REMOVE: Final = Script(
     _HEAD.replace("NOW", "ARGV[3]")
     + """
-if head == '' then return 0 end
 local kind = ARGV[1]
 if kind ~= '' then
+  if head == '' then return 0 end
   if live and tagged and version ~= ARGV[4] then return version end
   if live and version == ARGV[4] and ARGV[5] == '0' then live = false end
   if kind == 'P' and not live then return 0 end
@@ -138,7 +153,7 @@ INCREMENT: Final = Script(
 if live and first ~= 0xAC then
   redis.call('INCRBY', KEYS[1], ARGV[1])
   local sum = redis.call('GET', KEYS[1])
-  if #sum <= 18 then return sum end
+  if #sum <= 18 or (#sum == 19 and string.byte(sum, 1) == 45) then return sum end
   redis.call('DECRBY', KEYS[1], ARGV[1])
   return false
 end

@@ -16,7 +16,7 @@ _MICRO: Final = 1e-6
 class ServerTime:
     """What the server's clock says."""
 
-    __slots__ = ("_asked_at", "_clock", "_offset")
+    __slots__ = ("_asked_at", "_clock", "_monotonic", "_offset")
 
     def __init__(self, clock: Clock) -> None:
         """Count on `clock`."""
@@ -25,12 +25,13 @@ class ServerTime:
     def use(self, clock: Clock) -> None:
         """Count on `clock` from now on, beginning with its own wall clock until the server was asked."""
         self._clock = clock
+        self._monotonic = clock.monotonic
         self._offset = clock.time() - clock.monotonic()
         self._asked_at: float | None = None
 
     def now(self) -> float:
         """Give the seconds since the epoch by the server's clock."""
-        return self._clock.monotonic() + self._offset
+        return self._monotonic() + self._offset
 
     def from_here(self, date: float) -> float:
         """Give a date by the wall clock of this process as one by the server's."""
@@ -48,7 +49,7 @@ class ServerTime:
     async def ask(self, channel: Channel) -> None:
         """Ask the server; raises what the channel raises."""
         before = self._clock.monotonic()
-        seconds, micros = await channel.servers()[0].call(("TIME",), again=True)
+        seconds, micros = await channel.call((b"TIME",), again=True)
         after = self._clock.monotonic()
         self._offset = int(seconds) + int(micros) * _MICRO - (before + after) / 2
         self._asked_at = stopwatch()

@@ -16,30 +16,24 @@ _MOST_LARGE: Final = 4096
 class SpecialNames:
     """What is known of some names in Redis."""
 
-    __slots__ = ("_large", "unwritten")
+    __slots__ = ("large", "unwritten")
 
     def __init__(self) -> None:
         """Know of none."""
         self.unwritten: dict[bytes, None] = {}
         """Names under which there may be an item that was to be written over: they count as missing."""
-        self._large: dict[bytes, None] = {}
-
-    def __bool__(self) -> bool:
-        return bool(self.unwritten or self._large)
-
-    def is_large(self, name: bytes) -> bool:
-        """Whether the item was large when last seen."""
-        return name in self._large
+        self.large: dict[bytes, None] = {}
+        """Names of items that were large when last seen."""
 
     def note_size(self, name: bytes, size: int) -> None:
         """Note how large an item is."""
         if size < LARGE:
-            if self._large:
-                self._large.pop(name, None)
+            if self.large:
+                self.large.pop(name, None)
             return
-        self._large[name] = None
-        if len(self._large) > _MOST_LARGE:
-            del self._large[next(iter(self._large))]
+        self.large[name] = None
+        if len(self.large) > _MOST_LARGE:
+            del self.large[next(iter(self.large))]
 
     def forget_write(self, names: Collection[bytes]) -> bool:
         """Remember that writes under `names` were forgotten; False where there is no room for that."""

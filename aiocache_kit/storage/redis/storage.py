@@ -31,14 +31,14 @@ from aiocache_kit.storage.redis.layout import Layout
 from aiocache_kit.storage.redis.leases import RedisLeases
 from aiocache_kit.storage.redis.link import Channel
 from aiocache_kit.storage.redis.locks import RedisLocks
-from aiocache_kit.storage.redis.payloads import Payloads, version_sought
+from aiocache_kit.storage.redis.payloads import MOST_BARE, Payloads, version_sought
 from aiocache_kit.storage.redis.reading import Reader
 from aiocache_kit.storage.redis.replies import checked
 from aiocache_kit.storage.redis.server_time import ServerTime
 from aiocache_kit.storage.redis.slices import slices
 from aiocache_kit.storage.redis.tags import RedisTags
 from aiocache_kit.storage.redis.tracking import Tracking
-from aiocache_kit.storage.redis.writing import MOST_BARE, Writer
+from aiocache_kit.storage.redis.writing import Writer
 
 _SCANNED: Final = 1000
 """Names that Redis looks at for one step of a scan."""
@@ -136,10 +136,7 @@ class RedisStorage(Storage):
         if self._time.is_old:
             await self._time.ask(self._channel)
         for names in slices(list(self._reader.special.unwritten)):
-            for reply in await self._channel.call_many([(b"UNLINK", name) for name in names], keys=names, again=True):
-                checked(reply)
-            for name in names:
-                self._reader.special.written(name)
+            await self._reader.remove_forgotten(names)
 
     # --- single items ------------------------------------------------------------------------------------------------
 

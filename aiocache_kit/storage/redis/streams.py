@@ -6,7 +6,7 @@ Rule 2: waiting for messages holds up a connection of its own; a wait is short, 
 """
 
 from collections.abc import AsyncGenerator
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from aiocache_kit.errors import StorageError
 from aiocache_kit.storage.backplane import Backplane, Signal
@@ -94,5 +94,6 @@ def _entries(found: Any) -> list[tuple[bytes, list[bytes]]]:  # noqa: ANN401  - 
     """Give the entries of a reply, which is a list in RESP2, a map in RESP3, and nothing where nothing came."""
     if not found:
         return []
-    streams = list(found.values()) if isinstance(found, dict) else [stream[1] for stream in found]
+    given = cast("dict[bytes, Any] | list[Any]", found)
+    streams: list[Any] = list(given.values()) if isinstance(given, dict) else [stream[1] for stream in given]
     return [(entry[0], list(entry[1] or ())) for stream in streams for entry in stream]

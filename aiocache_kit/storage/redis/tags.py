@@ -19,6 +19,7 @@ from aiocache_kit.storage.redis.layout import Layout
 from aiocache_kit.storage.redis.link import Channel
 from aiocache_kit.storage.redis.scripts import NEXT_GENERATION, NOTE_TAG
 from aiocache_kit.storage.redis.server_time import ServerTime
+from aiocache_kit.storage.redis.unreached import as_a_whole
 
 SPARE: Final = 3600.0
 """Seconds that a generation is kept beyond the items that remember it, or half of that: for what is under way."""
@@ -40,14 +41,17 @@ class RedisTags(SharedTags):
         """Give each tag another generation."""
         next_one = _generation(int(self._time.now() * 1_000_000))
         kept = math.ceil(SPARE * 1000)
-        await NEXT_GENERATION.run_many(self._channel, [(self._layout.tag(tag), (next_one, kept)) for tag in tags])
+        with as_a_whole():
+            await NEXT_GENERATION.run_many(self._channel, [(self._layout.tag(tag), (next_one, kept)) for tag in tags])
 
     async def note(self, tags: Collection[str], life: float) -> dict[str, str]:
         """Give the generations of `tags`, and keep them for items that live for `life` seconds from now."""
         kept: str | int = "" if life == math.inf else math.ceil((life + SPARE) * 1000)
         enough: str | int = "" if life == math.inf else math.ceil((life + SPARE / 2) * 1000)
         first = _generation(0)
-        found = await NOTE_TAG.run_many(self._channel, [(self._layout.tag(tag), (first, kept, enough)) for tag in tags])
+        calls = [(self._layout.tag(tag), (first, kept, enough)) for tag in tags]
+        with as_a_whole():
+            found = await NOTE_TAG.run_many(self._channel, calls)
         return {tag: bytes(each).decode() for tag, each in zip(tags, found, strict=True)}
 
     async def living(self, items: Iterable[Item[object]]) -> list[Item[object]]:
@@ -56,7 +60,8 @@ class RedisTags(SharedTags):
         tags = list(dict.fromkeys(tag[_SIZE:] for item in all_items for tag in item.tags))
         if not tags:
             return all_items
-        found = await self._channel.read_many([self._layout.tag(tag) for tag in tags])
+        with as_a_whole():
+            found = await self._channel.read_many([self._layout.tag(tag) for tag in tags])
         now = {tag: None if each is None else each.decode() for tag, each in zip(tags, found, strict=True)}
         return [item for item in all_items if all(now.get(tag[_SIZE:]) == tag[:_SIZE] for tag in item.tags)]
 

@@ -12,7 +12,7 @@ from random import Random
 from typing import Any, Final, NamedTuple
 
 from aiocache_kit.clock import stopwatch
-from aiocache_kit.errors import CacheError, StorageUnavailableError
+from aiocache_kit.errors import CacheError, StorageError, StorageUnavailableError
 from aiocache_kit.storage.redis.attempts import Times, anew, spread
 from aiocache_kit.storage.redis.dial import Dialer, Host
 from aiocache_kit.storage.redis.link import Channel
@@ -22,8 +22,9 @@ from aiocache_kit.storage.redis.slots import SLOTS, Share, shares_in
 
 _PAUSE: Final = 0.2
 """Seconds, or up to a half less, between two times that the nodes are asked."""
-_LONGEST_ASKED: Final = 0.5
-"""Seconds that one node is given, at most, before another one is asked."""
+_LEAST_ASKED: Final = 0.5
+"""Seconds that one node is given before another one is asked; half of the time to connect, where that is more."""
+_NO_CLUSTER: Final = "cluster support disabled"
 _random: Final = Random()  # noqa: S311  - spreads load, guards nothing
 
 
@@ -116,7 +117,7 @@ class Topology:
             self._asked_at = stopwatch()
 
     async def _ask_around(self) -> None:
-        limit = min(self._times.connect + self._times.answer, _LONGEST_ASKED)
+        limit = max(self._times.connect / 2, _LEAST_ASKED)
         for place in self._candidates():
             try:
                 reply: Any = await ask(self._dialer, place, (b"CLUSTER", b"SLOTS"), timeout=limit)
@@ -124,6 +125,8 @@ class Topology:
             except Exception as error:  # noqa: BLE001  - mapped; whatever redis-py raises
                 self._silent.add(place)
                 self._error = failure(error)
+                if _NO_CLUSTER in str(error.__cause__):
+                    self._error = StorageError("the server is no node of a cluster: see redis_config.cluster")
                 if is_final(self._error):
                     return
             else:
@@ -153,20 +156,20 @@ class Topology:
 
     async def _leave(self, node: Node) -> None:
         await asyncio.sleep(self._times.whole)
-        del self._nodes[node.place], self._leaving[node.place]
-        await node.channel.close()
+        del self._leaving[node.place]
+        await self._nodes.pop(node.place).channel.close()
 
     # --- life --------------------------------------------------------------------------------------------------------
 
     async def close(self) -> None:
-        """Let go of all nodes."""
+        """Let go of all nodes; if that is cancelled, it goes on by itself."""
         tasks = {*self._leaving.values(), *([self._asking] if self._asking is not None else [])}
         for task in tasks:
             task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        nodes = list(self._nodes.values())
         self._leaving.clear()
-        for node in self._nodes.values():
-            await node.channel.close()
         self._nodes.clear()
         self.owners[:] = [None] * SLOTS
+        tasks |= {asyncio.create_task(node.channel.close(), name="aiocache_kit leaves a node") for node in nodes}
+        if tasks:
+            await asyncio.wait(tasks)

@@ -70,15 +70,14 @@ class Hooks(TypedDict, total=False):
 class Tracking:
     """What is kept of one installation of Redis; one event loop uses it."""
 
-    def __init__(self, most: int, *, life: float = math.inf, every: float = EVERY, sure: float = SURE) -> None:
-        """Keep at most `most` bytes, each entry for at most `life` seconds; `every` and `sure` are those of rule 3."""
+    def __init__(self, most: int, *, life: float = math.inf, now: Callable[[], float] = stopwatch) -> None:
+        """Keep at most `most` bytes, each entry for at most `life` seconds, as `now` reads them."""
         self.hits = 0
         self.misses = 0
         self.evictions = 0
         self._most = most
         self._life = life
-        self._every = every
-        self._sure = sure
+        self.now: Final = now
         self._size = 0
         self._kept: OrderedDict[bytes, Kept] = OrderedDict()
         self._asking: dict[bytes, object] = {}
@@ -116,13 +115,29 @@ class Tracking:
         kept = self._kept.get(name)
         if kept is None:
             return None
-        now = stopwatch()
+        now = self.now()
         if now >= self._look_at:
             self._look(now)
         if now >= self._sure_until or now >= kept.until:
             return None
         self._kept.move_to_end(name)
         return kept
+
+    def find_many(self, names: Sequence[bytes]) -> list[Kept | None]:
+        """Give what `find` gives for each of `names`."""
+        kept, now = self._kept, self.now()
+        if now >= self._look_at:
+            self._look(now)
+        if now >= self._sure_until:
+            return [None] * len(names)
+        found = [kept.get(name) for name in names]
+        for place, (name, each) in enumerate(zip(names, found, strict=True)):
+            if each is not None:
+                if now < each.until:
+                    kept.move_to_end(name)
+                else:
+                    found[place] = None
+        return found
 
     def takes(self, size: int) -> bool:
         """Whether a payload of so many bytes is not too large to be kept."""
@@ -143,7 +158,7 @@ class Tracking:
         if size > self._most // _LARGEST:
             return
         self.drop(name)
-        self._kept[name] = Kept(data, stopwatch() + self._life)
+        self._kept[name] = Kept(data, self.now() + self._life)
         self._size += size
         while self._size > self._most or len(self._kept) > MOST_ENTRIES:
             oldest, kept = self._kept.popitem(last=False)
@@ -208,7 +223,7 @@ class Tracking:
     def begin(self, watch: "_Watch") -> None:
         """Know of one more tracked connection."""
         if not self._watches:
-            self._look_at = watch.heard + self._every
+            self._look_at = watch.heard + EVERY
         self._watches.add(watch)
         self.heard()
 
@@ -220,10 +235,10 @@ class Tracking:
 
     def heard(self) -> None:
         """Reckon anew for how long nothing can have changed unnoticed."""
-        self._sure_until = min((watch.heard for watch in self._watches), default=-self._sure) + self._sure
+        self._sure_until = min((watch.heard for watch in self._watches), default=-SURE) + SURE
 
     def _look(self, now: float) -> None:
-        self._look_at = now + self._every
+        self._look_at = now + EVERY
         for watch in list(self._watches):
             watch.ask(now)
 
@@ -249,7 +264,7 @@ class _Watch:
 
         Raises `StorageAccessError` and `ConfigError` where the server refuses that.
         """
-        sent = stopwatch()
+        sent = self._tracking.now()
         reply = await wire.send(_ON)
         if reply.__class__ is ReplyError:
             raise _refused(reply) from reply

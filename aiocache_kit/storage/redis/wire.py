@@ -1,6 +1,7 @@
 """One connection to a Redis server, shared by all tasks: what they ask in one turn of the loop leaves together.
 
 The server answers in the order of asking, so a queue of futures is all it takes to hand each reply to whom it belongs.
+Who was alone in the last turn is not made to wait for the end of this one: nobody else is likely to come.
 
 Rule 1: a caller that is cancelled leaves its place in the queue; its reply is read and dropped, nobody else gets it.
 Rule 2: an error in a reply is that caller's alone. An error of the connection ends the connection, and everyone on it
@@ -11,6 +12,8 @@ Rule 4: what is under way is bounded, and what is not taken by the network holds
 """
 
 import asyncio
+import math
+import re
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -25,6 +28,10 @@ MOST_UNDER_WAY: Final = 10_000
 JOINED: Final = 64 * 1024
 """Bytes up to which commands are copied together before they are written."""
 _NOTHING: Final = object()
+_AGGREGATES: Final = frozenset(b"*%~>|")
+_TOO_MANY: Final = re.compile(rb".[0-9]{8}")
+"""How a reply begins that says it has ten million parts or more: room for all of them would be made at once."""
+_Push: Final = hiredis.PushNotification
 
 
 class Lost(Exception):  # noqa: N818  - it says what happened; it never leaves the package
@@ -66,12 +73,14 @@ class Wire(asyncio.Protocol):
         *,
         timeout: float,
         most_unread: int,
+        send_timeout: float = math.inf,
         on_end: "Callable[[Wire], None]",
         on_push: Callable[[Sequence[Any]], None] | None = None,
     ) -> None:
         """Speak over `transport`, and keep `held` for as long; end when a reply takes longer than `timeout` seconds.
 
-        A reply of more than `most_unread` bytes ends it as well. `on_end` is called once, at the end, whatever its
+        It ends as well when what is to be sent is held up for `send_timeout` seconds, and at a reply of more than
+        `most_unread` bytes. `on_end` is called once, at the end, whatever its
         reason; `on_push` with each message that the server sends unasked (RESP3).
         """
         self.loop: Final = asyncio.get_running_loop()
@@ -93,11 +102,16 @@ class Wire(asyncio.Protocol):
         self._asked: deque[asyncio.Future[Any] | _Batch] = deque()
         """Who waits for a reply, in the order of asking: first those that were sent, then those of this turn."""
         self._unsent: list[bytes] = []
+        self._is_alone = False
+        """Whether there was one command only, when commands were last sent at the end of a turn."""
         self._create_future = self.loop.create_future
         self._answered = 0
         self._stamps: deque[tuple[int, float]] = deque()
         """For each time that something was sent: how many replies there are once all of it is answered, and when."""
         self._timer: asyncio.TimerHandle | None = None
+        self._send_timeout = send_timeout
+        self._stuck: asyncio.TimerHandle | None = None
+        """What ends the connection unless the network takes something; None: nothing is held up."""
         self._is_paused = False
         self._waiting_for_room: deque[asyncio.Future[None]] = deque()
         transport.set_protocol(self)
@@ -106,12 +120,17 @@ class Wire(asyncio.Protocol):
     # --- asking ------------------------------------------------------------------------------------------------------
 
     def send(self, command: bytes) -> "asyncio.Future[Any]":
-        """Send one packed command at the end of this turn; what is given ends with its reply, or with `Lost`.
+        """Send one packed command by the end of this turn; what is given ends with its reply, or with `Lost`.
 
         A reply that is an error is given as a `hiredis.ReplyError`, not raised.
         """
         future: asyncio.Future[Any] = self._create_future()
         unsent, asked = self._unsent, self._asked
+        if not asked and self._is_alone:
+            asked.append(future)
+            self._note_sending()
+            self._transport.write(command)
+            return future
         if not unsent:
             self.loop.call_soon(self._flush)
         unsent.append(command)
@@ -165,9 +184,8 @@ class Wire(asyncio.Protocol):
         if not commands or self.ended:
             return
         self._unsent = []
-        self._stamps.append((self._answered + len(self._asked), stopwatch()))
-        if self._timer is None:
-            self._timer = self.loop.call_later(self._timeout, self._look_at_the_time)
+        self._is_alone = len(self._asked) == 1
+        self._note_sending()
         if len(commands) == 1:
             self._transport.write(commands[0])
             return
@@ -180,28 +198,40 @@ class Wire(asyncio.Protocol):
         if start < len(commands):
             self._transport.write(b"".join(commands[start:]))
 
+    def _note_sending(self) -> None:
+        self._stamps.append((self._answered + len(self._asked), stopwatch()))
+        if self._timer is None:
+            self._timer = self.loop.call_later(self._timeout, self._look_at_the_time)
+
     # --- being answered ----------------------------------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
         """Hand out the replies that are whole by now."""
         reader, asked = self._reader, self._asked
         before = len(asked)
+        is_told = False
+        if data[0] in _AGGREGATES and _TOO_MANY.match(data) and not reader.has_data():
+            self.end()
+            return
         try:
             reader.feed(data)
             while (reply := reader.gets()) is not _NOTHING:
-                if reply.__class__ is hiredis.PushNotification:
+                if reply.__class__ is _Push:
                     self._pushed(reply)
+                    is_told = True
                     continue
                 try:  # noqa: SIM105  - a context manager would double the cost of a reply
                     asked.popleft().set_result(reply)
                 except asyncio.InvalidStateError:
                     pass  # whoever asked was cancelled
-        except (hiredis.ProtocolError, IndexError):  # no reply at all, or one that nobody asked for
+        except (hiredis.ProtocolError, IndexError, MemoryError):  # no reply at all, or one that nobody asked for
             self.end()
             return
         answered = before - len(asked)
         self._answered += answered
-        self._unread = 0 if answered else self._unread + len(data)
+        if not asked:
+            self._stamps.clear()
+        self._unread = 0 if answered or is_told else self._unread + len(data)
         if self._unread > self._most_unread:
             self.end()
         elif not self.ready and not self._is_paused and len(asked) < MOST_UNDER_WAY // 2:
@@ -223,8 +253,11 @@ class Wire(asyncio.Protocol):
         if left > 0:
             self._timer = self.loop.call_later(left, self._look_at_the_time)
         else:
-            self.is_late = True
-            self.end()
+            self._end_late()
+
+    def _end_late(self) -> None:
+        self.is_late = True
+        self.end()
 
     # --- room --------------------------------------------------------------------------------------------------------
 
@@ -232,10 +265,15 @@ class Wire(asyncio.Protocol):
         """Let nobody send: the network does not take what was written."""
         self._is_paused = True
         self.ready = False
+        if self._send_timeout < math.inf and not self.ended:
+            self._stuck = self.loop.call_later(self._send_timeout, self._end_late)
 
     def resume_writing(self) -> None:
         """Let everyone send again."""
         self._is_paused = False
+        if self._stuck is not None:
+            self._stuck.cancel()
+            self._stuck = None
         if len(self._asked) < MOST_UNDER_WAY:
             self._open_up()
 
@@ -266,9 +304,10 @@ class Wire(asyncio.Protocol):
             return
         self.ended = True
         self.ready = False
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        for timer in (self._timer, self._stuck):
+            if timer is not None:
+                timer.cancel()
+        self._timer = self._stuck = None
         sent = self._stamps[-1][0] - self._answered if self._stamps else 0
         for position, place in enumerate(self._asked):
             with suppress(asyncio.InvalidStateError):  # whoever asked was cancelled, or is of a batch that was told

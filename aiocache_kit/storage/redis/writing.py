@@ -8,33 +8,55 @@ is back and what is old under them was removed. Whatever else cannot be done is 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from hiredis import ReplyError
 
-from aiocache_kit.errors import StorageUnavailableError
+from aiocache_kit.errors import PartialFailureError, StorageUnavailableError
 from aiocache_kit.item import Item
 from aiocache_kit.storage.base import Condition, ConditionKind
 from aiocache_kit.storage.redis.layout import Layout
 from aiocache_kit.storage.redis.leases import RedisLeases
-from aiocache_kit.storage.redis.link import LARGE, Channel, Command, pack_command
-from aiocache_kit.storage.redis.payloads import Payloads, life_of_item, millis, version_sought
+from aiocache_kit.storage.redis.link import LARGE, Channel, Command
+from aiocache_kit.storage.redis.payloads import MOST_BARE, Payloads, life_of_item, millis, version_sought
 from aiocache_kit.storage.redis.reading import Reader
 from aiocache_kit.storage.redis.replies import checked, failure
 from aiocache_kit.storage.redis.scripts import END_LEASE, INCREMENT, REMOVE, STORE
 from aiocache_kit.storage.redis.server_time import ServerTime
 from aiocache_kit.storage.redis.slices import slices
 from aiocache_kit.storage.redis.tags import RedisTags, remembered
+from aiocache_kit.storage.redis.unreached import Unreached, name_text
 from aiocache_kit.storage.redis.wire import Lost
 
-MOST_BARE: Final = 10**18
-"""What a bare integer is below, whatever its sign; a larger one lies in an envelope."""
 _KINDS: Final = {
     ConditionKind.ALWAYS: b"",
     ConditionKind.ABSENT: b"A",
     ConditionKind.PRESENT: b"P",
     ConditionKind.VERSION: b"V",
 }
+
+
+class EndOfSet(NamedTuple):
+    """What SET ends with: most programs have few ttls, and need not make it anew each time."""
+
+    start: bytes
+    """What a packed SET is made of, by the lengths of name and payload, both of these, and `packed`."""
+    packed: bytes
+    rest: Command
+    """The same as arguments."""
+
+
+_END_WITHOUT_TTL: Final = EndOfSet(b"*3\r\n$3\r\nSET\r\n$%d\r\n%b\r\n$%d\r\n%b%b", b"\r\n", ())
+
+
+def end_of_set(ttl: float | None) -> EndOfSet:
+    """Give what the SET of an item that is to live for `ttl` seconds ends with."""
+    px = None if ttl is None else millis(ttl)
+    if px is None:
+        return _END_WITHOUT_TTL
+    text = b"%d" % px
+    packed = b"\r\n$2\r\nPX\r\n$%d\r\n%b\r\n" % (len(text), text)
+    return EndOfSet(b"*5" + _END_WITHOUT_TTL.start[2:], packed, (b"PX", px))
 
 
 class Writer:
@@ -63,6 +85,8 @@ class Writer:
         self._tags = tags
         self._leases = leases
         self._time = time
+        self._last_ttl: float | None = None
+        self._last_end = _END_WITHOUT_TTL
 
     # --- plain writes ------------------------------------------------------------------------------------------------
 
@@ -70,19 +94,22 @@ class Writer:
         """Store a plain value the short way, without an item; False where that is not possible."""
         name = self._name(key)
         payload = self._plain_payload(name, value, ttl)
-        if payload is None or self._special:
+        if payload is None or self._special.unwritten or self._special.large:
             return False
-        px = None if ttl is None else millis(ttl)
-        command: Command = (b"SET", name, payload) if px is None else (b"SET", name, payload, b"PX", px)
-        answer = self._ask(pack_command(command), name) if len(payload) < LARGE else None
+        if ttl != self._last_ttl:
+            self._last_ttl, self._last_end = ttl, end_of_set(ttl)
+        end = self._last_end
+        size = len(payload)
+        packed = end.start % (len(name), name, size, payload, end.packed)
+        answer = self._ask(packed, name) if size < LARGE else None
         try:
-            reply = await (self._call(command, key=name) if answer is None else answer)
-            if reply.__class__ is ReplyError:
-                await self._call(command, key=name)  # it was refused: nothing was done
+            reply = await (self._call((b"SET", name, payload, *end.rest), key=name) if answer is None else answer)
+            if reply.__class__ is ReplyError:  # it was refused: nothing was done
+                await self._call((b"SET", name, payload, *end.rest), key=name)
         except StorageUnavailableError as error:
             self._forget([name], error)
         except Lost as lost:
-            await self._after(lost, command, name)
+            await self._after(lost, (b"SET", name, payload, *end.rest), name)
         return True
 
     async def _after(self, lost: Lost, command: Command, name: bytes) -> None:
@@ -97,8 +124,8 @@ class Writer:
     async def put_multi(self, values: Mapping[str, object], ttl: float | None) -> bool:
         """Store plain values the short way; False, and nothing was done, where that is not possible."""
         names = {key: self._name(key) for key in values}
-        px = None if ttl is None else millis(ttl)
-        end: Command = () if px is None else (b"PX", px)
+        end = end_of_set(ttl).rest
+        unreached = Unreached()
         for part in slices(list(values)):
             commands: list[Command] = []
             for key in part:
@@ -107,7 +134,8 @@ class Writer:
                 if payload is None:
                     return False
                 commands.append((b"SET", name, payload, *end))
-            await self._set_all([names[key] for key in part], commands)
+            await self._set_all(part, [names[key] for key in part], commands, unreached)
+        unreached.check({})
         return True
 
     async def write(self, item: Item[object]) -> None:
@@ -123,6 +151,7 @@ class Writer:
 
     async def write_multi(self, items: Iterable[Item[object]]) -> None:
         """Store each item."""
+        unreached = Unreached()
         for part in slices(list(items)):
             names = [self._name(item.key) for item in part]
             try:
@@ -130,17 +159,32 @@ class Writer:
             except StorageUnavailableError as error:
                 self._forget(names, error)
             else:
-                await self._set_all(names, [await self._set_command(item, generations) for item in part])
+                commands = [await self._set_command(item, generations) for item in part]
+                await self._set_all([item.key for item in part], names, commands, unreached)
+        unreached.check({})
 
-    async def _set_all(self, names: list[bytes], commands: list[Command]) -> None:
+    async def _set_all(
+        self, keys: list[str], names: list[bytes], commands: list[Command], unreached: Unreached
+    ) -> None:
         try:
-            replies = await self._channel.call_many(commands, keys=names)
+            replies: Sequence[Any] = await self._channel.call_many(commands, keys=names)
+        except PartialFailureError as partial:
+            lost = [name for name in names if name_text(name) in partial.failed]
+            if self._reader.degrades:
+                self._forget(lost, partial)
+                unreached = Unreached()
+            found = zip(names, unreached.note(partial, names, keys), strict=True)
+            done = {name: reply for name, reply in found if name not in lost}
+            names, replies = list(done), list(done.values())
         except StorageUnavailableError as error:
             self._forget(names, error)
             return
-        for name, reply in zip(names, replies, strict=True):
-            checked(reply)
-            self._special.written(name)
+        for reply in replies:
+            if reply.__class__ is not bytes:
+                checked(reply)
+        if self._special.unwritten:
+            for name in names:
+                self._special.written(name)
 
     def _forget(self, names: list[bytes], error: StorageUnavailableError) -> None:
         """Treat plain writes that could not be done as rule 3 says."""
@@ -166,6 +210,7 @@ class Writer:
         """Store `item` if `condition` holds; say whether it was stored."""
         if condition.kind is ConditionKind.LEASE:
             return await self._write_leased(item, condition.lease)
+        await self._reader.remove_forgotten([self._name(item.key)])
         payload = await self._payloads.write(item, remembered(await self._generations([item]), item.tags))
         return await self.store(item, payload, _KINDS[condition.kind], version_sought(condition.version))
 
@@ -225,6 +270,7 @@ class Writer:
         first = item.value + delta
         if item.tags or item.cost is not None or abs(delta) >= MOST_BARE:
             return None
+        await self._reader.remove_forgotten([self._name(item.key)])
         px = millis(life_of_item(item))
         sum_ = await INCREMENT.run(
             self._channel,
@@ -244,6 +290,7 @@ class Writer:
             await self._leases.drop(key, condition.lease)
             return False
         name, kind, wanted = self._name(key), _KINDS[condition.kind], version_sought(condition.version)
+        await self._reader.remove_forgotten([name])
         looked_at, is_alive = b"", 1
         while True:
             reply = await REMOVE.run(self._channel, (name,), kind, wanted, self._time.now(), looked_at, is_alive)
@@ -256,10 +303,17 @@ class Writer:
     async def remove_multi(self, keys: Iterable[str]) -> int:
         """Remove each key and count the live items that went away."""
         count = 0
+        unreached = Unreached()
         for part in slices(list(keys)):
+            await self._reader.remove_forgotten([self._name(key) for key in part])
             calls = [(self._name(key), (b"", b"", self._time.now(), b"", 1)) for key in part]
-            for key, reply in zip(part, await REMOVE.run_many(self._channel, calls), strict=True):
+            try:
+                replies: Sequence[Any] = await REMOVE.run_many(self._channel, calls)
+            except PartialFailureError as partial:
+                replies = unreached.note(partial, [name for name, _ in calls], part)
+            for key, reply in zip(part, replies, strict=True):
                 count += await self._was_live(key, reply)
+        unreached.check({})
         return count
 
     async def _was_live(self, key: str, reply: Any) -> bool:  # noqa: ANN401  - what the script gives

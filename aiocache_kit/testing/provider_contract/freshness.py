@@ -98,7 +98,7 @@ class Freshness(ProviderCase):
             lambda: self.cache.delete("k"),
             lambda: self.cache.delete_multi(["k"]),
             lambda: self.cache.pop("k"),
-            lambda: self.cache.clear(),
+            self.cache.clear,
             lambda: self.cache.invalidate_prefix("k"),
             lambda: self.cache.invalidate_tags("t"),
         ]

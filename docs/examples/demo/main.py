@@ -1,4 +1,4 @@
-"""A web service without and with the cache, side by side.
+"""A web service without a cache, with one in each of its workers, and with one that they share, side by side.
 
     python docs/examples/demo/main.py               about half a minute
     python docs/examples/demo/main.py --null        one more pass, with a cache that stores nothing
@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterator
 from functools import partial
 
+from redis_server import redis_server
 from traffic import Pass, ServiceError, agree, measure, running, zipf
 from view import View
 
@@ -21,13 +22,14 @@ from view import View
 def options() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description="Run a web service without and with a cache, and compare the two.")
-    parser.add_argument("--requests", type=_count, default=400, help="in each pass (default: %(default)s)")
+    parser.add_argument("--requests", type=_count, default=300, help="in each pass (default: %(default)s)")
     parser.add_argument("--clients", type=_count, default=24, help="at once (default: %(default)s)")
+    parser.add_argument("--workers", type=_count, default=4, help="processes of the service (default: %(default)s)")
     parser.add_argument("--null", action="store_true", help="add a pass with the cache that stores nothing")
-    parser.add_argument("--quick", action="store_true", help="60 requests by 6 clients")
+    parser.add_argument("--quick", action="store_true", help="24 requests by 6 clients to 2 workers")
     chosen = parser.parse_args()
     if chosen.quick:
-        chosen.requests, chosen.clients = 60, 6
+        chosen.requests, chosen.clients, chosen.workers = 24, 6, 2
     return chosen
 
 
@@ -37,29 +39,32 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def kinds(*, null: bool) -> Iterator[tuple[str, str | None]]:
+def kinds(redis: str | None, *, null: bool) -> Iterator[tuple[str, str | None]]:
     """Give the passes: how each is called, and the provider of its service."""
     yield "without", None
     if null:
         yield "null", "null"
-    yield "with the cache", "memory"
+    yield "memory", "memory"
+    if redis is not None:
+        yield "Redis", "redis"
 
 
-async def run(requests: int, clients: int, *, null: bool) -> bool:
+async def run(chosen: argparse.Namespace) -> bool:
     """Make the passes, show them, and tell whether all gave the same answers."""
+    requests, clients, workers = chosen.requests, chosen.clients, chosen.workers
     view = View()
-    view.begin(requests, clients)
+    view.begin(requests, clients, workers)
     passes: dict[str, Pass] = {}
-    for title, provider in kinds(null=null):
-        with view.progress(title, requests) as answered:
-            async with running(provider) as address:
-                passes[title] = await measure(address, partial(zipf, count=requests), clients, answered)
-    made = list(passes.values())
-    same = agree(made)
+    with redis_server() as redis:
+        for title, provider in kinds(redis, null=chosen.null):
+            with view.progress(title, requests) as answered:
+                async with running(provider, workers, redis if provider == "redis" else None) as addresses:
+                    passes[title] = await measure(addresses, partial(zipf, count=requests), clients, answered)
+    same = agree(list(passes.values()))
     view.compare(passes)
-    view.explain(made[0], made[-1])
-    view.stats(made[-1].stats or {})
-    view.verdict(same=same, answers=len(made) * requests)
+    view.explain(passes, workers)
+    view.stats(passes)
+    view.verdict(same=same, answers=len(passes) * requests)
     return same
 
 
@@ -67,7 +72,7 @@ def main() -> int:
     """Do what the command line asks for, and give the exit status."""
     chosen = options()
     try:
-        return 0 if asyncio.run(run(chosen.requests, chosen.clients, null=chosen.null)) else 1
+        return 0 if asyncio.run(run(chosen)) else 1
     except ServiceError as error:
         print(error, file=sys.stderr)
         return 1

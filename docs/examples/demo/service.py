@@ -4,7 +4,8 @@ Rule 1: the cache belongs to the application's lifespan: opened before the first
 Rule 2: an analysis is work for the processor and must not hold the event loop, so it runs in a thread. `get_or_set`
 sees to that by itself, because the loader is a plain function; without the cache the handler does it by hand. So the
 two services differ in the cache and in nothing else.
-Rule 3: few threads. Python runs one of them at a time, so more would make none faster, and the event loop would wait
+Rule 3: a report is read as what it is (`type=`), since Redis keeps bytes, and bytes name no class.
+Rule 4: few threads. Python runs one of them at a time, so more would make none faster, and the event loop would wait
 longer for its own turn.
 """
 
@@ -20,7 +21,7 @@ from typing import Final
 import uvicorn
 from fastapi import APIRouter, FastAPI, HTTPException, Request
 
-from aiocache_kit import Config, Provider, new_provider
+from aiocache_kit import Config, Provider, RedisConfig, new_provider
 from analysis import ModuleReport, analyse, modules
 
 THREADS: Final = 2
@@ -30,8 +31,15 @@ KEPT: Final = 300
 router = APIRouter()
 
 
-def make_app(provider: str | None) -> FastAPI:
-    """Make the application with a cache of this kind, or without any: None."""
+def make_config(provider: str, redis: str | None) -> Config:
+    """Configure the cache: the kind of provider is all that differs, and where Redis is."""
+    if redis is None:
+        return Config(provider=provider, default_ttl="10m", max_entries=1000)
+    return Config(provider=provider, default_ttl="10m", redis_config=RedisConfig(addr=redis, key_prefix="demo:"))
+
+
+def make_app(provider: str | None, redis: str | None = None) -> FastAPI:
+    """Make the application with a cache of this kind, or without any: None; `redis` is the address of a server."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
@@ -42,7 +50,7 @@ def make_app(provider: str | None) -> FastAPI:
         if provider is None:
             yield
         else:
-            async with new_provider(Config(provider=provider, default_ttl="10m", max_entries=1000)) as cache:
+            async with new_provider(make_config(provider, redis)) as cache:
                 app.state.cache = cache
                 yield
 
@@ -68,7 +76,7 @@ async def module(name: str, request: Request) -> ModuleReport:
     if cache is None:
         state.analyses += 1
         return await asyncio.to_thread(analyse, name, path)
-    return await cache.get_or_set(f"module:{name}", partial(analyse, name, path))
+    return await cache.get_or_set(f"module:{name}", partial(analyse, name, path), type=ModuleReport)
 
 
 @router.get("/figures")
@@ -81,11 +89,11 @@ async def figures(request: Request) -> dict[str, object]:
     return {"analyses": stats.loads, "stats": stats.as_dict()}
 
 
-def serve(listening: socket.socket, provider: str | None) -> None:
+def serve(listening: socket.socket, provider: str | None, redis: str | None) -> None:
     """Answer on a listening socket until the process is told to terminate; Ctrl-C is for the other process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     settings = uvicorn.Config(
-        make_app(provider),
+        make_app(provider, redis),
         log_level="warning",
         access_log=False,
         timeout_graceful_shutdown=5,

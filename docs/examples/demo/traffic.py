@@ -1,24 +1,31 @@
-"""The demo's clients: a service in a process of its own, and requests to it over real connections.
+"""The demo's clients: a service in processes of its own, and requests to it over real connections.
 
 Rule 1: the same seed gives the same requests, so that the passes of the demo can be compared.
-Rule 2: the watch starts when every connection is open; what comes before is not measured.
-Rule 3: a service that was started is ended, whatever happens.
+Rule 2: the workers are asked in turn, as behind a load balancer; each listens on a port of its own, since a port that
+several share gives its connections to whichever is fastest to take them.
+Rule 3: the watch starts when every connection is open; what comes before is not measured.
+Rule 4: a service that was started is ended, whatever happens.
 """
 
 import asyncio
 import multiprocessing
 import socket
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
+from itertools import cycle
 from random import Random
 from time import perf_counter
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 import httpx
 
 from service import serve
 
+if TYPE_CHECKING:
+    from multiprocessing.process import BaseProcess
+
+_IMPORTED: Final = ["fastapi", "uvicorn", "httpx", "rich.progress", "msgspec", "redis.asyncio", "aiocache_kit"]
 PATIENCE: Final = 60.0
 """Seconds to wait for an answer; on the slowest machine one takes a few."""
 
@@ -40,7 +47,7 @@ class Pass:
     """Answers that were not those given before for the same name."""
     analyses: int
     stats: dict[str, float] | None
-    """`Stats` as a dict; None where there was no cache."""
+    """`Stats` of all workers together as a dict; None where there was no cache."""
 
     @property
     def rate(self) -> float:
@@ -65,36 +72,56 @@ def agree(passes: Sequence[Pass]) -> bool:
 
 
 @asynccontextmanager
-async def running(provider: str | None) -> AsyncGenerator[str]:
-    """Run the service on a free port of this machine while the block runs, and give its address."""
-    with socket.create_server(("127.0.0.1", 0), backlog=1024) as listening:
-        address = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        process = multiprocessing.get_context("spawn").Process(target=serve, args=(listening, provider), daemon=True)
-        process.start()
+async def running(provider: str | None, workers: int, redis: str | None = None) -> AsyncGenerator[list[str]]:
+    """Run so many workers of the service on free ports of this machine while the block runs, and give their addresses.
+
+    Where the system can, they are forked from a process that has imported already what is slow to import.
+    """
+    addresses: list[str] = []
+    started: list[BaseProcess] = []
     try:
-        yield address
+        with ExitStack() as sockets:
+            for _ in range(workers):
+                listening = sockets.enter_context(socket.create_server(("127.0.0.1", 0), backlog=1024))
+                addresses.append(f"http://127.0.0.1:{listening.getsockname()[1]}")
+                process = _worker(listening, provider, redis)
+                process.start()
+                started.append(process)
+        yield addresses
     finally:
-        process.terminate()
-        await asyncio.to_thread(process.join, 10)
-        process.kill()
-        process.join()
+        for process in started:
+            process.terminate()
+        for process in started:
+            await asyncio.to_thread(process.join, 10)
+            process.kill()
+            process.join()
+
+
+def _worker(listening: socket.socket, provider: str | None, redis: str | None) -> "BaseProcess":
+    told = (listening, provider, redis)
+    if "forkserver" in multiprocessing.get_all_start_methods():
+        forking = multiprocessing.get_context("forkserver")
+        forking.set_forkserver_preload(_IMPORTED)
+        return forking.Process(target=serve, args=told, daemon=True)
+    return multiprocessing.get_context("spawn").Process(target=serve, args=told, daemon=True)
 
 
 async def measure(
-    address: str, draw: Callable[[list[str]], list[str]], clients: int, answered: Callable[[], None]
+    addresses: Sequence[str], draw: Callable[[list[str]], list[str]], clients: int, answered: Callable[[], None]
 ) -> Pass:
     """Ask for what `draw` makes of the service's list of modules, by so many clients at once.
 
-    Each client sends a request as soon as its last one is answered; `answered` is called at each answer. Raises
-    `ServiceError`.
+    Each client sends a request, to the next of the workers, as soon as its last one is answered; `answered` is called
+    at each answer. Raises `ServiceError`.
     """
-    limits = httpx.Limits(max_connections=clients, max_keepalive_connections=clients, keepalive_expiry=None)
+    most = clients * len(addresses)
+    limits = httpx.Limits(max_connections=most, max_keepalive_connections=most, keepalive_expiry=None)
     try:
         # The environment may name a proxy, and no proxy reaches this machine's own ports.
-        async with httpx.AsyncClient(base_url=address, limits=limits, timeout=PATIENCE, trust_env=False) as http:
-            names = draw(_sound(await http.get("/modules")).json())
-            await asyncio.gather(*[http.get("/figures") for _ in range(clients)])
-            return await _ask(http, names, clients, answered)
+        async with httpx.AsyncClient(limits=limits, timeout=PATIENCE, trust_env=False) as http:
+            names = draw(_sound(await http.get(f"{addresses[0]}/modules")).json())
+            await asyncio.gather(*[http.get(f"{address}/figures") for address in addresses for _ in range(clients)])
+            return await _ask(http, addresses, names, clients, answered)
     except httpx.HTTPError as error:
         raise ServiceError(f"the service cannot be reached ({type(error).__name__})") from error
 
@@ -106,17 +133,19 @@ def _sound(response: httpx.Response) -> httpx.Response:
     return response
 
 
-async def _ask(http: httpx.AsyncClient, names: list[str], clients: int, answered: Callable[[], None]) -> Pass:
-    ahead = iter(names)
+async def _ask(
+    http: httpx.AsyncClient, addresses: Sequence[str], names: list[str], clients: int, answered: Callable[[], None]
+) -> Pass:
+    ahead = zip(names, cycle(addresses), strict=False)
     latencies: list[float] = []
     answers: dict[str, bytes] = {}
     changed = 0
 
     async def client() -> None:
         nonlocal changed
-        for name in ahead:
+        for name, address in ahead:
             start = perf_counter()
-            response = _sound(await http.get(f"/modules/{name}"))
+            response = _sound(await http.get(f"{address}/modules/{name}"))
             latencies.append(perf_counter() - start)
             changed += answers.setdefault(name, response.content) != response.content
             answered()
@@ -124,5 +153,17 @@ async def _ask(http: httpx.AsyncClient, names: list[str], clients: int, answered
     start = perf_counter()
     await asyncio.gather(*[client() for _ in range(clients)])
     seconds = perf_counter() - start
-    figures = _sound(await http.get("/figures")).json()
-    return Pass(seconds, sorted(latencies), answers, changed, figures["analyses"], figures["stats"])
+    figures = [_sound(await http.get(f"{address}/figures")).json() for address in addresses]
+    analyses = sum(each["analyses"] for each in figures)
+    stats = [each["stats"] for each in figures if each["stats"] is not None]
+    return Pass(seconds, sorted(latencies), answers, changed, analyses, together(stats) if stats else None)
+
+
+def together(stats: Sequence[dict[str, Any]]) -> dict[str, float]:
+    """Add up the `Stats` of several workers; means are made anew of the sums, as `Stats` makes them."""
+    counted = [name for name, figure in stats[0].items() if isinstance(figure, int | float)]
+    sums = {name: float(sum(each[name] for each in stats)) for name in counted}
+    sums["hit_rate"] = sums["hits"] / max(sums["hits"] + sums["misses"], 1)
+    sums["average_load_time"] = sums["load_time"] / max(sums["loads"], 1)
+    sums["average_get_time"] = sums["get_time"] / max(sums["timed_gets"], 1)
+    return sums

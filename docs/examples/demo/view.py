@@ -29,6 +29,8 @@ _STATS = (
     ("errors", "values that could not be stored or read"),
 )
 
+_NOT_COUNTED = {"items", "evictions", "expired"}
+"""What Redis knows for all who use it, and not for one of them."""
 _SAME = 1.3
 """A ratio between the two passes that is nearer to 1 than this says nothing: a machine is not that quiet."""
 
@@ -40,13 +42,14 @@ class View:
         """Write to `console`, None: to standard output."""
         self.console = Console(highlight=False) if console is None else console
 
-    def begin(self, requests: int, clients: int) -> None:
+    def begin(self, requests: int, clients: int, workers: int) -> None:
         """Say what is about to happen."""
         self.console.print("[bold]aiocache_kit[/]: a web service without and with a cache\n")
         self._say(
-            "The service (FastAPI, uvicorn, a process of its own) reads, tokenizes and parses modules of Python's "
-            f"standard library and reports what is in them. {clients} clients send {requests} requests over HTTP, the "
-            "same ones in each pass. Some modules are asked for far more often than others, as in real traffic."
+            "The service (FastAPI, uvicorn) reads, tokenizes and parses modules of Python's standard library and "
+            f"reports what is in them. {workers} workers answer in turn, each a process of its own. {clients} clients "
+            f"send {requests} requests over HTTP, the same ones in each pass. Some modules are asked for far more "
+            "often than others, as in real traffic."
         )
         self._say(
             f"[dim]Python {platform.python_version()}, {platform.system()} {platform.machine()}, "
@@ -77,13 +80,17 @@ class View:
             table.add_row(name, *figure, change)
         self.console.print(Padding(table, (1, 2, 0, 1), expand=False))
 
-    def stats(self, stats: dict[str, float]) -> None:
-        """Show the provider's own counters."""
+    def stats(self, passes: dict[str, Pass]) -> None:
+        """Show the counters of the providers of the last pass."""
+        title, last = list(passes.items())[-1]
+        stats = last.stats or {}
         table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
         table.add_column(style="cyan")
         table.add_column(justify="right")
         table.add_column(style="dim")
         for name, meaning in _STATS:
+            if title == "Redis" and name in _NOT_COUNTED:
+                continue
             table.add_row(name, f"{stats[name]:,.0f}", meaning)
         table.add_row("hit_rate", f"{stats['hit_rate']:.1%}", "hits out of all reads")
         table.add_row(
@@ -92,23 +99,33 @@ class View:
             "an analysis, waiting for its turn included",
         )
         table.add_row("average_get_time", f"{stats['average_get_time'] * 1e3:,.4f} ms", "a read, by a sample")
-        self._say("[bold]Stats of the provider[/], as `await cache.stats()` gives them")
+        self._say(
+            f"[bold]Stats of the providers[/] ({title}), as `await cache.stats()` gives them, of all workers together"
+        )
         self.console.print(Padding(table, (0, 4), expand=False))
         self.console.print()
 
-    def explain(self, before: Pass, after: Pass) -> None:
+    def explain(self, passes: dict[str, Pass], workers: int) -> None:
         """Say in words what the figures mean."""
-        stats = after.stats or {}
+        before, memory, shared = passes["without"], passes["memory"], passes.get("Redis")
+        names = len(before.answers)
         self._say(
-            f"[bold]What you see.[/] The {len(after.latencies):,} requests asked for {len(after.answers)} different "
-            f"modules. Without the cache each request did the work again: {before.analyses:,} analyses. With it, "
-            f"{after.analyses} were enough. {stats['hits']:,.0f} requests found the report in memory; "
-            f"{stats['coalesced']:,.0f} came while it was being made, and waited for that one instead of making "
-            "their own."
+            f"[bold]What you see.[/] The {len(before.latencies):,} requests asked for {names} different modules. "
+            f"Without the cache each request did the work again: {before.analyses:,} analyses. With a cache in the "
+            f"memory of each worker, {memory.analyses} were enough: whoever comes while a report is being made waits "
+            f"for that one instead of making another. But each of the {workers} workers has to make its own."
         )
+        if shared is None:
+            self._say("There is no redis-server here, so the pass with a cache that the workers share was left out.")
+        else:
+            self._say(
+                f"In Redis the workers share what they make: {shared.analyses} analyses for {names} modules. Who finds "
+                "a report missing takes a lease on it in Redis; the other workers see that, and wait for the report. "
+                "The service is the same, but for its configuration."
+            )
         self._say(
             "The slowest requests (p99) are those that had to analyse: the first to ask for a module still pays, and "
-            "in so short a run these are more than one in a hundred. Nothing slept in either pass. An analysis is work "
+            "in so short a run these are more than one in a hundred. Nothing slept in any pass. An analysis is work "
             "for the processor, so the cache ran it in a thread, which keeps the event loop free to answer the others."
         )
 

@@ -271,7 +271,8 @@ def test_options() -> None:
     assert check_options({"tags": ["a", "a", "b"], "cost": 5}) == (("a", "b"), 5, Freshness())
     assert check_options({"tags": (), "cost": None}) == ((), None, Freshness())
     with pytest.raises(
-        InvalidArgumentError, match=r"^there is no option 'tag': the options of a load are cache_none, cost, .*, timeout and type$"
+        InvalidArgumentError,
+        match=r"^there is no option 'tag': the options of a load are cache_none, cost, .*, timeout and type$",
     ):
         check_options({"tag": "a"})
     with pytest.raises(InvalidTagError):

@@ -25,7 +25,7 @@ def storage(clock: FakeClock) -> FaultyStorage:
 
 
 def maintenance_of(storage: FaultyStorage, clock: FakeClock, cleanup: float = 1.0, sync: float = 0.0) -> Maintenance:
-    return Maintenance(storage, Tagging(storage, clock), Failures(), clock, cleanup, sync)
+    return Maintenance(storage, Tagging(storage, clock), Failures(), clock, cleanup=cleanup, sync=sync)
 
 
 @pytest.fixture

@@ -38,10 +38,8 @@ class Cluster:
 
     def over(self, **options: Any) -> DistributedStorage:  # noqa: ANN401  - as above
         """Make a storage over the nodes."""
-        storage = DistributedStorage(
-            [Node(name, node) for name, node in self.nodes.items()],
-            **{"random": Random(0), **options},  # noqa: S311  - to repeat a run
-        )
+        settings: dict[str, Any] = {"random": Random(0), **options}  # noqa: S311  - to repeat a run
+        storage = DistributedStorage([Node(name, node) for name, node in self.nodes.items()], **settings)
         storage.clock = self.clock
         return storage
 

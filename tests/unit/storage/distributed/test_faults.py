@@ -6,7 +6,13 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from aiocache_kit import PartialFailureError, Provider, StorageUnavailableError, ValueTooLargeError
+from aiocache_kit import (
+    MissingDependencyError,
+    PartialFailureError,
+    Provider,
+    StorageUnavailableError,
+    ValueTooLargeError,
+)
 from aiocache_kit.errors import InvalidArgumentError
 from aiocache_kit.storage.base import IF_ABSENT, if_version
 from aiocache_kit.storage.distributed import DistributedStorage, Node
@@ -329,6 +335,17 @@ async def test_opening_needs_one_node() -> None:
         await cluster.clock.advance(5.0)
 
         assert (await cluster.storage.layers())["node-0"].health == 1.0
+        assert await cluster.get("k") == 1
+
+
+async def test_a_node_that_is_set_up_wrongly_is_not_left_out_silently() -> None:
+    """An error of opening that says to mend something is raised as it is, though other nodes are there."""
+    cluster = Cluster()
+    cluster.nodes["node-1"].fail(MissingDependencyError("a package", "an extra"), of=["open"])
+    with pytest.raises(MissingDependencyError):
+        await cluster.storage.open()
+    async with cluster:
+        await cluster.set("k", 1)
         assert await cluster.get("k") == 1
 
 

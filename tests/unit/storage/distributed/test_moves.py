@@ -2,8 +2,9 @@
 
 import pytest
 
+from aiocache_kit import new_storage
 from aiocache_kit.errors import InvalidArgumentError, StorageUnavailableError
-from aiocache_kit.storage.distributed import Node
+from aiocache_kit.storage.distributed import DistributedStorage, Node
 from aiocache_kit.storage.memory import memory_storage
 from aiocache_kit.testing import FaultyStorage
 from tests.unit.storage.distributed.cluster import Cluster
@@ -141,3 +142,16 @@ async def test_moves_that_cannot_be_are_refused() -> None:
 
         assert failing.calls[-1] == "close"
         assert set(await cluster.storage.layers()) == {"node-0", "node-1"}
+
+
+async def test_a_new_node_offers_what_all_others_do() -> None:
+    """Among servers that give leases, tags and locks there is no node that gives none."""
+    servers = [Node(name, new_storage(f"redis://{name}")) for name in ("a", "b")]
+    storage = DistributedStorage(servers)
+    assert storage.capabilities.leases
+    with pytest.raises(InvalidArgumentError, match="leases"):
+        await storage.add_node(Node("c", memory_storage()))
+    mixed = DistributedStorage([*servers, Node("c", memory_storage())])
+    assert not mixed.capabilities.leases
+    assert (mixed.leases, mixed.tags, mixed.locks, mixed.shortcuts) == (None, None, None, None)
+    await storage.close()

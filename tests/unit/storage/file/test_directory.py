@@ -1,18 +1,21 @@
-"""What is planted in a directory, taken from it or refused by the system does no damage, and nothing is left outside."""
+"""What is planted in a directory, taken from it or refused does no damage, and nothing is written outside."""
 
 import os
 import socket
 import stat
-from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from aiocache_kit import Item, StorageError
+from aiocache_kit import CorruptPayloadError, Item, StorageError
 from aiocache_kit.errors import StorageUnavailableError
 from aiocache_kit.serializers.codec import Codec
 from aiocache_kit.serializers.json import JsonSerializer
 from aiocache_kit.storage.file import FileStorage, SharedFileStorage, file_storage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 pytestmark = pytest.mark.blocking  # a test of files looks at files
 Made = FileStorage | SharedFileStorage
@@ -20,9 +23,9 @@ SHAPES = {"owner": False, "shared": True}
 shapes = pytest.mark.parametrize("shared", SHAPES.values(), ids=SHAPES)
 
 
-def made(path: Path, *, shared: bool = False, **options: object) -> Made:
+def made(path: Path, *, shared: bool = False, **options: Any) -> Made:  # noqa: ANN401  - options of `file_storage`
     """Make a storage in `path`."""
-    return file_storage(str(path), Codec(JsonSerializer()), shared=shared, **options)  # type: ignore[arg-type]
+    return file_storage(str(path), Codec(JsonSerializer()), shared=shared, **options)
 
 
 def item(key: str = "k", value: object = "v", ttl: float | None = 60.0) -> Item[object]:
@@ -112,6 +115,21 @@ def bind(path: Path) -> None:
             plant.bind(path.name)
     finally:
         os.chdir(before)
+
+
+@shapes
+async def test_strict_storage_raises_what_it_cannot_read(tmp_path: Path, *, shared: bool) -> None:
+    """Where the configuration is strict, what was torn is an error once, and then a miss."""
+    storage = made(tmp_path, shared=shared, strict=True)
+    await storage.open()
+    await storage.write(item())
+    file = file_of(storage)
+    file.write_bytes(file.read_bytes()[:-1])
+    with pytest.raises(CorruptPayloadError):
+        await storage.read("k")
+
+    assert await value(storage) is None
+    await storage.close()
 
 
 @shapes
@@ -268,9 +286,10 @@ async def test_open_that_is_refused_leaves_nothing_open(tmp_path: Path) -> None:
     """An open that failed, or was in use, holds no descriptor."""
     first = made(tmp_path)
     await first.open()
-    before = set(os.listdir("/proc/self/fd"))
+    descriptors = Path("/proc/self/fd")
+    before = set(descriptors.iterdir())
     with pytest.raises(StorageUnavailableError):
         await made(tmp_path).open()
 
-    assert set(os.listdir("/proc/self/fd")) == before
+    assert set(descriptors.iterdir()) == before
     await first.close()

@@ -307,6 +307,35 @@ async def test_a_write_that_news_crosses_leaves_no_copy(world: World) -> None:
     assert await other.get("k") == await one.get("k") == "second"
 
 
+async def test_what_another_process_removed_is_not_resurrected(world: World) -> None:
+    """A write that waits for the store gives way where another process has removed the key since, and told of it."""
+    one, other = await world.join(), await world.join()
+    await one.set_multi({"k": "old", "l": "old"})
+    world.stores[0].fail(times=None)
+    await one.set_multi({"k": "mine", "l": "mine", "m": "mine"})
+    await world.clock.settle()
+    await other.delete("k")
+    await world.clock.settle()
+    world.stores[0].heal()
+    await world.clock.advance(6.0)
+
+    assert await other.get_multi(["k", "l", "m"]) == {"l": "mine", "m": "mine"}
+    assert await one.get_multi(["k", "l", "m"]) == {"l": "mine", "m": "mine"}
+
+
+async def test_what_had_tags_is_not_written_late(world: World) -> None:
+    """A tag may have been invalidated by others while its item waited: so the item is removed, and loaded anew."""
+    one, other = await world.join(), await world.join()
+    await one.set("k", "old")
+    world.stores[0].fail(times=None)
+    await one.set("k", "mine", tags=["t"])
+    world.stores[0].heal()
+    await world.clock.advance(6.0)
+
+    assert await other.get("k") is None
+    assert await one.get("k") is None
+
+
 async def test_closing_tells_what_is_left(world: World) -> None:
     """A change right before the end is told."""
     one, other = await world.join(), await world.join()

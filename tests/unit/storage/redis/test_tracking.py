@@ -1,18 +1,29 @@
 """What is kept of replies, over connections whose server is played by the test, word for word."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Any, cast
 
 import hiredis
 import pytest
 
-from aiocache_kit.errors import CacheError, ConfigError, StorageAccessError, StorageUnavailableError
+from aiocache_kit.errors import (
+    CacheError,
+    ConfigError,
+    PartialFailureError,
+    StorageAccessError,
+    StorageUnavailableError,
+)
+from aiocache_kit.item import Item
+from aiocache_kit.serializers.codec import Codec
+from aiocache_kit.serializers.json import JsonSerializer
+from aiocache_kit.storage.base import IF_ABSENT
 from aiocache_kit.storage.redis.attempts import Attempts, Times
 from aiocache_kit.storage.redis.dial import Dialer, Host, Place
-from aiocache_kit.storage.redis.kept_reads import Sides, sides_of
-from aiocache_kit.storage.redis.link import LARGE, Link
-from aiocache_kit.storage.redis.tracking import MOST_ENTRIES, OVERHEAD, Tracking
+from aiocache_kit.storage.redis.kept_reads import Side, Sides, sides_of
+from aiocache_kit.storage.redis.link import LARGE, Link, pack_command
+from aiocache_kit.storage.redis.storage import RedisStorage
+from aiocache_kit.storage.redis.tracking import EVERY, MOST_ENTRIES, OVERHEAD, SURE, Tracking
 
 OLD, NEW = b"\xac old", b"\xac new"
 NIL = b"_\r\n"
@@ -204,6 +215,24 @@ async def test_of_many_only_what_is_not_kept_is_asked_for(setting: Setting) -> N
     assert await setting.sides.items.read_many([b"b", b"a"]) == [None, NEW]
 
 
+async def test_what_is_kept_is_found_though_others_cannot_be_reached(setting: Setting) -> None:
+    """Where the nodes of some keys are away, the error holds what was kept beside what the other nodes have said."""
+    await first(setting)
+
+    class Broken(Side):
+        async def read_many(self, names: Sequence[bytes]) -> list[bytes | None]:
+            assert list(names) == [b"away", b"there"]
+            raise PartialFailureError({"there": NEW}, ["away"])
+
+    items = sides_of(Broken(setting.link, setting.tracking), setting.tracking).items
+    with pytest.raises(PartialFailureError) as failure:
+        await items.read_many([b"away", b"k", b"there"])
+
+    assert failure.value.found == {"k": OLD, "there": NEW}
+    assert failure.value.failed == {"away"}
+    assert not setting.tracking._asking
+
+
 async def test_hits_and_misses_are_counted(setting: Setting) -> None:
     """Reads of items are counted, by whether they took a round trip; those of generations are not."""
     line = await first(setting)
@@ -308,6 +337,23 @@ async def test_own_writes_are_dropped_with_their_reply(setting: Setting, reply: 
     assert setting.tracking.find(b"k") is None
 
 
+async def test_own_writes_the_short_way_are_dropped(setting: Setting) -> None:
+    """A write that is sent at once drops what is kept as well, before whoever waits for it goes on."""
+    line = await first(setting)
+
+    async def write() -> object:
+        answer = setting.sides.writes.ask(pack_command((b"SET", b"k", NEW)), b"k")
+        assert answer is not None
+        await answer
+        return setting.tracking.find(b"k")
+
+    writing = asyncio.create_task(write())
+    await line.asked()
+    line.say(b"+OK\r\n")
+
+    assert await writing is None
+
+
 async def test_own_writes_of_many_spoil_replies_under_way(setting: Setting) -> None:
     """A reply that is under way when a write of many ends is not kept, nor what was kept before."""
     line = await first(setting)
@@ -347,9 +393,94 @@ async def test_a_cancelled_reader_leaves_nothing(setting: Setting) -> None:
     await asyncio.wait([task])
     line.say(text(OLD))
 
+    many = asyncio.create_task(setting.sides.items.read_many([b"gone", b"too"]))
+    await line.asked()
+    many.cancel()
+    await asyncio.wait([many])
+    line.say(b"*2\r\n", text(OLD) * 2)
+
     assert setting.tracking.find(b"gone") is None
     assert not setting.tracking._asking
     await setting.keep(line, b"gone", NEW)
+
+
+# --- the storage ----------------------------------------------------------------------------------------------------
+
+NAME, TAG = b"p:k", b"p:@:t:t"
+ITEM = Item(key="k", value=1, ttl=None, expiration=None)
+ANSWERS = {
+    b"SET": b"+OK\r\n",
+    b"UNLINK": b":1\r\n",
+    b"GET": NIL,
+    b"MGET": b"*1\r\n" + NIL,
+    b"SCAN": b"*2\r\n$1\r\n0\r\n*1\r\n" + text(NAME),
+    b"EVALSHA": b":1\r\n",
+}
+CHANGES: dict[str, tuple[bytes, Callable[[Any], Awaitable[object]]]] = {
+    "write": (NAME, lambda storage: storage.write(ITEM)),
+    "write if": (NAME, lambda storage: storage.write(ITEM, IF_ABSENT)),
+    "write_multi": (NAME, lambda storage: storage.write_multi([ITEM])),
+    "put": (NAME, lambda storage: storage.shortcuts.put("k", "v", None)),
+    "put_multi": (NAME, lambda storage: storage.shortcuts.put_multi({"k": "v"}, None)),
+    "remove": (NAME, lambda storage: storage.remove("k")),
+    "remove_multi": (NAME, lambda storage: storage.remove_multi(["k"])),
+    "clear": (NAME, lambda storage: storage.clear()),
+    "increment": (NAME, lambda storage: storage.increment(Item(key="k", value=1, ttl=None, expiration=None), 1)),
+    "touch": (NAME, lambda storage: storage.touch(Item(key="k", value=None, ttl=1.0, expiration=None))),
+    "expire": (NAME, lambda storage: storage.expire("k")),
+    "lease": (NAME, lambda storage: storage.leases.take(["k"])),
+    "invalidate": (TAG, lambda storage: storage.tags.invalidate(["t"])),
+}
+
+
+async def answered(setting: Setting, line: Line, act: Awaitable[object]) -> None:
+    """Do something to a server that answers, and tells of no change."""
+
+    async def answer(line: Line) -> None:
+        while True:
+            line.say(ANSWERS[(await line.asked())[0]])
+
+    async def answer_large() -> None:
+        await answer(await setting.dialled.get())
+
+    answering = [asyncio.create_task(answer(line)), asyncio.create_task(answer_large())]
+    await act
+    for task in answering:
+        task.cancel()
+    await asyncio.wait(answering)
+
+
+@pytest.mark.parametrize("change", CHANGES)
+async def test_each_change_of_the_storage_drops_what_is_kept(setting: Setting, change: str) -> None:
+    """Whatever a storage changes is read anew afterwards, before the server has told of anything."""
+    name, act = CHANGES[change]
+    storage = RedisStorage(setting.link, Codec(JsonSerializer()), prefix="p:", tracking=setting.tracking)
+    line = await first(setting, name, b"\xac")
+    await answered(setting, line, act(storage))
+
+    kept = setting.tracking.find(name)
+    assert kept is None or kept.data is None  # which was read anew
+
+
+async def test_conditions_look_at_the_server(setting: Setting) -> None:
+    """What must be looked at to decide of a write is not what is kept: neither of the item nor of its tags."""
+    codec, old, new = Codec(JsonSerializer()), b"0" * 23 + b"1", b"0" * 23 + b"2"
+    storage = RedisStorage(setting.link, codec, prefix="p:", tracking=setting.tracking)
+    tagged = Item(key="p:k", value=1, ttl=None, expiration=None, tags=(f"{old.decode()}t",), version=1)
+    payload = codec.encode(cast("Item[object]", tagged))
+    line = await first(setting, NAME, payload)
+    tags = asyncio.create_task(setting.sides.tags.read_many([TAG]))
+    await line.asked()
+    line.say(b"*1\r\n", text(old))
+    assert await tags == [old]
+
+    writing = asyncio.create_task(storage.write(ITEM, IF_ABSENT))
+    sent: list[bytes] = []
+    for reply in (text(payload[4:12]), text(payload), b"*1\r\n" + text(new), b":1\r\n"):
+        sent.append((await line.asked())[0])
+        line.say(reply)
+    assert await writing
+    assert sent == [b"EVALSHA", b"GET", b"MGET", b"EVALSHA"]
 
 
 # --- large payloads, by the other connection --------------------------------------------------------------------------
@@ -362,7 +493,8 @@ async def large_read(setting: Setting, line: Line, data: bytes, *meanwhile: byte
     line.say(b":%d\r\n" % LARGE)
     other = await setting.dialled.get()
     assert await other.asked() == [b"GET", b"large"]
-    line.say(*meanwhile)
+    if meanwhile:
+        line.say(*meanwhile)
     other.say(text(data))
     assert await task == data
 
@@ -461,22 +593,73 @@ async def test_a_server_that_refuses_to_track(setting: Setting, reply: bytes, ki
         await task
 
 
+class Hand:
+    """A stopwatch that is turned by hand."""
+
+    def __init__(self) -> None:
+        self.reading = 1000.0
+
+    def __call__(self) -> float:
+        """Read it."""
+        return self.reading
+
+
+async def test_a_server_that_cannot_track_yet(setting: Setting) -> None:
+    """A server that is loading refuses for now: the next connection is tracked."""
+    task = setting.read(b"k")
+    await setting.connected(reply=b"-LOADING Redis is loading the dataset in memory\r\n")
+    line = await setting.connected()
+    assert await line.asked() == [b"GET", b"k"]
+    line.say(text(OLD))
+
+    assert await task == OLD
+    assert await setting.read(b"k") == OLD
+
+
+async def test_other_things_that_a_server_says(setting: Setting) -> None:
+    """What else a server says unasked changes nothing."""
+    line = await first(setting)
+    line.say(b">3\r\n$7\r\nmessage\r\n$1\r\nk\r\n$1\r\nk\r\n")
+
+    assert await setting.read(b"k") == OLD
+
+
+async def test_what_is_too_large_to_keep_is_not_tracked() -> None:
+    """Where there is no room for large values, their length is not asked for."""
+    setting = Setting(Tracking(LARGE))
+    task = setting.read(b"large", large=True)
+    other = await setting.dialled.get()
+    assert await other.asked() == [b"GET", b"large"]
+    other.say(text(OLD))
+
+    assert await task == OLD
+    assert setting.tracking.find(b"large") is None
+    await setting.close()
+
+
 async def test_a_silent_connection_is_not_believed() -> None:
     """What is kept is given for a bounded time after the last answer; the connection is asked meanwhile, and again."""
-    setting = Setting(Tracking(ROOM, every=0.0, sure=0.2))
+    hand = Hand()
+    setting = Setting(Tracking(ROOM, now=hand))
     line = await first(setting)
-    for _ in range(3):
+    for _ in range(10):
+        hand.reading += EVERY
         await setting.read(b"k")
         assert await line.asked() == [b"PING"]
         line.say(b"+PONG\r\n")
+    hand.reading += EVERY
     await setting.read(b"k")
     assert await line.asked() == [b"PING"]
 
-    await asyncio.sleep(0.21)  # the time itself is what this is about
+    hand.reading += SURE - EVERY - 0.01
+    assert await setting.read(b"k") == OLD
+    hand.reading += 0.02
     task = setting.read(b"k")
     assert await line.asked() == [b"GET", b"k"]
+    hand.reading += EVERY
     line.say(b"+PONG\r\n", text(OLD))  # the answer to a question of before says nothing of what came after it
     assert await task == OLD
+    hand.reading += SURE
     task = setting.read(b"k")
     assert [await line.asked(), await line.asked()] == [[b"PING"], [b"GET", b"k"]]
     line.say(b"+PONG\r\n", text(NEW))
@@ -487,17 +670,16 @@ async def test_a_silent_connection_is_not_believed() -> None:
 
 async def test_each_connection_must_be_heard_of() -> None:
     """Of several nodes, the one that is silent for longest decides; when it is gone, nothing of before is kept."""
-    tracking = Tracking(ROOM, every=0.0, sure=0.2)
+    hand = Hand()
+    tracking = Tracking(ROOM, now=hand)
     one, two = Setting(tracking), Setting(tracking)
     line, silent = await first(one), await first(two, b"k2")
-    await asyncio.sleep(0.21)
+    hand.reading += SURE
     assert tracking.find(b"k") is None
-    assert await line.asked() == [b"PING"]
+    assert await line.asked() == await silent.asked() == [b"PING"]
     line.say(b"+PONG\r\n")
     await asyncio.sleep(0)
     assert tracking.find(b"k") is None
-    assert await line.asked() == [b"PING"]
-    line.say(b"+PONG\r\n")
     silent.end()
     assert tracking.stats().items == 0
     await one.keep(line, b"k", NEW)
@@ -505,15 +687,49 @@ async def test_each_connection_must_be_heard_of() -> None:
     await two.close()
 
 
-async def test_what_is_kept_may_be_kept_for_a_time_only() -> None:
-    """In a cluster, nothing is given for longer than a moment after it was read."""
-    setting = Setting(Tracking(ROOM, life=0.05))
-    await first(setting)
-    assert setting.tracking.find(b"k") is not None
-    await asyncio.sleep(0.06)
-
+async def test_a_connection_that_ended_unseen_is_left() -> None:
+    """A connection that ends before its first use keeps nobody waiting for its answers."""
+    hand = Hand()
+    setting = Setting(Tracking(ROOM, now=hand))
+    task = setting.read(b"k")
+    line = await setting.connected()
+    line.end()
+    line = await setting.connected()
+    assert await line.asked() == [b"GET", b"k"]
+    line.say(text(OLD))
+    assert await task == OLD
+    hand.reading += SURE
     assert setting.tracking.find(b"k") is None
     await setting.close()
+
+
+async def test_what_is_kept_may_be_kept_for_a_time_only() -> None:
+    """In a cluster, nothing is given for longer than a moment after it was read."""
+    hand = Hand()
+    setting = Setting(Tracking(ROOM, life=0.5, now=hand))
+    line = await first(setting)
+    hand.reading += 0.49
+    assert setting.tracking.find(b"k") is not None
+    hand.reading += 0.01
+
+    assert setting.tracking.find(b"k") is None
+    assert setting.tracking.find_many([b"k"]) == [None]
+    size = setting.tracking.stats().size
+    await setting.keep(line, b"k", OLD)
+    assert setting.tracking.stats().size == size
+    await setting.close()
+
+
+async def test_a_forked_process_keeps_nothing(setting: Setting) -> None:
+    """What came by the connections of another process is nothing to go by, nor is anything said there."""
+    await first(setting)
+    setting.tracking.forsake()
+
+    assert setting.tracking.find(b"k") is None
+    assert setting.tracking.stats().items == 0
+    mark = setting.tracking.ask([b"k"])
+    setting.tracking.answered(mark, b"k", OLD)
+    assert setting.tracking.find(b"k") is None
 
 
 # --- bounds ---------------------------------------------------------------------------------------------------------

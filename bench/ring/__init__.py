@@ -1,0 +1,1 @@
+"""How evenly a ring spreads keys, how few it moves, and what finding an owner takes."""

@@ -1,0 +1,210 @@
+"""Memory in front of a real Redis, in several processes: how long each of them gives what another one has changed."""
+
+import asyncio
+import json
+import logging
+import os
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from statistics import median, quantiles
+
+import pytest
+
+from aiocache_kit import Config, Layer, Provider, RedisConfig, factory, new_layered
+from aiocache_kit.storage.backplane import Backplane
+from aiocache_kit.storage.redis.pubsub import RedisPubSub
+from aiocache_kit.storage.redis.streams import RedisStreams
+from aiocache_kit.testing import FaultyProxy
+from tests.servers.fixtures import StartServer
+from tests.servers.server import Server
+
+ROOT = Path(__file__).parents[2]
+BACKPLANES = {"pubsub": RedisPubSub, "streams": RedisStreams}
+over_backplanes = pytest.mark.parametrize("kind", BACKPLANES)
+
+
+def url(server: Server, prefix: str) -> str:
+    """Give the address of a server, and what keys there begin with."""
+    return f"redis://{server.host}:{server.port}/0?key_prefix={prefix}"
+
+
+async def until(holds: Callable[[], Awaitable[bool]]) -> None:
+    """Wait until something holds that nobody tells of."""
+    async with asyncio.timeout(20):
+        while not await holds():  # noqa: ASYNC110  - as said
+            await asyncio.sleep(0.01)
+
+
+def relies(cache: Provider, *, on: bool) -> Callable[[], Awaitable[bool]]:
+    """Give what asks whether `cache` relies on its backplane."""
+
+    async def ask() -> bool:
+        return ((await cache.stats()).layers["backplane"].health > 0.0) is on
+
+    return ask
+
+
+def gives(cache: Provider, value: str) -> Callable[[], Awaitable[bool]]:
+    """Give what asks whether `cache` gives that value."""
+
+    async def ask() -> bool:
+        return bool(await cache.get("k") == value)
+
+    return ask
+
+
+@over_backplanes
+async def test_another_process_hears_of_a_change_in_milliseconds(
+    redis_server: Server, fresh_prefix: str, kind: str
+) -> None:
+    """After a set in one process another one gives the old value for some milliseconds, and reads copies otherwise."""
+    reader = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "tests.integration.layered_reader",
+        url(redis_server, fresh_prefix),
+        kind,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert reader.stdout is not None
+    changed: dict[int, float] = {}
+    try:
+        async with (
+            asyncio.timeout(50),
+            new_layered("memory://", url(redis_server, fresh_prefix), backplane=kind) as cache,
+        ):
+            assert await reader.stdout.readline() == b"ready\n"
+            for number in range(1, 301):
+                await cache.set("k", number)
+                changed[number] = time.monotonic()
+                await asyncio.sleep(0.01)
+            await cache.set("k", -1)
+            told = json.loads(await reader.stdout.readline())
+            await reader.wait()
+    finally:
+        if reader.returncode is None:
+            reader.kill()
+            await reader.wait()
+    seen = sorted((int(value), instant) for value, instant in told["seen"].items())
+    late: list[float] = []
+    for number, instant in changed.items():  # a value that was overtaken counts until a newer one was seen
+        late.append(max(min(when for value, when in seen if value >= number or value < 0) - instant, 0.0))
+    worst = quantiles(late, n=100)[98]
+    logging.getLogger(__name__).info("old values were given for %.1f ms, p99 %.1f ms", median(late) * 1e3, worst * 1e3)
+
+    assert median(late) < 0.05
+    assert worst < 1.0
+    assert told["asked"] < told["reads"] / 2
+
+
+@pytest.fixture
+async def proxy(redis_server: Server) -> AsyncIterator[FaultyProxy]:
+    """Give a way to the server that can be cut."""
+    async with FaultyProxy(redis_server.host, redis_server.port) as made:
+        yield made
+
+
+def by(proxy: FaultyProxy, kind: str, prefix: str) -> Backplane:
+    """Make a backplane that goes by a proxy."""
+    way = factory._way(Config(provider="redis", redis_config=RedisConfig(addr=f"127.0.0.1:{proxy.port}")), None)
+    return BACKPLANES[kind](way, f"{prefix}@:news")
+
+
+@over_backplanes
+async def test_nothing_old_is_given_once_the_backplane_is_back(
+    redis_server: Server, fresh_prefix: str, kind: str, proxy: FaultyProxy
+) -> None:
+    """While the backplane is cut a copy lives as long as its layer allows; once it is back none is older than that."""
+    address = url(redis_server, fresh_prefix)
+    async with (
+        new_layered("memory://", address, backplane=kind, heartbeat=0.1) as one,
+        new_layered(
+            Layer("memory://", ttl=60), address, backplane=by(proxy, kind, fresh_prefix), heartbeat=0.1
+        ) as other,
+    ):
+        await until(relies(one, on=True))
+        await until(relies(other, on=True))
+        await one.set("k", "old")
+        await asyncio.sleep(0.2)  # so that the news of it is not on its way any more
+        assert await other.get("k") == "old"
+        proxy.cut()
+        proxy.refuse()
+        await until(relies(other, on=False))
+        await one.set("k", "new")
+        assert await other.get("k") == "old"
+        proxy.heal()
+        await until(relies(other, on=True))
+        await until(gives(other, "new"))
+
+
+async def test_the_backplane_may_be_frozen(redis_server: Server, fresh_prefix: str, proxy: FaultyProxy) -> None:
+    """A way that takes everything and gives nothing is noticed, delays no call, and copies live shortly meanwhile."""
+    address = url(redis_server, fresh_prefix)
+    async with (
+        new_layered("memory://", address, backplane="pubsub", heartbeat=0.1) as one,
+        new_layered(
+            "memory://",
+            address,
+            backplane=by(proxy, "pubsub", fresh_prefix),
+            heartbeat=0.1,
+            distrust_after=0.5,
+        ) as other,
+    ):
+        await until(relies(one, on=True))
+        await until(relies(other, on=True))
+        proxy.hold(of="replies")
+        await other.set("mine", 1)
+        await until(relies(other, on=False))
+        await one.set("k", "old")
+        await other.get("k")
+        await one.set("k", "new")
+        await until(gives(other, "new"))
+        proxy.heal()
+        await until(relies(other, on=True))
+
+
+async def test_loads_of_all_processes_are_one(redis_server: Server, fresh_prefix: str) -> None:
+    """Several processes that miss a key load it once, under the leases of the lowest layer."""
+    loads = 0
+
+    async def load() -> str:
+        nonlocal loads
+        loads += 1
+        await asyncio.sleep(0.05)
+        return "v"
+
+    address = url(redis_server, fresh_prefix)
+    async with new_layered("memory://", address) as one, new_layered("memory://", address) as other:
+        found = await asyncio.gather(*(cache.get_or_set("k", load) for cache in (one, other) for _ in range(20)))
+
+        assert set(found) == {"v"}
+        assert loads == 1
+        assert await one.get("k") == await other.get("k") == "v"
+
+
+async def test_redis_may_be_away(start_server: StartServer, fresh_prefix: str) -> None:
+    """While Redis is away copies are given, loads go on and writes wait; when it is back it has them."""
+    server = start_server()
+    address = f"redis://127.0.0.1:{server.port}/0?key_prefix={fresh_prefix}&max_retries=0"
+    async with new_layered("memory://", address) as cache:
+        await cache.set("k", "v")
+        await asyncio.to_thread(server.kill)
+        assert await cache.get("k") == "v"
+        await cache.set("l", "w")
+        assert await cache.get("l") == "w"
+        assert await cache.get_or_set("m", lambda: "loaded") == "loaded"
+        assert await cache.delete("k") is True
+        assert await cache.get("k") is None
+        await asyncio.to_thread(server.start)
+
+        async def has_caught_up() -> bool:
+            return (await cache.stats()).layers["redis"].health == 1.0
+
+        await until(has_caught_up)
+    stored = [name for name in server.ask("KEYS", f"{fresh_prefix}*") if "@:" not in name]
+
+    assert stored == [f"{fresh_prefix}l"]
