@@ -146,12 +146,15 @@ class Core:
             ends.push_async_callback(self._close_storage)
             ends.push_async_callback(self.maintenance.stop)
             ends.push_async_callback(self.flights.close)
-            ends.callback(setattr, self, "ended", True)
+            ends.callback(self._end)
             ends.push_async_callback(self.background.close, timeout)
             ends.push_async_callback(self.locks.close)
             if self._opening is not None:
                 async with self._opening:  # whoever is opening the storage closes it again
                     pass
+
+    def _end(self) -> None:
+        self.ended = True
 
     def check_open(self) -> None:
         """Raise `ProviderClosedError` after `close`."""

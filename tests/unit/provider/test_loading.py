@@ -272,7 +272,7 @@ def test_options() -> None:
     assert check_options({"tags": (), "cost": None}) == ((), None, Freshness())
     with pytest.raises(
         InvalidArgumentError,
-        match=r"^there is no option 'tag': the options of a load are cache_none, cost, .*, timeout and type$",
+        match=r"^there is no option 'tag': the options of a load are cache_none, .*, timeout and type$",
     ):
         check_options({"tag": "a"})
     with pytest.raises(InvalidTagError):
