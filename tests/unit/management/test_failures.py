@@ -70,10 +70,9 @@ def test_room_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_tidying() -> None:
     """What is over goes, and no frames are kept alive by what stays."""
     failures = Failures()
-    try:
-        raise LookupError
-    except LookupError as error:
-        kept = error
+    with pytest.raises(LookupError) as raised:
+        {}["k"]
+    kept = raised.value
     failures.note("kept", kept, 0.0, negative_ttl=5.0)
     failures.note("quiet", kept, 0.0, throttle=5.0)
     failures.note("over", kept, 0.0, negative_ttl=1.0, throttle=1.0)
