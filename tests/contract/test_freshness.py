@@ -204,3 +204,68 @@ class TestByConfiguration(Table):
     def ask(self, source: Source | None = None) -> Any:  # noqa: ANN401  - as above
         """Ask for the value, and say nothing of freshness."""
         return self.cache.get_or_set("k", (source or self.source).load, 100)
+
+
+class TestBetweenProcesses(RedisCase, ProviderCase):
+    """Two providers on one server, as in two processes."""
+
+    @pytest.fixture(autouse=True, params=["multiplexed", "layered"])
+    def choose(self, request: pytest.FixtureRequest) -> None:
+        """Take the plainest installation, by itself and with memory in front of it."""
+        self.installation = INSTALLATIONS["multiplexed"](request)
+        self.is_layered = request.param == "layered"
+
+    async def set_up(self) -> None:
+        """Make another provider."""
+        await super().set_up()
+        self.other = await self.provider(self.clock)
+        for cache in (self.cache, self.other):  # before time is made to pass, which the server knows nothing of
+            await cache.get("k")
+
+    async def tear_down(self) -> None:
+        """Close both."""
+        await self.other.close()
+        await super().tear_down()
+
+    async def provider(self, clock: FakeClock) -> Provider:
+        """Give one of the providers."""
+        storage = RedisCase.storage(self, clock)
+        if self.is_layered:
+            storage = LayeredStorage([Layer(memory_storage(clock=clock), "above", 5.0), Layer(storage, "below", None)])
+        return Provider(storage, clock=clock)
+
+    async def test_one_refreshes(self) -> None:
+        """An old value, or one that is ageing, is loaded anew by one process; all others go on giving it."""
+        for age in (120.0, 90.0):
+            await self.cache.get_or_set("k", Source("old").load, 100, **POLICY)
+            await self.pass_time(age)
+            source = Source("new", held=True)
+            for cache in (self.cache, self.other, self.cache, self.other):
+                assert await cache.get_or_set("k", source.load, 100, **POLICY) == "old"
+                await self.settle()
+            assert source.loads == 1
+            source.open()
+            await self.settle()
+            await self.pass_time(6.0)
+
+            assert await self.other.get("k") == "new"
+            assert source.loads == 1
+            await self.cache.delete("k")
+            await self.pass_time(6.0)
+
+    async def test_those_who_wait_take_what_was_loaded(self) -> None:
+        """Two processes that have nothing but a fall-back load once."""
+        await self.cache.get_or_set("k", Source("old").load, 100, **POLICY)
+        await self.pass_time(300.0)
+        source = Source("new", held=True)
+        callers = [
+            await self.waiting(cache.get_or_set("k", source.load, 100, **{**POLICY, "stale_timeout": None}))
+            for cache in (self.cache, self.other)
+        ]
+        source.open()
+        await self.settle()
+        await self.clock.advance(0.5)
+        await self.settle()
+
+        assert [await caller for caller in callers] == ["new"] * 2
+        assert source.loads == 1
