@@ -153,7 +153,7 @@ def _compiled(plan: Plan) -> Callable[..., Any]:
 
     p, values = plan.signature.private, plan.signature.values_source
     easily, objects = plan.key.code()
-    known = {"make": plan.key.make, "target": plan.target, "MISSING": MISSING, "load": load}
+    known: dict[str, object] = {"make": plan.key.make, "target": plan.target, "MISSING": MISSING, "load": load}
     kind = plan.order.type
     known |= {"convert": convert, "kind": kind}
     typed = "" if kind is None else f" if {p}value.__class__ is {p}kind else {p}convert({p}value, {p}kind)"

@@ -91,9 +91,10 @@ class Freshness(NamedTuple):
         """Whether an error of a loader means that its source fails."""
         if isinstance(error, LoadFailedError | LoadTimeoutError):
             return True
-        if isinstance(self.stale_on, type | tuple):
-            return isinstance(error, self.stale_on)
-        return self.stale_on(error)
+        stale_on: Failing = self.stale_on
+        if isinstance(stale_on, type) or isinstance(stale_on, tuple):  # noqa: SIM101  - pyright tells them apart
+            return isinstance(error, stale_on)
+        return stale_on(error)
 
     def spread(self, life: float, draw: float) -> float:
         """Give the ttl of one value, `draw` being a number from 0 up and below 1 that chance gave."""
@@ -186,8 +187,8 @@ def _flag(name: str, value: object) -> bool:
 
 
 def _failing(name: str, value: object) -> Failing:
-    classes = value if isinstance(value, tuple) else (value,)
-    if all(isinstance(each, type) and issubclass(each, Exception) for each in cast("tuple[object, ...]", classes)):
+    classes = cast("tuple[object, ...]", value if isinstance(value, tuple) else (value,))
+    if all(isinstance(each, type) and issubclass(each, Exception) for each in classes):
         return cast("Failing", value)
     if callable(value) and not isinstance(value, type):
         return cast("Failing", value)

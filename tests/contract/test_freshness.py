@@ -4,7 +4,7 @@ Each case is a row of the table in docs/explanation/freshness.md, played with a 
 """
 
 import asyncio
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import pytest
 
@@ -15,6 +15,9 @@ from aiocache_kit.storage.memory import memory_storage
 from aiocache_kit.testing import FakeClock, FaultyStorage
 from aiocache_kit.testing.provider_contract.case import ProviderCase, Source
 from tests.contract.redis_case import INSTALLATIONS, RedisCase
+
+if TYPE_CHECKING:
+    from aiocache_kit.management.freshness import FreshnessOptions
 
 AGES = {"fresh": 10.0, "ageing": 90.0, "stale": 120.0, "fall-back": 300.0, "dead": 700.0}
 SOURCES = ("ok", "slow", "failing", "cancelled")
@@ -125,8 +128,8 @@ class InMany(Table):
         """Ask for two values by one call, and give the one there is."""
 
         async def load_all(keys: list[str]) -> dict[str, object]:
-            value = await (source or self.source).load()
-            return dict.fromkeys(keys, value)
+            value: object = await (source or self.source).load()
+            return {key: value for key in keys}  # noqa: C420  - type checkers are told of the values
 
         async def both() -> object:
             (value,) = set((await self.cache.get_or_set_multi(["k", "l"], load_all, 100, **POLICY)).values())
@@ -199,7 +202,7 @@ class TestByConfiguration(Table):
 
     async def provider(self, clock: FakeClock) -> Provider:
         """Give a provider with the policy."""
-        return Provider(memory_storage(clock=clock), clock=clock, freshness=POLICY)  # type: ignore[arg-type]  # by name
+        return Provider(memory_storage(clock=clock), clock=clock, freshness=cast("FreshnessOptions", POLICY))
 
     def ask(self, source: Source | None = None) -> Any:  # noqa: ANN401  - as above
         """Ask for the value, and say nothing of freshness."""
@@ -258,9 +261,9 @@ class TestBetweenProcesses(RedisCase, ProviderCase):
         await self.cache.get_or_set("k", Source("old").load, 100, **POLICY)
         await self.pass_time(300.0)
         source = Source("new", held=True)
+        patient: dict[str, Any] = {**POLICY, "stale_timeout": None}
         callers = [
-            await self.waiting(cache.get_or_set("k", source.load, 100, **{**POLICY, "stale_timeout": None}))
-            for cache in (self.cache, self.other)
+            await self.waiting(cache.get_or_set("k", source.load, 100, **patient)) for cache in (self.cache, self.other)
         ]
         source.open()
         await self.settle()

@@ -71,7 +71,7 @@ def test_tidying() -> None:
     """What is over goes, and no frames are kept alive by what stays."""
     failures = Failures()
     with pytest.raises(LookupError) as raised:
-        {}["k"]
+        dict[str, int]()["k"]
     kept = raised.value
     failures.note("kept", kept, 0.0, negative_ttl=5.0)
     failures.note("quiet", kept, 0.0, throttle=5.0)

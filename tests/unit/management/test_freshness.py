@@ -111,10 +111,14 @@ def test_jitter_never_prolongs(jitter: float, life: float, draw: float) -> None:
 
 def test_what_a_failure_is() -> None:
     """Errors are chosen by class or by a function; giving up and taking too long are failures in any case."""
+
+    def is_lookup(error: Exception) -> bool:
+        return isinstance(error, LookupError)
+
     for policy in (
         Freshness(stale_on=LookupError),
         Freshness(stale_on=(LookupError, OSError)),
-        Freshness(stale_on=lambda error: isinstance(error, LookupError)),
+        Freshness(stale_on=is_lookup),
     ):
         assert policy.is_failure(KeyError())
         assert not policy.is_failure(ValueError())

@@ -76,9 +76,13 @@ async def test_refresh_ahead_with_a_source_that_fails(
         finally:
             running -= 1
 
+    async def ask() -> str:
+        return await cache.get_or_set("k", load, 100, **policy)
+
     with caplog.at_level(logging.WARNING):
         for _ in range(11):
-            given = await asyncio.gather(*[cache.get_or_set("k", load, 100, **policy) for _ in range(1000)])
+            calls = [ask() for _ in range(1000)]
+            given = await asyncio.gather(*calls)
             assert set(given) <= {"old", "new"}
             await clock.advance(1.0)
 
@@ -319,7 +323,7 @@ async def test_hits_are_quick_and_old_ones_are_noticed(clock: FakeClock, way: st
         for key, ttl, tags in (("plain", 100, ()), ("tagged", 100, ("t",)), ("ever", None, ())):
             await cache.set(key, "old", ttl, tags=tags)
 
-            @cached(cache, ttl, key=lambda key: key, tags=tags, refresh_ahead=0.8)
+            @cached(cache, ttl, key="{key}", tags=tags, refresh_ahead=0.8)
             async def function(key: str) -> object:
                 del key
                 return await source.load()
