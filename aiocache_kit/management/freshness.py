@@ -187,11 +187,11 @@ def _flag(name: str, value: object) -> bool:
 
 
 def _failing(name: str, value: object) -> Failing:
-    classes = cast("tuple[object, ...]", value if isinstance(value, tuple) else (value,))
+    classes: tuple[object, ...] = (value,) if not isinstance(value, tuple) else cast("tuple[object, ...]", value)
     if all(isinstance(each, type) and issubclass(each, Exception) for each in classes):
         return cast("Failing", value)
     if callable(value) and not isinstance(value, type):
-        return cast("Failing", value)
+        return cast("Callable[[Exception], bool]", value)
     raise InvalidArgumentError(f"{name} must be an exception class, a tuple of them, or a function of an exception")
 
 

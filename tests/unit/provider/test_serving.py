@@ -76,8 +76,9 @@ async def test_refresh_ahead_with_a_source_that_fails(
         finally:
             running -= 1
 
-    async def ask() -> str:
-        return await cache.get_or_set("k", load, 100, **policy)
+    async def ask() -> object:
+        value: object = await cache.get_or_set("k", load, 100, **policy)
+        return value
 
     with caplog.at_level(logging.WARNING):
         for _ in range(11):
