@@ -21,7 +21,7 @@ help: ## list the targets
 
 test: ## run all tests; linters, type checkers and import contracts are among them
 	@.ci/environment $(VENV) dev
-	@$(RUN) -m pytest $(ARGS)
+	@$(RUN) -m pytest --numprocesses auto --dist worksteal $(ARGS)
 
 demo: ## run a web service without and with the cache, in memory and in Redis, and compare
 	@.ci/environment $(VENV) demo

@@ -23,7 +23,9 @@ _OF_AGE: Final = frozenset({"early_beta", "refresh_ahead"})
 class NearPath:
     """The closures of one provider, or of one namespace."""
 
-    __slots__ = ("get", "get_multi", "get_or_set", "lookup")
+    replaced: Final = ("get", "get_multi", "get_or_set", "lookup")
+    """The methods of a provider that they stand in for."""
+    __slots__ = (*replaced, "_found")
 
     def __init__(self, setting: Setting) -> None:
         """Make them; the storage of `setting` is the nearest layer."""
@@ -42,12 +44,11 @@ class NearPath:
             self.get_or_set = _get_or_set(found, setting.get_or_load)
             self.get_multi = _get_multi(_lookup(found, recorder), recorder, setting)
         self.lookup = _lookup(found, recorder)
-
-    replaced: Final = __slots__
+        self._found = found
 
     def retire(self) -> None:
         """Let plain closures that somebody may have saved hand on what they are asked."""
-        retire(getattr(self, name) for name in self.replaced)
+        retire((self.get, self.get_multi, self.get_or_set, self._found))
 
 
 def _plain_get(

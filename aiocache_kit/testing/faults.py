@@ -198,8 +198,12 @@ class FaultyStorage(Storage):
         await self._call("open", self.inner.open)
 
     async def close(self) -> None:
-        """Close the inner storage."""
-        await self._call("close", self.inner.close)
+        """Close the inner storage; also where the call is to fail or is cancelled, so that nothing is left open."""
+        try:
+            await self._call("close", self.inner.close)
+        except BaseException:
+            await self.inner.close()
+            raise
 
     async def size(self) -> Size:
         """Give the size of the inner storage."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from time import monotonic
 from typing import Any, ClassVar
 
-from aiocache_kit import Config, cached, new_provider
+from aiocache_kit import Config, Layer, cached, new_layered, new_provider
 from bench.compare.subject import TTL, VALUE, Call, Subject, load_user
 from bench.measure import Loop
 
@@ -201,3 +201,16 @@ class OursLru(Ours):
     name: ClassVar[str] = "aiocache_kit, lru storage"
     settings: ClassVar[str] = 'Config(provider="lru"), which reorders at each hit'
     config: ClassVar[Mapping[str, Any]] = {"provider": "lru"}
+
+
+class OursLayered(Ours):
+    """A hit in the nearest of two layers."""
+
+    name: ClassVar[str] = "aiocache_kit, nearest of two layers"
+    settings: ClassVar[str] = 'new_layered(Layer("memory://", ttl=None), memory), a hit in the first'
+
+    async def open(self, entries: int) -> None:
+        """Make the layers."""
+        near, lowest = Config(max_entries=entries), Config(max_entries=entries)
+        self.cache = new_layered(Layer(near, "near", None), Layer(lowest, "lowest"))
+        await self.cache.ping()

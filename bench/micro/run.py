@@ -5,12 +5,21 @@ from dataclasses import dataclass
 
 from bench import compare
 from bench.compare.floor import Floor
-from bench.compare.ours import Ours, OursLru, OursNamespace, OursOneByOne, OursSharded, OursSpelled, OursTagged
+from bench.compare.ours import (
+    Ours,
+    OursLayered,
+    OursLru,
+    OursNamespace,
+    OursOneByOne,
+    OursSharded,
+    OursSpelled,
+    OursTagged,
+)
 from bench.compare.subject import Subject
 from bench.measure import Effort, Loop, Timing, Turns, interleave
 from bench.micro.cases import Case
 
-VARIATIONS: Sequence[type[Subject]] = (OursSpelled, OursNamespace, OursTagged, OursSharded, OursLru)
+VARIATIONS: Sequence[type[Subject]] = (OursSpelled, OursNamespace, OursTagged, OursSharded, OursLru, OursLayered)
 """What a hit costs in other settings. Measured apart from the rivals: the interpreter specialises code for the objects
 that it meets, so that providers of several kinds in one program slow each other down."""
 

@@ -3,7 +3,9 @@
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Final, TypeAlias
+from dataclasses import replace
+from secrets import token_hex
+from typing import Any, Final, TypeAlias
 
 import pytest
 
@@ -16,10 +18,31 @@ from aiocache_kit.storage.memory import memory_storage
 from aiocache_kit.storage.null import NullStorage
 from aiocache_kit.testing import FakeClock
 from tests.concurrency.quiet import stores
+from tests.contract.redis_case import INSTALLATIONS
 from tests.contract.test_own_storage import DictStorage
 
 Make: TypeAlias = Callable[[], Storage]
 Call: TypeAlias = Callable[[Provider], Awaitable[object]]
+
+
+def over_redis(name: str, **fields: Any) -> Callable[[pytest.FixtureRequest], Make]:  # noqa: ANN401  - of RedisConfig
+    """Make storages over an installation, each with a prefix of its own."""
+
+    def find(request: pytest.FixtureRequest) -> Make:
+        found = INSTALLATIONS[name](request)
+        installation = replace(found, config=replace(found.config, **fields))
+        return lambda: installation.storage(f"{token_hex(6)}:", None)
+
+    return find
+
+
+FAR: Final[dict[str, Callable[[pytest.FixtureRequest], Make]]] = {
+    "redis": over_redis("multiplexed"),
+    "redis, client cache": over_redis("multiplexed", client_cache="1MB"),
+    "redis, pooled": over_redis("pooled"),
+    "redis cluster": over_redis("cluster"),
+}
+"""Those that wait for a network by themselves."""
 
 STORAGES: Final[dict[str, Callable[[pytest.FixtureRequest], Make]]] = {
     "memory": lambda _: memory_storage,
@@ -27,6 +50,7 @@ STORAGES: Final[dict[str, Callable[[pytest.FixtureRequest], Make]]] = {
     "null": lambda _: NullStorage,
     "dict": lambda _: DictStorage,
     "layered": lambda _: lambda: LayeredStorage([Layer(memory_storage(), "near"), Layer(memory_storage(), "lowest")]),
+    **FAR,
 }
 """What makes an empty storage, by name; it may ask for the fixtures that it needs, such as servers."""
 
@@ -164,5 +188,7 @@ async def is_old_new_or_gone(cache: Provider, call: str) -> None:
 
 over_calls = pytest.mark.parametrize("call", CALLS)
 over_storages = pytest.mark.parametrize("make", STORAGES, indirect=True)
-over_slow_storages = pytest.mark.parametrize("make", [*STORAGES, *(f"slow {name}" for name in STORAGES)], indirect=True)
-"""Those, and each of them with a wait before and after each call, as over a network."""
+over_slow_storages = pytest.mark.parametrize(
+    "make", [*STORAGES, *(f"slow {name}" for name in STORAGES if name not in FAR)], indirect=True
+)
+"""Those, and each of them that is near with a wait before and after each call, as over a network."""

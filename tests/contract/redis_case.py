@@ -70,8 +70,8 @@ class Installation:
     more: Callable[[Config], Config] = lambda config: config
     """What else is to be in the configuration."""
 
-    def storage(self, prefix: str, clock: FakeClock) -> Storage:
-        """Make a storage whose names begin with `prefix`."""
+    def storage(self, prefix: str, clock: FakeClock | None) -> Storage:
+        """Make a storage whose names begin with `prefix`; `clock` None: on the clock of this machine."""
         config = self.more(Config(provider="redis", redis_config=replace(self.config, key_prefix=prefix, **PATIENT)))
         if self.parser is None:
             return factory._storage(config, clock)

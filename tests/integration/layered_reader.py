@@ -11,22 +11,22 @@ import json
 import sys
 import time
 
-from aiocache_kit import new_layered
+from aiocache_kit import SystemClock, new_layered
 
 
 async def read(url: str, backplane: str) -> None:
     """Read until told to stop."""
-    seen: dict[int, float] = {}
+    clock, seen = SystemClock(), dict[int, float]()
     async with new_layered("memory://", url, backplane=backplane) as cache:
-        while (await cache.stats()).layers["backplane"].health < 1.0:  # noqa: ASYNC110  - nobody tells
-            await asyncio.sleep(0.01)
+        while (await cache.stats()).layers["backplane"].health < 1.0:
+            await clock.sleep(0.01)
         sys.stdout.write("ready\n")
         sys.stdout.flush()
         value = 0
         while value >= 0:
             value = await cache.get("k", 0)
             seen.setdefault(value, time.monotonic())
-            await asyncio.sleep(0.0002)
+            await clock.sleep(0.0002)
         stats = await cache.stats()
     sys.stdout.write(json.dumps({"seen": seen, "reads": stats.hits, "asked": stats.layers["redis"].hits}) + "\n")
 

@@ -13,14 +13,17 @@ from statistics import median, quantiles
 import pytest
 
 from aiocache_kit import Config, Layer, Provider, RedisConfig, factory, new_layered
-from aiocache_kit.storage.backplane import Backplane
-from aiocache_kit.storage.redis.pubsub import RedisPubSub
+from aiocache_kit.clock import SystemClock
+from aiocache_kit.storage.backplane import Backplane, Signal
+from aiocache_kit.storage.redis.pubsub import MOST_WAITING, RedisPubSub
 from aiocache_kit.storage.redis.streams import RedisStreams
 from aiocache_kit.testing import FaultyProxy
+from tests.servers.cluster import Cluster
 from tests.servers.fixtures import StartServer
 from tests.servers.server import Server
 
 ROOT = Path(__file__).parents[2]
+CLOCK = SystemClock()
 BACKPLANES = {"pubsub": RedisPubSub, "streams": RedisStreams}
 over_backplanes = pytest.mark.parametrize("kind", BACKPLANES)
 
@@ -33,8 +36,8 @@ def url(server: Server, prefix: str) -> str:
 async def until(holds: Callable[[], Awaitable[bool]]) -> None:
     """Wait until something holds that nobody tells of."""
     async with asyncio.timeout(20):
-        while not await holds():  # noqa: ASYNC110  - as said
-            await asyncio.sleep(0.01)
+        while not await holds():
+            await CLOCK.sleep(0.01)
 
 
 def relies(cache: Provider, *, on: bool) -> Callable[[], Awaitable[bool]]:
@@ -81,7 +84,7 @@ async def test_another_process_hears_of_a_change_in_milliseconds(
             for number in range(1, 301):
                 await cache.set("k", number)
                 changed[number] = time.monotonic()
-                await asyncio.sleep(0.01)
+                await CLOCK.sleep(0.01)
             await cache.set("k", -1)
             told = json.loads(await reader.stdout.readline())
             await reader.wait()
@@ -129,7 +132,7 @@ async def test_nothing_old_is_given_once_the_backplane_is_back(
         await until(relies(one, on=True))
         await until(relies(other, on=True))
         await one.set("k", "old")
-        await asyncio.sleep(0.2)  # so that the news of it is not on its way any more
+        await CLOCK.sleep(0.2)  # so that the news of it is not on its way any more
         assert await other.get("k") == "old"
         proxy.cut()
         proxy.refuse()
@@ -174,7 +177,7 @@ async def test_loads_of_all_processes_are_one(redis_server: Server, fresh_prefix
     async def load() -> str:
         nonlocal loads
         loads += 1
-        await asyncio.sleep(0.05)
+        await CLOCK.sleep(0.05)
         return "v"
 
     address = url(redis_server, fresh_prefix)
@@ -184,6 +187,39 @@ async def test_loads_of_all_processes_are_one(redis_server: Server, fresh_prefix
         assert set(found) == {"v"}
         assert loads == 1
         assert await one.get("k") == await other.get("k") == "v"
+
+
+async def test_a_cluster_carries_news_as_well(redis_cluster: Cluster, fresh_prefix: str) -> None:
+    """Whatever node a process is connected to, it hears of what others change."""
+    addresses = [f"{host}:{port}" for host, port in redis_cluster.addresses]
+    caches = [
+        new_layered(
+            "memory://",
+            Config(
+                provider="redis",
+                redis_config=RedisConfig(cluster=True, cluster_addrs=nodes, key_prefix=fresh_prefix),
+            ),
+        )
+        for nodes in (addresses[:2], addresses[2:])
+    ]
+    async with caches[0] as one, caches[1] as other:
+        await until(relies(one, on=True))
+        await until(relies(other, on=True))
+        await one.set("k", "old")
+        await until(gives(other, "old"))
+        await one.set("k", "new")
+        await until(gives(other, "new"))
+
+
+def test_what_waits_to_be_heard_is_bounded() -> None:
+    """More news than anybody takes goes away, and it is said that anything may be missing."""
+    plane = RedisPubSub(factory._way(Config(provider="redis"), None), "news")
+    for number in range(MOST_WAITING + 2):
+        plane._pushed([b"message", b"news", b"%d" % number])
+    plane._pushed([b"subscribe", b"news", 1])
+    waiting = [plane._events.get_nowait() for _ in range(plane._events.qsize())]
+
+    assert waiting == [Signal.BACK, b"%d" % MOST_WAITING, b"%d" % (MOST_WAITING + 1)]
 
 
 async def test_redis_may_be_away(start_server: StartServer, fresh_prefix: str) -> None:

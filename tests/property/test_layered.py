@@ -9,7 +9,13 @@ from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,  # pyright: ignore[reportUnknownVariableType]
+)
 
 from aiocache_kit import StorageUnavailableError
 from aiocache_kit.item import Item
@@ -181,5 +187,6 @@ class Model(RuleBasedStateMachine):
         return (await self.store.layers())["lowest"].health
 
 
-TestModel = Model.TestCase
-TestModel.settings = settings(max_examples=40, stateful_step_count=30)
+def test_a_hierarchy_is_a_dict() -> None:
+    """Whatever is done, and whenever the lowest layer goes and comes, reads say what was said last, or nothing."""
+    run_state_machine_as_test(Model, settings=settings(max_examples=40, stateful_step_count=30))

@@ -77,14 +77,10 @@ class LayeredStorage(Storage):
             raise InvalidArgumentError(
                 f"layers must be of different names, none of them {BACKPLANE}, not {', '.join(names)}"
             )
-        if on_failure not in {"queue", "raise"}:
-            raise InvalidArgumentError(f"on_failure must be 'queue' or 'raise', not {on_failure!r:.40}")
-        for field, seconds in {"distrust_after": distrust_after, "heartbeat": heartbeat}.items():
-            if not seconds > 0.0:
-                raise InvalidArgumentError(f"{field} must be seconds above 0, not {seconds!r:.40}")
+        _check(on_failure, distrust_after=distrust_after, heartbeat=heartbeat)
 
         def breaker() -> CircuitBreaker:
-            longest = max(5.0, probe_after)
+            longest = max(4.0, probe_after)  # and a fifth of it more, by chance
             return CircuitBreaker(failures=failures, wait=probe_after, longest_wait=longest, random=random)
 
         nears = [
@@ -300,6 +296,14 @@ def _stats(size: Size, hits: int, misses: int, errors: int, *, health: float, mi
         health=health,
         missed=missed,
     )
+
+
+def _check(on_failure: object, **seconds: float) -> None:
+    if on_failure not in {"queue", "raise"}:
+        raise InvalidArgumentError(f"on_failure must be 'queue' or 'raise', not {on_failure!r:.40}")
+    for field, given in seconds.items():
+        if not given > 0.0:
+            raise InvalidArgumentError(f"{field} must be seconds above 0, not {given!r:.40}")
 
 
 def _checked(layers: list[Layer]) -> list[Storage]:

@@ -6,6 +6,7 @@ Rule: nothing is connected here; a channel connects when it is opened or first u
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import cycle
 from typing import Final
 
 from aiocache_kit.management.circuit_breaker import CircuitBreaker
@@ -85,9 +86,10 @@ def _server(way: Way, locate: Callable[[], Awaitable[Place]], attempts: Attempts
 
 
 def locating(way: Way) -> Callable[[], Awaitable[Place]]:
-    """Give what tells the place of the server that takes changes; of a cluster, of one of its nodes."""
+    """Give what tells the place of the server that takes changes; of a cluster, of one of its nodes after the other."""
     if way.cluster:
-        return partial(_known, way.cluster[0])
+        nodes = cycle(way.cluster)
+        return lambda: _known(next(nodes))
     if way.sentinels:
         own = way.sentinel_dialer or way.dialer
         return Sentinels(way.sentinels, way.service, own=own, masters=way.dialer, timeout=way.times.connect).locate

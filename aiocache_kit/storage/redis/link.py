@@ -226,7 +226,7 @@ class Link:
             again=again,
             start=start,
             lost=lost,
-            is_open=lane.wire is not None,
+            is_open=self._small.wire is not None or self._large.wire is not None,  # somebody has got through
             reason=lambda: lane.error if lane.wire is None else None,
         )
 

@@ -21,6 +21,7 @@ from aiocache_kit.storage.redis.link import LARGE, Channel, Command
 from aiocache_kit.storage.redis.payloads import MOST_BARE, Payloads, life_of_item, millis, version_sought
 from aiocache_kit.storage.redis.reading import Reader
 from aiocache_kit.storage.redis.replies import checked, failure
+from aiocache_kit.storage.redis.room import Room
 from aiocache_kit.storage.redis.scripts import END_LEASE, INCREMENT, REMOVE, STORE
 from aiocache_kit.storage.redis.server_time import ServerTime
 from aiocache_kit.storage.redis.slices import slices
@@ -87,6 +88,7 @@ class Writer:
         self._time = time
         self._last_ttl: float | None = None
         self._last_end = _END_WITHOUT_TTL
+        self._room = Room()
 
     # --- plain writes ------------------------------------------------------------------------------------------------
 
@@ -100,8 +102,11 @@ class Writer:
             self._last_ttl, self._last_end = ttl, end_of_set(ttl)
         end = self._last_end
         size = len(payload)
-        packed = end.start % (len(name), name, size, payload, end.packed)
-        answer = self._ask(packed, name) if size < LARGE else None
+        if size >= LARGE:
+            made = [payload]
+            del payload
+            return await self._put_large(name, value, ttl, made)
+        answer = self._ask(end.start % (len(name), name, size, payload, end.packed), name)
         try:
             reply = await (self._call((b"SET", name, payload, *end.rest), key=name) if answer is None else answer)
             if reply.__class__ is ReplyError:  # it was refused: nothing was done
@@ -110,6 +115,24 @@ class Writer:
             self._forget([name], error)
         except Lost as lost:
             await self._after(lost, (b"SET", name, payload, *end.rest), name)
+        return True
+
+    async def _put_large(self, name: bytes, value: object, ttl: float | None, made: list[bytes]) -> bool:
+        """Store what is large; its payload, in `made`, is thrown away for as long as there is no room for it."""
+        size = len(made[0])
+        try:
+            if not self._room.take(size):
+                made.clear()
+                await self._room.wait(size)
+            try:
+                payload = made.pop() if made else self._plain_payload(name, value, ttl)
+                if payload is None:
+                    return False
+                await self._call((b"SET", name, payload, *end_of_set(ttl).rest), key=name)
+            finally:
+                self._room.give(size)
+        except StorageUnavailableError as error:
+            self._forget([name], error)
         return True
 
     async def _after(self, lost: Lost, command: Command, name: bytes) -> None:
@@ -141,13 +164,23 @@ class Writer:
     async def write(self, item: Item[object]) -> None:
         """Store `item`."""
         name = self._name(item.key)
-        command = await self._set_command(item, await self._generations([item]))
+        generations = await self._generations([item])
+        made = [await self._set_command(item, generations)]
+        size = sum(len(each) for each in made[0] if isinstance(each, bytes))
+        taken = 0
         try:
-            await self._call(command, key=name)
+            if size >= LARGE:
+                if not self._room.take(size):
+                    made.clear()
+                    await self._room.wait(size)
+                taken = size
+            await self._call(made.pop() if made else await self._set_command(item, generations), key=name)
         except StorageUnavailableError as error:
             self._forget([name], error)
         else:
             self._special.written(name)
+        finally:
+            self._room.give(taken)
 
     async def write_multi(self, items: Iterable[Item[object]]) -> None:
         """Store each item."""

@@ -7,12 +7,13 @@ nothing at all only where the servers may have lost something.
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from time import monotonic
 from typing import Final
 
 from aiocache_kit import Provider
+from aiocache_kit.clock import SystemClock
 from aiocache_kit.errors import StorageUnavailableError
 from aiocache_kit.sentinels import MISSING
 
@@ -27,8 +28,6 @@ class Load:
         """Use `keys`; `may_lose`: servers that are killed forget what they had not told their replicas."""
         self.failures: Final[Counter[str]] = Counter()
         """Calls that failed, by key."""
-        self.failed_at: float = 0.0
-        """When the last one did."""
         self.longest = 0.0
         """Seconds that the longest call took."""
         self.calls = 0
@@ -39,6 +38,10 @@ class Load:
         self._may_lose = may_lose
         self._sure: dict[str, int] = dict.fromkeys(keys, 0)
         self._latest: dict[str, int] = dict.fromkeys(keys, 0)
+        self._worked_at: dict[tuple[str, str], float] = {}
+        """When a key was last written, and read."""
+        self._step = asyncio.Event()
+        self._clock = SystemClock()
         self._ended = False
 
     async def _timed(self, key: str, call: Awaitable[object]) -> object:
@@ -47,10 +50,10 @@ class Load:
             return await call
         except StorageUnavailableError:
             self.failures[key] += 1
-            self.failed_at = monotonic()
             raise
         finally:
             self.calls += 1
+            self._step.set()
             self.longest = max(self.longest, monotonic() - start)
 
     async def write(self, key: str) -> None:
@@ -61,7 +64,8 @@ class Load:
             with suppress(StorageUnavailableError):
                 await self._timed(key, self._cache.set(key, number, None))
                 self._sure[key] = number
-            await asyncio.sleep(PACE)
+                self._worked_at["write", key] = monotonic()
+            await self._clock.sleep(PACE)
 
     async def read(self, key: str) -> None:
         """Look what is under a key."""
@@ -69,7 +73,8 @@ class Load:
             sure = self._sure[key]
             with suppress(StorageUnavailableError):
                 self._judge(key, sure, await self._timed(key, self._cache.get(key, MISSING)))
-            await asyncio.sleep(PACE)
+                self._worked_at["read", key] = monotonic()
+            await self._clock.sleep(PACE)
 
     async def read_all(self) -> None:
         """Look at all keys at once."""
@@ -79,7 +84,7 @@ class Load:
                 found = await self._cache.get_multi(self._keys)
                 for key in self._keys:
                     self._judge(key, sure[key], found.get(key, MISSING))
-            await asyncio.sleep(PACE * 5)
+            await self._clock.sleep(PACE * 5)
 
     def _judge(self, key: str, sure: int, found: object) -> None:
         if found is MISSING:
@@ -101,10 +106,25 @@ class Load:
             finally:
                 self._ended = True
 
-    async def until_it_works(self, limit: float) -> float:
-        """Wait until no call has failed for half a second, and give the seconds from now to the last failure."""
+    async def makes_calls(self, count: int) -> None:
+        """Return after so many more calls."""
+        end = self.calls + count
+        await self._until(lambda: self.calls >= end)
+
+    async def fails(self, count: int) -> None:
+        """Return when so many more calls have failed."""
+        end = self.failures.total() + count
+        await self._until(lambda: self.failures.total() >= end)
+
+    async def works(self) -> float:
+        """Return when every key was written and read anew, and give the seconds that it took."""
         start = monotonic()
-        async with asyncio.timeout(limit):
-            while monotonic() - max(self.failed_at, start) < 0.5:  # noqa: ASYNC110  - what is waited for is that nothing happens
-                await asyncio.sleep(0.02)
-        return max(self.failed_at - start, 0.0)
+        ways = [(way, key) for way in ("write", "read") for key in self._keys]
+        await self._until(lambda: all(self._worked_at.get(way, 0.0) > start for way in ways))
+        return monotonic() - start
+
+    async def _until(self, holds: Callable[[], bool]) -> None:
+        async with asyncio.timeout(20):
+            while not holds():
+                self._step.clear()
+                await self._step.wait()

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from aiocache_kit import Provider
+from aiocache_kit.clock import SystemClock
 from aiocache_kit.config import RedisConfig, SentinelConfig, TLSConfig
 from aiocache_kit.errors import StorageAccessError, StorageError, StorageUnavailableError
 from aiocache_kit.testing import FaultyProxy
@@ -172,16 +173,18 @@ async def test_tls(start_server: StartServer, certificates: Certificates, way: s
         (certificates.of_other_ca, False),
     ):
         server = start_server(tls=TLS(certificates, shown))
-        cache = to(server, tls=TLSConfig(ca_file=certificates.ca), multiplexed=WAYS[way])
+        cache = to(server, tls=TLSConfig(ca_file=certificates.ca), dial_timeout=3.0, multiplexed=WAYS[way])
         if is_right:
             assert await works(cache)
         else:
             with pytest.raises(StorageAccessError, match="TLS"):
                 await works(cache)
     named = start_server(tls=TLS(certificates, certificates.wrong_name))
-    assert await works(to(named, tls=TLSConfig(ca_file=certificates.ca, check_hostname=False), multiplexed=WAYS[way]))
+    assert await works(
+        to(named, tls=TLSConfig(ca_file=certificates.ca, check_hostname=False), dial_timeout=3.0, multiplexed=WAYS[way])
+    )
     with pytest.raises(StorageAccessError, match="TLS"):
-        await works(to(named, tls=True, multiplexed=WAYS[way]))
+        await works(to(named, tls=True, dial_timeout=3.0, multiplexed=WAYS[way]))
     with pytest.raises(StorageUnavailableError):
         await works(to(named, multiplexed=WAYS[way], dial_timeout=SOON))
 
@@ -193,9 +196,9 @@ async def test_a_certificate_of_ones_own(start_server: StartServer, certificates
         ca_file=certificates.ca, cert_file=certificates.client.certificate, key_file=certificates.client.key
     )
 
-    assert await works(to(server, tls=own, multiplexed=WAYS[way]))
+    assert await works(to(server, tls=own, dial_timeout=3.0, multiplexed=WAYS[way]))
     with pytest.raises(StorageError):
-        await works(to(server, tls=TLSConfig(ca_file=certificates.ca), multiplexed=WAYS[way]))
+        await works(to(server, tls=TLSConfig(ca_file=certificates.ca), dial_timeout=3.0, multiplexed=WAYS[way]))
 
 
 async def test_cluster_and_sentinels(redis_cluster: Cluster, sentinel_trio: SentinelTrio, way: str) -> None:
@@ -323,7 +326,7 @@ async def test_breaker(redis_server: Server, way: str) -> None:
             for _ in range(100):
                 assert "of late" in str(await unavailable(cache, after=0.0))
             assert proxy.accepted == accepted
-            await asyncio.sleep(0.7)
+            await SystemClock().sleep(0.7)
             assert await cache.get("key") is None
 
 

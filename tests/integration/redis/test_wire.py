@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import tracemalloc
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import suppress
 from random import Random
@@ -10,8 +11,9 @@ from typing import Any
 import pytest
 
 from aiocache_kit import MISSING, Provider, StorageError, StorageUnavailableError, WrongTypeError
+from aiocache_kit.storage.redis.room import Room
 from aiocache_kit.testing import FaultyProxy
-from tests.integration.redis.caches import cache_at, link_of, wire_of
+from tests.integration.redis.caches import cache_at, link_of, storage_of, wire_of
 from tests.integration.redis.scripted import scripted
 from tests.servers.fixtures import StartServer
 from tests.servers.server import Server
@@ -271,3 +273,23 @@ async def test_opening_that_is_cancelled(redis_server: Server, fresh_prefix: str
     for _ in range(30):
         await asyncio.sleep(0)
     assert sockets() == before
+
+
+@pytest.mark.parametrize("tags", [(), ("t",)])
+async def test_room_for_large_values(start_server: StartServer, fresh_prefix: str, tags: tuple[str, ...]) -> None:
+    """However many large values are set at a server that stands still, few payloads are made of them at a time."""
+    server = start_server()
+    async with cache_at(server.port, fresh_prefix, breaker_failures=None) as cache:
+        await cache.set("k", BIG, tags=tags)
+        writer = storage_of(cache)._writer
+        writer._room = Room(10 * len(BIG))
+        server.freeze()
+        tracemalloc.start()
+        calls = [asyncio.create_task(cache.set(f"k{at}", BIG, tags=tags)) for at in range(1000)]
+        outcomes = await asyncio.gather(*calls, return_exceptions=True)
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert all(isinstance(each, StorageUnavailableError) for each in outcomes)
+        assert most < 30 * len(BIG) + 1000 * 20_000
+        server.thaw()
+        assert writer._room.take(10 * len(BIG))

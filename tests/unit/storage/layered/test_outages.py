@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -17,22 +18,22 @@ from tests.contract.test_own_storage import DictStorage
 class World:
     """One process with copies over a store that may be away."""
 
-    def __init__(self, **options: object) -> None:
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401  - of any type
         """Begin."""
         self.clock = FakeClock()
         self.store = memory_storage(clock=self.clock)
         self.lowest = FaultyStorage(self.store)
         near: Storage = FaultyStorage(memory_storage())
-        layers = [Layer(near, "near", options.pop("ttl", 30.0)), Layer(self.lowest, "lowest")]  # type: ignore[arg-type]
-        self.storage = LayeredStorage(layers, failures=1, probe_after=0.2, **options)  # type: ignore[arg-type]
+        layers = [Layer(near, "near", options.pop("ttl", 30.0)), Layer(self.lowest, "lowest")]
+        self.storage = LayeredStorage(layers, failures=1, probe_after=0.2, **options)
         self.storage.clock = self.clock
 
-    def item(self, key: str, value: object, ttl: float | None = None, **more: object) -> Item[object]:
+    def item(self, key: str, value: object, ttl: float | None = None, **more: Any) -> Item[Any]:  # noqa: ANN401  - of any type
         """Make an item of now."""
         now = self.clock.time()
         expiration = None if ttl is None else now + ttl
         item = Item(key=key, value=value, ttl=ttl, expiration=expiration, created_at=now)
-        return replace(item, **more)  # type: ignore[arg-type]
+        return replace(item, **more)
 
     async def write(self, key: str, value: object, ttl: float | None = None) -> None:
         """Write by way of the layers."""
@@ -68,7 +69,7 @@ async def make() -> AsyncIterator[Callable[..., Awaitable[World]]]:
     """Give a function that makes worlds, and end them."""
     worlds: list[World] = []
 
-    async def new(**options: object) -> World:
+    async def new(**options: Any) -> World:  # noqa: ANN401  - of any type
         worlds.append(World(**options))
         await worlds[-1].storage.open()
         return worlds[-1]
@@ -168,8 +169,8 @@ async def test_an_integer_of_unknown_age_is_not_believed(make: Callable[..., Awa
     await world.store.write(world.item("k", 7))
     seen = world.store.read_multi
 
-    async def ageless(keys: object) -> dict[str, Item[object]]:
-        return {key: replace(item, created_at=0.0) for key, item in (await seen(keys)).items()}  # type: ignore[arg-type]
+    async def ageless(keys: Any) -> dict[str, Item[object]]:  # noqa: ANN401  - of any type
+        return {key: replace(item, created_at=0.0) for key, item in (await seen(keys)).items()}
 
     world.store.read_multi = ageless  # type: ignore[method-assign]
     await world.clock.advance(6.0)
@@ -184,12 +185,12 @@ async def test_what_is_decided_below_is_raised(make: Callable[..., Awaitable[Wor
     version = (await world.storage.read("k") or world.item("k", 0)).version
     await world.go()
     storage, item = world.storage, world.item("k", 2)
-    calls: list[Callable[[], Awaitable[object]]] = [
+    calls: list[Callable[[], Any]] = [
         lambda: storage.write(item, IF_ABSENT),
         lambda: storage.write(item, if_version(version)),
         lambda: storage.remove("k", if_version(version)),
-        lambda: storage.increment(item, 1),  # type: ignore[arg-type]
-        lambda: storage.touch(item),  # type: ignore[arg-type]
+        lambda: storage.increment(item, 1),
+        lambda: storage.touch(item),
         lambda: storage.expire("k"),
         lambda: anext(storage.scan()),
     ]
@@ -211,7 +212,7 @@ async def test_a_counter_waits_for_what_was_written_before(make: Callable[..., A
     world.lowest.heal()
     world.clock.leap(0.3)
 
-    assert await world.storage.increment(world.item("k", 0), 1) == 11  # type: ignore[arg-type]
+    assert await world.storage.increment(world.item("k", 0), 1) == 11
 
 
 async def test_no_more_waits_than_fits(make: Callable[..., Awaitable[World]]) -> None:
@@ -371,11 +372,11 @@ async def test_a_near_layer_that_fails_is_left_alone(make: Callable[..., Awaitab
 
 
 @pytest.mark.parametrize("on_failure", ["queue", "raise"])
-async def test_a_lowest_layer_that_cannot_be_opened_is_opened_later(on_failure: str) -> None:
+async def test_a_lowest_layer_that_cannot_be_opened_is_opened_later(on_failure: Any) -> None:  # noqa: ANN401  - of any type
     """A program may start while the lowest layer is away: at once, or as soon as that is there."""
     clock, lowest = FakeClock(), FaultyStorage(memory_storage())
     layers = [Layer(memory_storage(), "near"), Layer(lowest, "lowest")]
-    cache = Provider(LayeredStorage(layers, on_failure=on_failure), clock=clock)  # type: ignore[arg-type]
+    cache = Provider(LayeredStorage(layers, on_failure=on_failure), clock=clock)
     lowest.fail(of=["open"])
     if on_failure == "raise":
         with pytest.raises(StorageUnavailableError):

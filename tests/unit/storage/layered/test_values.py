@@ -1,12 +1,11 @@
 """Values in copies: the same as those below, with or without a type."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from aiocache_kit import Config, FileConfig, Layer, Provider, WrongTypeError, new_layered
+from aiocache_kit import MISSING, Config, FileConfig, Layer, WrongTypeError, new_layered
 from aiocache_kit.storage.layered.plain import MOST_PARTS, is_plain
 
 
@@ -18,14 +17,12 @@ class User:
 
 
 @pytest.mark.parametrize("memory", ["memory://", "memory://?max_entries=100000", "lru://"])
-@pytest.mark.parametrize("inside", [lambda cache: cache, lambda cache: cache.namespace("n")])
-async def test_objects_need_their_type_above_as_below(
-    tmp_path: Path, memory: str, inside: Callable[[Provider], Provider]
-) -> None:
+@pytest.mark.parametrize("inside", ["", "n"])
+async def test_objects_need_their_type_above_as_below(tmp_path: Path, memory: str, inside: str) -> None:
     """An object is read by its type, from a copy as from the file, by whoever wrote it and by others."""
     files = Config(provider="file", file_config=FileConfig(dir=tmp_path / "cache"))
     async with new_layered(Layer(memory), files) as root:
-        cache = inside(root)
+        cache = root.namespace(inside) if inside else root
         await cache.set("k", User("Ada"))
         for _ in range(3):
             assert await cache.get("k", type=User) == User("Ada")
@@ -51,6 +48,23 @@ async def test_hits_are_counted_once(tmp_path: Path) -> None:
         stats = await cache.stats()
 
     assert (stats.hits, stats.misses, stats.loads) == (4, 3, 1)
+
+
+async def test_what_was_saved_before_a_namespace_minds_it() -> None:
+    """Methods that somebody keeps do not take a key of the root for one of a namespace that came later."""
+    async with new_layered("memory://", Layer("memory://", "lowest")) as cache:
+        await cache.set("k", 1)
+        get, get_multi, get_or_set, lookup = cache.get, cache.get_multi, cache.get_or_set, cache.lookup
+        inner = cache.namespace("n")
+        await inner.set("k", 2)
+        for key in ("@n:k", "@@n:k"):
+            assert await get(key) is None
+            assert await get_multi([key]) == {}
+            assert lookup(key) is MISSING
+        assert await get_or_set("@n:k", lambda: 3) == 3
+        assert await inner.get("k") == 2
+        assert await get("k") == 1
+        assert cache.lookup("k") == 1
 
 
 @pytest.mark.parametrize("value", [None, True, 1, 1.5, "a", b"a", [], {}, [1, ["a", {"b": None}]]])
