@@ -187,12 +187,15 @@ def _flag(name: str, value: object) -> bool:
 
 
 def _failing(name: str, value: object) -> Failing:
+    is_function = _is_function(value)
     classes: tuple[object, ...] = (value,) if not isinstance(value, tuple) else cast("tuple[object, ...]", value)
-    if all(isinstance(each, type) and issubclass(each, Exception) for each in classes):
-        return cast("Failing", value)
-    if callable(value) and not isinstance(value, type):
-        return cast("Callable[[Exception], bool]", value)
-    raise InvalidArgumentError(f"{name} must be an exception class, a tuple of them, or a function of an exception")
+    if not is_function and not all(isinstance(each, type) and issubclass(each, Exception) for each in classes):
+        raise InvalidArgumentError(f"{name} must be an exception class, a tuple of them, or a function of an exception")
+    return cast("Failing", value)
+
+
+def _is_function(value: object) -> bool:
+    return callable(value) and not isinstance(value, type)
 
 
 CHECKS: Final[dict[str, Callable[[str, object], Any]]] = {

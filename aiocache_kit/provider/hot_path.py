@@ -315,8 +315,7 @@ def are_few(keys: Iterable[str]) -> bool:
 
 def _plain_set(setting: Setting) -> Callable[..., Awaitable[None]]:  # noqa: C901  - one frame
     table, recorder, monotonic = setting.storage.tables[0], setting.recorder, setting.storage.clock.monotonic
-    default_life, flights, set_slowly = setting.default_life, setting.flights, setting.set
-    failures = setting.failures
+    default_life, flights, failures, set_slowly = setting.default_life, setting.flights, setting.failures, setting.set
 
     async def set(  # noqa: A001, C901, PLR0912  - the name it is called by, in one frame
         key: str,

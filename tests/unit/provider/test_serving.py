@@ -5,7 +5,7 @@ import gc
 import logging
 from collections.abc import AsyncIterator
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -77,7 +77,7 @@ async def test_refresh_ahead_with_a_source_that_fails(
             running -= 1
 
     async def ask() -> object:
-        value: object = await cache.get_or_set("k", load, 100, **policy)
+        value: object = await cast("Any", cache).get_or_set("k", load, 100, **policy)
         return value
 
     with caplog.at_level(logging.WARNING):
