@@ -6,6 +6,7 @@ and those of one writer only grow. A bare integer has its value as its version, 
 """
 
 import math
+from collections.abc import Iterable
 from secrets import randbits
 from typing import Final
 
@@ -98,6 +99,22 @@ class Payloads:
             return MISSING
         expiration = found[1]
         return found[0] if expiration is None or expiration > self._time.now() else MISSING
+
+    def fresh_values(self, named: Iterable[tuple[str, bytes, bytes]]) -> list[object]:
+        """Do what `fresh_value` does for many, each with its key, name and payload, in one frame and at one time."""
+        values: list[object] = []
+        decode_value, now = self._decode_value, self._time.now()
+        for _, name, data in named:
+            try:
+                found = decode_value(name, data)
+            except CorruptPayloadError:
+                found = None
+            if found is None or data[_FIRST_OF_VERSION:_SECOND_OF_VERSION] >= _HALF:
+                values.append(MISSING)
+            else:
+                value, expiration, _ = found
+                values.append(value if expiration is None or expiration > now else MISSING)
+        return values
 
     async def read(self, key: str, data: bytes, left: float | None = None) -> Item[object] | None:
         """Give the item under a stored key from its payload, with tags as they are remembered.

@@ -77,8 +77,8 @@ class Reader:
         unreached = Unreached()
         for part in slices(list(keys)):
             left: list[tuple[str, bytes]] = []
-            for key, name, data in await self._payloads_of(part, unreached):
-                value = self._fresh_value(name, data)
+            named = await self._payloads_of(part, unreached)
+            for (key, _, data), value in zip(named, self._payloads.fresh_values(named), strict=True):
                 if value is MISSING:
                     left.append((key, data))
                 else:

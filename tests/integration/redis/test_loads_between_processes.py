@@ -135,8 +135,8 @@ async def test_loader_that_stood_still(workers: Workers, redis_server: Server, f
     """Who stood still for longer than its lease does not store over what another process has loaded since."""
     async with workers(redis_server, fresh_prefix, 2, lease_ttl=SHORT) as (sleeper, other):
         first = await sleeper.load("k")
-        first.end("of the sleeper")  # it is told, and cannot hear it
         sleeper.signal(signal.SIGSTOP)
+        first.end("of the sleeper")  # it is told, and cannot hear it
         second = await other.load("k")
         second.end("of the other")
         assert await second.result() == "of the other"
