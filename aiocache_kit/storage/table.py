@@ -425,9 +425,9 @@ class Table:
         if slot == NIL:
             return False
         is_live = self.is_live(slot, now)
-        if not is_live and self.lives[slot] == 0.0:
-            return False
         _, dead_at = self._ends(slot)
+        if not is_live and (now >= dead_at or self.lives[slot] == 0.0):
+            return False
         nothing: Extra = (0.0, 0.0, 0.0, None)
         _, _, stamp, cost, *tags = self.extras.get(slot, nothing)
         self.lives[slot] = 0.0

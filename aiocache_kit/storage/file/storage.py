@@ -381,7 +381,8 @@ class FileStorage(Storage):
         """Make the live item stale."""
         place, table = await self._known_at(key)
         live = table.expire_entry(key, self.clock.monotonic())
-        if key in table.index:  # what time has made stale is ended by hand, too, and others are to know that
+        item = table.item(key, self.clock.monotonic(), with_version=False)
+        if item is not None:  # what time has made stale is ended by hand, too, and who opens the files is to know that
             await self._keeper.redate(key, place, table, at_once=True).done()
         return live
 
