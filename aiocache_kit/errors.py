@@ -167,8 +167,8 @@ class PartialFailureError(StorageUnavailableError):
     def __init__(self, found: "Mapping[str, object]", failed: "Collection[str]") -> None:
         """Say how many keys failed."""
         super().__init__(f"{len(failed)} keys could not be reached now")
-        self.found = dict(found)
-        self.failed = frozenset(failed)
+        self.found: dict[str, object] = dict(found)
+        self.failed: frozenset[str] = frozenset(failed)
 
     def __reduce__(self) -> tuple[type["PartialFailureError"], tuple[dict[str, object], frozenset[str]]]:
         return type(self), (self.found, self.failed)

@@ -11,13 +11,14 @@ from typing import Any, Final, TypeAlias
 
 from bench import record
 from bench.micro.cases import CASES
+from bench.redis import rows
 from bench.stall.scenarios import SCENARIOS
 
 ROOT: Final = Path(__file__).parents[1]
 PAGE: Final = ROOT / "docs" / "explanation" / "performance.md"
 PAGES: Final = (PAGE, ROOT / "README.md")
 _PLACE: Final = re.compile(r"(?<=^<!-- figures: )(\w+)( -->\n).*?(?=^<!-- end -->$)", re.MULTILINE | re.DOTALL)
-_ORDER: Final = ("micro", "memory", "stall", "stampede", "import", "hit_ratio")
+_ORDER: Final = ("micro", "memory", "stall", "stampede", "redis", "import", "hit_ratio")
 _PLAIN: Final = {"cachetools", "cachebox", "cachebox, a ttl an entry", "theine"}
 
 Kept: TypeAlias = Mapping[str, Mapping[str, Any]]
@@ -121,6 +122,10 @@ def _worst_stall(outcomes: Outcomes, python: str) -> str:
     return f"{max(found[name]['aiocache_kit']['held'] for name in SCENARIOS if name != 'fill'):.0f} ms"
 
 
+def _on_redis(case: str, tasks: str, who: str = "redis-py") -> Callable[[Outcomes, str], str]:
+    return lambda outcomes, python: f"{rows.fastest(outcomes['redis'][python]['results'], case, tasks, who):.1f}"
+
+
 _SUMMARY: Final[Mapping[str, Callable[[Outcomes, str], str]]] = {
     "`get`, a hit: times an `async def` over a dict that checks the end": _timing("get"),
     "`get_or_set`, a hit: the same": _timing("get_or_set"),
@@ -135,6 +140,10 @@ _SUMMARY: Final[Mapping[str, Callable[[Outcomes, str], str]]] = {
     "a thousand callers of a missing key, the first one cancelled: loads": lambda outcomes, python: str(
         outcomes["stampede"][python]["results"]["first_leaves"]["aiocache_kit, get_or_set"]["calls"]
     ),
+    "Redis, `get` of 64 tasks: times as fast as redis-py at its best pool, in processor time": _on_redis("get", "64"),
+    "Redis, `set` of 64 tasks: the same": _on_redis("set", "64"),
+    "Redis, `get` of one task: the same": _on_redis("get", "1"),
+    "Redis, `get` of 64 tasks: times as fast as valkey-glide": _on_redis("get", "64", "valkey-glide"),
     "`import aiocache_kit`, beyond asyncio": lambda outcomes, python: (
         f"{outcomes['import'][python]['results']['aiocache_kit']['ms']:.0f} ms"
     ),
@@ -238,6 +247,30 @@ def _stampede(folder: Path) -> Iterator[str]:
         yield ""
 
 
+def _redis(folder: Path) -> Iterator[str]:
+    for python, found in kept("redis", folder).items():
+        results = found["results"]
+        yield found["method"]
+        yield ""
+        for of, title in (("cpu", "processor time"), ("wall", "wall time")):
+            yield from table(rows.columns(results, f"Python {python}, {title}"), rows.calls(results, of))
+            yield ""
+
+
+def _redis_cancelled(folder: Path) -> Iterator[str]:
+    for python, found in kept("redis", folder).items():
+        columns = ["calls", "cancelled", "wrong replies", "errors", "new connections", "µs a call"]
+        yield from table([f"Python {python}", *columns], rows.cancelled(found["results"]))
+        yield ""
+
+
+def _redis_beside(folder: Path) -> Iterator[str]:
+    for python, found in kept("redis", folder).items():
+        columns = ["p50 alone", "p99 alone", "p50 beside", "p99 beside", "large reads a second"]
+        yield from table([f"Python {python}, ms", *columns], rows.beside(found["results"]))
+        yield ""
+
+
 def _imports(folder: Path) -> Iterator[str]:
     for python, found in kept("import", folder).items():
         rows = [[who, f"{each['ms']:.1f}", f"{each['modules']:g}"] for who, each in found["results"].items()]
@@ -285,6 +318,9 @@ FIGURES: Final[Mapping[str, Callable[[Path], Iterator[str]]]] = {
     "memory": _memory,
     "stall": _stall,
     "stampede": _stampede,
+    "redis": _redis,
+    "redis_cancelled": _redis_cancelled,
+    "redis_beside": _redis_beside,
     "imports": _imports,
     "hit_ratio": _hit_ratio,
 }

@@ -15,6 +15,7 @@ from matplotlib import pyplot as plt
 
 from bench import record
 from bench.page import PAGE, kept
+from bench.redis.rows import BARS
 
 IMAGES: Final = PAGE.parent / "images"
 STYLE: Final[Any] = {
@@ -44,7 +45,13 @@ def draw(folder: Path = record.RESULTS, images: Path = IMAGES) -> list[Path]:
     """Draw everything that there are results for, those of the newest Python, and say where."""
     images.mkdir(parents=True, exist_ok=True)
     drawn: list[Path] = []
-    for name, paint in (("micro", _micro), ("memory", _memory), ("stall", _stall), ("hit_ratio", _hit_ratio)):
+    for name, paint in (
+        ("micro", _micro),
+        ("memory", _memory),
+        ("stall", _stall),
+        ("redis", _redis),
+        ("hit_ratio", _hit_ratio),
+    ):
         found = list(kept(name, folder).items())
         if not found:
             continue
@@ -109,6 +116,14 @@ def _stall(results: Mapping[str, Any], python: str) -> Any:  # noqa: ANN401  - u
         _bars(axes, {who: max(each["late"], 0.1) for who, each in results[name].items()}, log=True)
         axes.set_title(f"{title}: worst delay, ms", fontsize=9, loc="left")
     figure.suptitle(f"a million entries, Python {python}", fontsize=9)
+    return figure
+
+
+def _redis(results: Mapping[str, Any], python: str) -> Any:  # noqa: ANN401  - untyped
+    figure, grid = plt.subplots(1, 2, figsize=(9, 2.8), layout="constrained")
+    for axes, (case, title) in zip(grid.flat, BARS, strict=True):
+        _bars(axes, {name: timing["cpu_us"] for name, timing in results[case]["64"].items()}, log=False)
+        axes.set_title(f"{title}, 64 tasks: µs of processor time, Python {python}", fontsize=9, loc="left")
     return figure
 
 

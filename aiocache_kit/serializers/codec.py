@@ -177,7 +177,7 @@ class Codec:
         `key` is as `bytes_of` gives it. None where it would take long enough for a thread, or may be compressed: then
         `encode_now` tells. Raises as `encode` does.
         """
-        if value.__class__ is bytes and len(value) < self._most_short:
+        if type(value) is bytes and len(value) < self._most_short:
             content, serializer, rest = BYTES, 0, value
         else:
             content, serializer, rest = self._write(value)

@@ -90,9 +90,9 @@ class FaultyStorage(Storage):
         self.clock = inner.clock
         self.calls: list[str] = []
         """The methods called so far, in order."""
-        self.leases = None if inner.leases is None else FaultyLeases(inner.leases, self._call)
-        self.locks = None if inner.locks is None else FaultyLocks(inner.locks, self._call)
-        self.tags = None if inner.tags is None else FaultyTags(inner.tags, self._call)
+        self.leases: Leases | None = None if inner.leases is None else FaultyLeases(inner.leases, self._call)
+        self.locks: SharedLocks | None = None if inner.locks is None else FaultyLocks(inner.locks, self._call)
+        self.tags: SharedTags | None = None if inner.tags is None else FaultyTags(inner.tags, self._call)
         self._turns = turns
         self._orders = _Orders()
 

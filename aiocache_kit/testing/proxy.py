@@ -93,9 +93,9 @@ class FaultyProxy:
         """Listen to nobody before it is entered; delays are those of `clock`."""
         self.host: Final = "127.0.0.1"
         """Where clients are to connect to."""
-        self.port = 0
+        self.port: int = 0
         """The port to connect to, chosen by the system; zero before it is entered."""
-        self.accepted = 0
+        self.accepted: int = 0
         """How many connections were taken so far."""
         self.held: Final = asyncio.Event()
         """Set when `hold` has something to hold up, until `heal`."""

@@ -1,6 +1,6 @@
 """Reads without a round trip: what was read is kept in the process until Redis tells that it has changed."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
@@ -23,7 +23,7 @@ Found = dict[str, dict[str, dict[str, Timing]]]
 
 
 @asynccontextmanager
-async def keepers(port: int) -> AsyncIterator[list[Peer]]:
+async def keepers(port: int) -> AsyncGenerator[list[Peer]]:
     """Give the clients that keep what they read: ours first."""
     async with AsyncExitStack() as exits:
         peers: list[Peer] = [OursKept()]

@@ -1,9 +1,9 @@
 """aiocache_kit: the whole provider, with keys that are checked, codec, statistics and single-flight."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from aiocache_kit import Config, RedisConfig, cached, new_provider
 from bench.compare.subject import load_user
@@ -17,7 +17,7 @@ class Ours(Peer):
     name: ClassVar[str] = "aiocache_kit"
     package: ClassVar[str] = "aiocache_kit"
     settings: ClassVar[str] = "all defaults: shared connections, checksum, json"
-    multiplexed: ClassVar[bool] = True
+    options: ClassVar[Mapping[str, Any]] = {}
     client_cache: ClassVar[str | None] = None
 
     async def open(self, port: int, exits: AsyncExitStack) -> None:
@@ -25,7 +25,7 @@ class Ours(Peer):
         part = RedisConfig(
             addr=f"127.0.0.1:{port}",
             key_prefix=f"{self.name}:",
-            multiplexed=self.multiplexed,
+            **self.options,
             client_cache=self.client_cache,
         )
         self.cache = await exits.enter_async_context(new_provider(Config(provider="redis", redis_config=part)))
@@ -69,8 +69,8 @@ class OursPooled(Ours):
     """A connection to itself for each call."""
 
     name: ClassVar[str] = "aiocache_kit, pooled"
-    settings: ClassVar[str] = "multiplexed=False: a pool of 20 connections, one for a call at a time"
-    multiplexed: ClassVar[bool] = False
+    settings: ClassVar[str] = "multiplexed=False: a pool of 20 connections, one for a call at a time; pool_timeout=60"
+    options: ClassVar[Mapping[str, Any]] = {"multiplexed": False, "pool_timeout": 60}
 
 
 class OursKept(Ours):

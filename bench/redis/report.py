@@ -24,7 +24,7 @@ METHOD: Final = (
     "of aiocache_kit in the same round. redis-py counts with the best of its pools. Meanwhile other programs took "
     "{others} of {processors} processors."
 )
-FULL: Final = Effort(rounds=9, turn=0.05)
+FULL: Final = Effort(rounds=9, turn=0.03)
 QUICK: Final = Effort(rounds=1, turn=0.001)
 TASKS: Final = (1, 16, 64, 256)
 KEYS: Final = [f"{PREFIX}{number}" for number in range(100)]
@@ -32,7 +32,7 @@ OURS: Final = Ours.name
 REDIS_PY: Final = "redis-py"
 LONG: Final = 1_000_000
 """Calls of ours of which some are cancelled."""
-SHORT: Final = 50_000
+SHORT: Final = 20_000
 """The same of others, which are slower."""
 
 
@@ -183,7 +183,7 @@ def _asked() -> Iterator[tuple[str, str, str, float]]:
         yield name, "1", REDIS_PY, 1.5
     yield "get_multi", "1", REDIS_PY, 1
     yield "set_multi", "1", REDIS_PY, 0.333
-    yield "decorated", "64", "cashews", 10
+    yield "decorated", "64", "cashews", 4
 
 
 def _cpu(timing: Timing) -> float:

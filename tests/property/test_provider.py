@@ -47,7 +47,10 @@ spaces = st.sampled_from((*SPACES, (), ()))
 keys = st.sampled_from(KEYS)
 several = st.lists(keys, max_size=5)
 values = st.one_of(
-    st.none(), st.integers(-2, 2), st.sampled_from(["", "x", True, 1.5]), st.lists(st.integers(), max_size=3)
+    st.none(),
+    st.integers(-2, 2),
+    st.sampled_from(["", "x", True, 1.5]),
+    st.lists(st.integers(-(2**63), 2**63 - 1), max_size=3),
 )
 seconds = st.sampled_from([0.0, 0.125, 0.125, 0.25, 0.25, 0.5, 1.0, 2.75, 15.0, 700.0])
 prefixes = st.sampled_from(["", "a", "a:", "@", "*", "z"])

@@ -26,7 +26,7 @@ Command: TypeAlias = tuple[str | int | float | bytes | memoryview, ...]
 """A command with its arguments; a text goes as UTF-8."""
 
 # The stub of hiredis takes a tuple of one argument only.
-pack_command: Final = cast("Callable[[Command], bytes]", hiredis.pack_command)
+pack_command: Final = cast("Callable[[Command], bytes]", hiredis.pack_command)  # pyright: ignore[reportUnknownMemberType]
 
 LARGE: Final = 64 * 1024
 """Bytes of a command from which on it goes by the lane for what is large."""
@@ -158,13 +158,13 @@ class Link:
         wire = lane.wire
         start = stopwatch()
         lost: Lost | None = None
-        replies: list[Any] | None = None
+        replies: list[Any] = []
         if wire is not None and wire.ready:
             try:
                 replies = await wire.send_many(packed)
             except Lost as error:
                 lost = error
-        if replies is None:
+        if not replies:
             replies = await self._within(lane, lambda wire: wire.send_many(packed), again=again, start=start, lost=lost)
         for place, reply in enumerate(replies):
             if reply.__class__ is ReplyError and self._attempts.is_for_now(reply):

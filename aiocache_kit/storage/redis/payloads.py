@@ -25,6 +25,8 @@ CENTURY: Final = 100 * 366 * 24 * 3600.0
 BARE: Final = 1 << 63
 MOST_BARE: Final = 10**18
 """What a bare integer is below, whatever its sign; a larger one lies in an envelope."""
+_DISAGREEMENT: Final = 1.0
+"""Seconds by which two processes may disagree about the server's clock, and rather more."""
 _WRITERS: Final = 11
 """Bits of a version that tell writers apart."""
 _NEXT: Final = 1 << _WRITERS
@@ -58,7 +60,9 @@ class Payloads:
         """
         now = self._time.now()
         expiration = None if item.ttl is None else now + min(item.ttl, CENTURY)
-        stale = stale_for(item)
+        death = None if expiration is None else expiration + min(stale_for(item), CENTURY)
+        if expiration is not None and item.ttl == 0.0:
+            expiration -= _DISAGREEMENT  # stale at once for all, also for whom it is a little earlier
         laid = self.codec.encode_now(
             Item(
                 key=self._layout.text(item.key),
@@ -69,7 +73,7 @@ class Payloads:
                 cost=item.cost,
                 version=self._next_version(now),
                 created_at=item.created_at,
-                stale_until=expiration + min(stale, CENTURY) if stale and expiration is not None else None,
+                stale_until=death if death is not None and stale_for(item) else None,
             )
         )
         return laid if isinstance(laid, bytes) else await seal_aside(self.codec, laid)

@@ -3,7 +3,7 @@
 A channel tells by names in Redis what it found and what it could not reach; callers know keys.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 
 from aiocache_kit.errors import PartialFailureError, StorageUnavailableError
@@ -37,7 +37,7 @@ class Unreached:
 
 
 @contextmanager
-def as_a_whole() -> Iterator[None]:
+def as_a_whole() -> Generator[None]:
     """Let what could be done in part be a failure of the whole, without names that mean nothing to callers."""
     try:
         yield

@@ -27,6 +27,9 @@ MOST_UNDER_WAY: Final = 10_000
 """Commands that may be sent and not answered yet; the next ones wait."""
 JOINED: Final = 64 * 1024
 """Bytes up to which commands are copied together before they are written."""
+_GRACE: Final = 0.05
+"""Seconds by which the timer may be late; if it is later, the event loop stood still, and it looks again so soon."""
+_MOST_GRACES: Final = 5
 _NOTHING: Final = object()
 _AGGREGATES: Final = frozenset(b"*%~>|")
 _TOO_MANY: Final = re.compile(rb".[0-9]{8}")
@@ -109,6 +112,9 @@ class Wire(asyncio.Protocol):
         self._stamps: deque[tuple[int, float]] = deque()
         """For each time that something was sent: how many replies there are once all of it is answered, and when."""
         self._timer: asyncio.TimerHandle | None = None
+        self._look_at = 0.0
+        """When the timer was to look."""
+        self._graces = 0
         self._send_timeout = send_timeout
         self._stuck: asyncio.TimerHandle | None = None
         """What ends the connection unless the network takes something; None: nothing is held up."""
@@ -201,7 +207,7 @@ class Wire(asyncio.Protocol):
     def _note_sending(self) -> None:
         self._stamps.append((self._answered + len(self._asked), stopwatch()))
         if self._timer is None:
-            self._timer = self.loop.call_later(self._timeout, self._look_at_the_time)
+            self._look_in(self._timeout)
 
     # --- being answered ----------------------------------------------------------------------------------------------
 
@@ -249,11 +255,21 @@ class Wire(asyncio.Protocol):
             stamps.popleft()
         if not stamps or self.ended:
             return
-        left = stamps[0][1] + self._timeout - stopwatch()
+        now = stopwatch()
+        left = stamps[0][1] + self._timeout - now
         if left > 0:
-            self._timer = self.loop.call_later(left, self._look_at_the_time)
+            self._graces = 0
+            self._look_in(left)
+        elif now - self._look_at > _GRACE and self._graces < _MOST_GRACES:
+            # The event loop stood still, so that the reply may be here and not read yet.
+            self._graces += 1
+            self._look_in(_GRACE)
         else:
             self._end_late()
+
+    def _look_in(self, seconds: float) -> None:
+        self._look_at = stopwatch() + seconds
+        self._timer = self.loop.call_later(seconds, self._look_at_the_time)
 
     def _end_late(self) -> None:
         self.is_late = True

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from aiocache_kit import MISSING, Provider, StorageError, StorageUnavailableError, WrongTypeError
+from aiocache_kit.clock import stopwatch
 from aiocache_kit.storage.redis.room import Room
 from aiocache_kit.testing import FaultyProxy
 from tests.integration.redis.caches import cache_at, link_of, storage_of, wire_of
@@ -293,3 +294,25 @@ async def test_room_for_large_values(start_server: StartServer, fresh_prefix: st
         assert most < 30 * len(BIG) + 1000 * 20_000
         server.thaw()
         assert writer._room.take(10 * len(BIG))
+
+
+@pytest.mark.blocking
+async def test_a_loop_that_stood_still_loses_no_answer(redis_server: Server, fresh_prefix: str) -> None:
+    """Where the event loop stands still for longer than an answer may take, what has come meanwhile is read first."""
+    async with cache_at(redis_server.port, fresh_prefix, read_timeout=0.3) as cache:
+        await cache.set_multi({f"k{number}": BIG for number in range(100)})
+        wire = wire_of(cache)
+        reads = [asyncio.create_task(cache.get(f"k{number}")) for number in range(100)]
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        stand_still(1.0)
+
+        assert await asyncio.gather(*reads) == [BIG] * 100
+        assert wire_of(cache) is wire
+
+
+def stand_still(seconds: float) -> None:
+    """Keep the event loop from doing anything."""
+    end = stopwatch() + seconds
+    while stopwatch() < end:
+        pass

@@ -9,7 +9,7 @@ from aiocache_kit.errors import ProviderClosedError, UnsupportedError, ValueTooL
 from aiocache_kit.item import Item
 from aiocache_kit.management.invalidation import TagMarks
 from aiocache_kit.sentinels import MISSING
-from aiocache_kit.storage.base import IF_ABSENT, if_lease
+from aiocache_kit.storage.base import IF_ABSENT, Size, if_lease
 from aiocache_kit.storage.memory import memory_storage
 from aiocache_kit.storage.tables import TableStorage
 from aiocache_kit.testing import FakeClock
@@ -238,7 +238,7 @@ async def test_what_is_over_its_bound_is_refused(clock: FakeClock) -> None:
         storage.put("k", 1, 5.0)
     with pytest.raises(ValueTooLargeError):
         await storage.write(Item(key="k", value=1))
-    assert await storage.size() == (0, 0, 0, 0)
+    assert await storage.size() == Size()
 
 
 async def test_the_end(storage: TableStorage, clock: FakeClock) -> None:
@@ -247,7 +247,7 @@ async def test_the_end(storage: TableStorage, clock: FakeClock) -> None:
     await storage.close()
     await storage.close()
 
-    assert await storage.size() == (0, 0, 0, 0)
+    assert await storage.size() == Size()
     assert not storage.may_put(["k"])
     with pytest.raises(ProviderClosedError):
         storage.lookup(KEYS[0], clock.monotonic())
