@@ -381,8 +381,7 @@ class FileStorage(Storage):
         """Make the live item stale."""
         place, table = await self._known_at(key)
         live = table.expire_entry(key, self.clock.monotonic())
-        item = table.item(key, self.clock.monotonic(), with_version=False)
-        if item is not None:  # what time has made stale is ended by hand, too, and who opens the files is to know that
+        if table.item(key, self.clock.monotonic(), with_version=False) is not None:  # be it stale already
             await self._keeper.redate(key, place, table, at_once=True).done()
         return live
 
