@@ -27,6 +27,8 @@ from aiocache_kit.errors import (
     InvalidKeyError,
     InvalidTagError,
     InvalidTTLError,
+    LoadFailedError,
+    LoadTimeoutError,
     LockError,
     LockLostError,
     LockTimeoutError,
@@ -49,7 +51,7 @@ from aiocache_kit.sentinels import DEFAULT, MISSING
 from aiocache_kit.stats import Stats
 
 if TYPE_CHECKING:
-    from aiocache_kit.config import Config, FileConfig, MemoryConfig, RedisConfig, SentinelConfig, TLSConfig
+    from aiocache_kit.config import Config, FileConfig, LoadConfig, MemoryConfig, RedisConfig, SentinelConfig, TLSConfig
     from aiocache_kit.decorators import cached, cached_multi
     from aiocache_kit.factory import new_distributed, new_layered, new_provider, new_storage
     from aiocache_kit.storage.distributed import Node
@@ -71,8 +73,11 @@ __all__ = [
     "Item",
     "Layer",
     "Lease",
+    "LoadConfig",
     "LoadContext",
+    "LoadFailedError",
     "LoadOptions",
+    "LoadTimeoutError",
     "LockError",
     "LockLostError",
     "LockTimeoutError",
@@ -110,6 +115,7 @@ __version__: Final = "0.1.0"
 _LATER: Final = {
     "Config": "aiocache_kit.config",
     "FileConfig": "aiocache_kit.config",
+    "LoadConfig": "aiocache_kit.config",
     "MemoryConfig": "aiocache_kit.config",
     "Layer": "aiocache_kit.storage.layered",
     "Node": "aiocache_kit.storage.distributed",

@@ -13,6 +13,8 @@
     |   +-- CorruptPayloadError              what is stored is not what was written there: load it anew
     +-- ProviderClosedError (RuntimeError)   make a new provider
     +-- RecursiveLoadError (RuntimeError)    a loader waits for itself: load another key
+    +-- LoadFailedError (RuntimeError)       the loader said so itself (`LoadContext.fail`)
+    +-- LoadTimeoutError (TimeoutError)      the loader took too long: try later, or give it more time
     +-- LockError (RuntimeError)
     |   +-- LockTimeoutError (TimeoutError)  somebody else holds the lock: try later
     |   +-- LockLostError                    the lease ran out before its holder was done
@@ -117,6 +119,21 @@ class RecursiveLoadError(CacheError, RuntimeError):
         super().__init__("a loader asked for the key it is loading, or for one whose load waits for it")
 
     def __reduce__(self) -> tuple[type["RecursiveLoadError"], tuple[()]]:
+        return type(self), ()
+
+
+class LoadFailedError(CacheError, RuntimeError):
+    """Raised by `LoadContext.fail`, with the reason that the loader gave."""
+
+
+class LoadTimeoutError(CacheError, TimeoutError):
+    """Raised when a load took longer than its `timeout` and was ended."""
+
+    def __init__(self) -> None:
+        """Say that the load took too long."""
+        super().__init__("the load took longer than its timeout allows")
+
+    def __reduce__(self) -> tuple[type["LoadTimeoutError"], tuple[()]]:
         return type(self), ()
 
 

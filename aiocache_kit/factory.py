@@ -43,6 +43,7 @@ def new_provider(config: Config | str | None = None, *, clock: Clock | None = No
         default_ttl=config.default_ttl,
         cleanup_interval=cast("float", config.cleanup_interval),
         sync_interval=cast("float", config.sync_interval),
+        freshness=config.load_config.options(),
         clock=clock,
     )
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Final, Self
 
 from aiocache_kit.config import kinds
+from aiocache_kit.config.loads import LoadConfig
 from aiocache_kit.config.parts import FileConfig, FilePath, MemoryConfig, RedisConfig, Seconds
 from aiocache_kit.config.rules import Part, Rule
 from aiocache_kit.config.sources import read_env, read_toml
@@ -65,6 +66,7 @@ class Config(Part):
         "key_hash_secret_file": kinds.path(none="for no such file"),
         "key_hash_readable": kinds.whole(0, 64),
         "strict": kinds.flag(),
+        "load_config": kinds.part(LoadConfig),
         "redis_config": kinds.part(RedisConfig),
         "file_config": kinds.part(FileConfig),
         "memory_config": kinds.part(MemoryConfig),
@@ -114,6 +116,8 @@ class Config(Part):
     """Characters of each key that stay readable before its digest, 0 to 64; its namespaces do in any case."""
     strict: bool = False
     """Whether stored bytes that cannot be read raise `CorruptPayloadError`. False: they are counted, and are a miss."""
+    load_config: LoadConfig = field(default_factory=LoadConfig)
+    """How values are served, and when their source is asked again."""
     redis_config: RedisConfig = field(default_factory=RedisConfig)
     file_config: FileConfig = field(default_factory=FileConfig)
     memory_config: MemoryConfig = field(default_factory=MemoryConfig)

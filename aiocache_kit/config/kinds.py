@@ -6,17 +6,20 @@ Rule: a wrong value is refused and never mended: no clipping, no rounding, no `b
 import os
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final, cast
 
 from aiocache_kit.config.rules import Part, Rule
-from aiocache_kit.errors import InvalidTTLError
+from aiocache_kit.errors import InvalidArgumentError, InvalidTTLError
 from aiocache_kit.management.expiration import life_of
+from aiocache_kit.management.freshness import CHECKS
 from aiocache_kit.serializers.registry import serializer_names
 
 _TRUE: Final = frozenset({"true", "yes", "on", "1"})
 _FALSE: Final = frozenset({"false", "no", "off", "0"})
 _WHOLE: Final = re.compile(r"[+-]?\d{1,18}", re.ASCII)
+_DECIMAL: Final = re.compile(r"\d{1,15}(?:\.\d{1,15})?", re.ASCII)
 _OCTAL: Final = re.compile(r"(?:0o)?([0-7]{3,4})")
 _SIZE: Final = re.compile(r"(\d{1,15})(?:\.(\d{1,9}))?\s*(|[kmgt]i?)b?", re.ASCII | re.IGNORECASE)
 _POWERS: Final = ("", "k", "m", "g", "t")
@@ -81,6 +84,40 @@ def _is_zero(value: object) -> bool:
     if isinstance(value, str):
         return bool(_NOTHING.fullmatch(value.strip()))
     return isinstance(value, int | float | timedelta) and not value
+
+
+def policy(option: str, allowed: str, read: Callable[[str], object] | None = str) -> Rule:
+    """Allow what the option of that name may be at a call, said in words; None where it is None that is allowed."""
+
+    def check(value: object) -> object:
+        try:
+            return CHECKS[option](option, value)
+        except InvalidArgumentError:
+            raise ValueError from None
+
+    return Rule(allowed=allowed, check=check, read=read)
+
+
+def lasting(option: str, *, none: str) -> Rule:
+    """Allow the duration of an option, of which 0 is one; `none` says what None means. Infinity is None again."""
+    rule = policy(option, f'0, a positive number of seconds, a timedelta, text such as "1h30m", or None {none}')
+
+    def check(value: object) -> object:
+        if isinstance(value, str) and _is_zero(value):
+            return 0.0
+        return rule.check(value)
+
+    return replace(rule, check=check, optional=True)
+
+
+def share(option: str, allowed: str, *, none: str = "") -> Rule:
+    """Allow a number of an option."""
+    return replace(policy(option, f"{allowed}{_or(none)}", read_number), optional=bool(none))
+
+
+def read_number(text: str) -> object:
+    """Give the number that a text stands for, or the text itself."""
+    return float(text) if _DECIMAL.fullmatch(text.strip()) else text
 
 
 def power_of_two(most: int, *, none: str) -> Rule:

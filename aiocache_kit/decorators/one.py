@@ -8,6 +8,7 @@ from aiocache_kit.decorators.plan import KeyMaker, Plan, TagMaker, order
 from aiocache_kit.decorators.target import Source
 from aiocache_kit.decorators.wrapped import Wrapped
 from aiocache_kit.management.expiration import TTL
+from aiocache_kit.management.freshness import Freshness, checked
 from aiocache_kit.provider.loading import LoadPolicy
 from aiocache_kit.sentinels import DEFAULT, MISSING, DefaultType, MissingType
 from aiocache_kit.serializers.typed import convert
@@ -152,10 +153,19 @@ def _compiled(plan: Plan) -> Callable[..., Any]:
 
     p, values = plan.signature.private, plan.signature.values_source
     easily, objects = plan.key.code()
-    known = {"make": plan.key.make, "target": plan.target, "MISSING": MISSING, "load": load}
+    known: dict[str, object] = {"make": plan.key.make, "target": plan.target, "MISSING": MISSING, "load": load}
     kind = plan.order.type
     known |= {"convert": convert, "kind": kind}
     typed = "" if kind is None else f" if {p}value.__class__ is {p}kind else {p}convert({p}value, {p}kind)"
+    policy, ahead = plan.order.policy, ""
+    if "refresh_ahead" in policy:
+        known["ahead"], ahead = checked({**policy}, Freshness()).refresh_ahead, f", {p}ahead"
+    at_once = f"""\
+{p}value = {p}target.provider.lookup({p}key{ahead})
+if {p}value is not {p}MISSING:
+    return {p}value{typed}
+"""
+    # Chance is asked each time; whatever else a policy says, a fresh value is given.
     body = f"""\
 try:
     {p}key = {easily}
@@ -163,9 +173,7 @@ except (AttributeError, ValueError):
     {p}key = None
 if {p}key is None:
     {p}key = {p}make({values})
-{p}value = {p}target.provider.lookup({p}key)
-if {p}value is not {p}MISSING:
-    return {p}value{typed}
+{"" if "early_beta" in policy else at_once}\
 return await {p}load({p}key, {values})
 """
     return plan.compile(body, {**objects, **{p + name: each for name, each in known.items()}}, is_async=True)

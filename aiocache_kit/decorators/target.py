@@ -59,6 +59,6 @@ class _Nowhere:
     """Stands for a provider that nobody has asked for yet: nothing is there without waiting."""
 
     @staticmethod
-    def lookup(key: str) -> MissingType:
-        del key
+    def lookup(key: str, refresh_ahead: object = None) -> MissingType:
+        del key, refresh_ahead
         return MISSING

@@ -19,7 +19,7 @@ Rule 5: an exception of the work reaches everyone who waits, the same object, an
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager
-from contextvars import ContextVar
+from contextvars import Context, ContextVar, copy_context
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from aiocache_kit.errors import ProviderClosedError, RecursiveLoadError
@@ -42,6 +42,13 @@ def is_inside_a_load() -> bool:
     """Whether this is the work of a flight, or a task that such work has started and that is still part of it."""
     flight = _under_way.get()
     return flight is not None and not flight.done
+
+
+def apart() -> Context:
+    """Give a copy of this context for work that is no part of the flight in which this is called, if any."""
+    context = copy_context()
+    context.run(_under_way.set, None)
+    return context
 
 
 class Flight:

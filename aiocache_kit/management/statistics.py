@@ -51,6 +51,11 @@ class Recorder:
         self._gone: deque[Recorder] = deque()
         """Children whose views are gone. The garbage collector says so, at any line and in any thread."""
 
+    @property
+    def average_load_time(self) -> float:
+        """Mean seconds of a load so far; 0.0 before the first one."""
+        return self.load_time / self.loads if self.loads else 0.0
+
     def child(self) -> "Recorder":
         """Make the recorder of a namespace; its counts are part of `totals` from now on."""
         self._absorb()

@@ -15,7 +15,10 @@ from aiocache_kit.clock import Clock
 from aiocache_kit.errors import InvalidArgumentError, PartialFailureError, ProviderClosedError
 from aiocache_kit.item import Item
 from aiocache_kit.management.expiration import ttl_of
+from aiocache_kit.management.failures import Failures
+from aiocache_kit.management.freshness import Freshness
 from aiocache_kit.management.single_flight import SingleFlight
+from aiocache_kit.provider.background import Background
 from aiocache_kit.provider.leasing import Leasing
 from aiocache_kit.provider.locks import Locks
 from aiocache_kit.provider.maintenance import Maintenance
@@ -35,10 +38,14 @@ class Core:
     __slots__ = (
         "_half_open",
         "_opening",
+        "background",
         "clock",
         "closed",
         "default_life",
+        "ended",
+        "failures",
         "flights",
+        "freshness",
         "leasing",
         "locks",
         "maintenance",
@@ -51,19 +58,32 @@ class Core:
         "turns",
     )
 
-    def __init__(self, storage: Storage, default_life: float, cleanup: float, sync: float, clock: Clock) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        default_life: float,
+        cleanup: float,
+        sync: float,
+        clock: Clock,
+        *,
+        freshness: Freshness | None = None,
+    ) -> None:
         """Put the parts together; nothing is opened yet."""
         storage.clock = clock
         self.storage = storage
         self.tables = storage if isinstance(storage, TableStorage) else None
         self.default_life = default_life
         self.clock = clock
+        self.freshness = Freshness() if freshness is None else freshness
+        """How values are served where a call says nothing of it."""
         self.flights = SingleFlight()
+        self.failures = Failures()
+        self.background = Background(clock)
         self.locks = Locks(clock) if storage.locks is None else LocksBetweenProcesses(storage.locks, clock, self.open)
         self.leasing = None if storage.leases is None else Leasing(storage.leases, clock)
         self.turns = Turns()
         self.tagging = Tagging(storage, clock)
-        self.maintenance = Maintenance(storage, self.tagging, clock, cleanup, sync)
+        self.maintenance = Maintenance(storage, self.tagging, self.failures, clock, cleanup=cleanup, sync=sync)
         near: object = getattr(storage, "near_tables", None)
         self.near = near if isinstance(near, TableStorage) else None
         """The nearest layer of a hierarchy, where that is in tables."""
@@ -72,6 +92,9 @@ class Core:
         self.ready = False
         """Whether the storage is open; calls look at this first, and `open` only if it is not."""
         self.closed = False
+        """Whether `close` was called."""
+        self.ended = False
+        """Whether nothing may be stored any more: what was under way at `close` has had its time."""
         self._opening: asyncio.Lock | None = None
         self._half_open = False
         """Whether opening the storage was begun, so that something may be left to close even if it failed."""
@@ -110,8 +133,11 @@ class Core:
             self._half_open = False
             await self.storage.close()
 
-    async def close(self) -> None:
-        """End the waiting for locks and the loads, then the background task, then the storage."""
+    async def close(self, timeout: float = 0.0) -> None:
+        """End the waiting for locks and the loads, then the background task, then the storage.
+
+        Loads in the background are given `timeout` seconds to end by themselves.
+        """
         if self.closed:
             return
         self.closed = True
@@ -120,10 +146,15 @@ class Core:
             ends.push_async_callback(self._close_storage)
             ends.push_async_callback(self.maintenance.stop)
             ends.push_async_callback(self.flights.close)
+            ends.callback(self._end)
+            ends.push_async_callback(self.background.close, timeout)
             ends.push_async_callback(self.locks.close)
             if self._opening is not None:
                 async with self._opening:  # whoever is opening the storage closes it again
                     pass
+
+    def _end(self) -> None:
+        self.ended = True
 
     def check_open(self) -> None:
         """Raise `ProviderClosedError` after `close`."""
@@ -131,18 +162,27 @@ class Core:
             raise ProviderClosedError
 
     def item(
-        self, key: str, value: object, life: float, tags: tuple[str, ...] = (), cost: int | None = None
+        self,
+        key: str,
+        value: object,
+        life: float,
+        tags: tuple[str, ...] = (),
+        cost: int | None = None,
+        *,
+        stale_for: float = 0.0,
     ) -> Item[object]:
         """Make the item to write, stamped for now; key and tags in their stored form."""
         _check_value(value)
         ttl = ttl_of(life)
         if tags:
-            self.tagging.note(life)
+            self.tagging.note(life + stale_for)
+        expiration = None if ttl is None else self.clock.time() + ttl
         return Item(
             key=key,
             value=value,
             ttl=ttl,
-            expiration=None if ttl is None else self.clock.time() + ttl,
+            expiration=expiration,
+            stale_until=expiration + stale_for if stale_for and expiration is not None else None,
             tags=tags,
             cost=cost,
             created_at=self.tagging.stamp(),
@@ -151,6 +191,16 @@ class Core:
     def live(self, item: Item[object] | None) -> Item[object] | None:
         """Give `item` back if it is a hit: there, fresh and not invalidated."""
         return None if item is None or item.is_stale or self.tagging.has_killed(item) else item
+
+    async def read_whole(self, key: str) -> Item[object] | None:
+        """Give the item under a stored key, stale ones included, unless it was invalidated."""
+        item = await self.storage.read(key)
+        return None if item is None or self.tagging.has_killed(item) else item
+
+    async def read_whole_multi(self, keys: Collection[str]) -> dict[str, Item[object]]:
+        """Give the items under stored keys, as `read_whole` does; those that are not there are left out."""
+        items = await self.storage.read_multi(keys)
+        return {key: item for key, item in items.items() if not self.tagging.has_killed(item)}
 
     async def read(self, key: str) -> Item[object] | None:
         """Give the live item under a stored key."""
@@ -168,21 +218,26 @@ class Core:
     ) -> bool:
         """Store a value under a stored key if `condition` holds; a table of this process needs no item for that."""
         _check_value(value)
+        stale_for = self.freshness.stale_for
         if self.tables is None:
-            short = self.shortcuts if condition is ALWAYS and not tags and cost is None else None
+            short = self.shortcuts if condition is ALWAYS and not (tags or stale_for) and cost is None else None
             if short is not None and await short.put(key, value, ttl_of(life)):
                 return True
-            return await self.storage.write(self.item(key, value, life, tags, cost), condition)
+            return await self.storage.write(self.item(key, value, life, tags, cost, stale_for=stale_for), condition)
         await self.tables.turn(key)
-        return self.tables.put(key, value, life, tags=tags, cost=cost, condition=condition)
+        return self.tables.put(key, value, life, tags=tags, cost=cost, stale_for=stale_for, condition=condition)
 
     async def write_multi(self, values: Mapping[str, object], life: float, tags: tuple[str, ...]) -> None:
         """Store values by stored key."""
         for value in values.values():
             _check_value(value)
-        if self.shortcuts is not None and not tags and await self.shortcuts.put_multi(values, ttl_of(life)):
+        stale_for = self.freshness.stale_for
+        may_be_short = self.shortcuts is not None and not tags and not stale_for
+        if may_be_short and self.shortcuts is not None and await self.shortcuts.put_multi(values, ttl_of(life)):
             return
-        await self.storage.write_multi(self.item(key, value, life, tags) for key, value in values.items())
+        await self.storage.write_multi(
+            self.item(key, value, life, tags, stale_for=stale_for) for key, value in values.items()
+        )
 
     async def values(self, keys: Collection[str]) -> dict[str, object]:
         """Give the live values under stored keys."""
@@ -213,6 +268,7 @@ class Core:
     async def change(self, key: str, act: Callable[[], Awaitable[T]]) -> T:
         """Do what changes the item under a stored key for certain, as the rule says."""
         flights = self.flights
+        self.failures.forget(key)
         flights.begin_change(key)
         try:
             if flights.is_storing():
@@ -233,12 +289,14 @@ class Core:
         await self.tables.turn(key)
         done = await write(condition)
         if done:
+            self.failures.forget(key)
             self.flights.supersede(key)
         return done
 
     async def change_many(self, keys: Collection[str], act: Callable[[], Awaitable[T]]) -> T:
         """Do what changes the items under stored keys, as the rule says."""
         flights = self.flights
+        self.failures.forget_many(keys)
         flights.begin_changes(keys)
         try:
             if flights.is_storing():
@@ -250,6 +308,7 @@ class Core:
     async def change_all(self, prefix: str, act: Callable[[], Awaitable[T]]) -> T:
         """Do what changes the items whose stored keys begin with `prefix`, as the rule says."""
         flights = self.flights
+        self.failures.forget_all(prefix)
         flights.begin_clear(prefix)
         try:
             if flights.is_storing():
@@ -260,6 +319,7 @@ class Core:
 
     async def invalidate(self, tags: tuple[str, ...]) -> None:
         """Kill every item with one of the stored `tags` that was written before."""
+        self.failures.forget_tags(tags)
         if self.storage.tags is None:
             self.tagging.invalidate(tags)
             await self.storage.hear_tags(tags, self.tagging.marks)

@@ -27,6 +27,7 @@ from aiocache_kit.errors import ProviderClosedError
 from aiocache_kit.keys import MARK, check_key
 from aiocache_kit.management.eviction.policy import NIL
 from aiocache_kit.management.expiration import life_of
+from aiocache_kit.management.freshness import OF_FRESHNESS
 from aiocache_kit.management.statistics import Recorder
 from aiocache_kit.provider.names import Names
 from aiocache_kit.sentinels import DEFAULT, MISSING
@@ -39,20 +40,30 @@ REPLACED: Final = ("delete", "exists", "get", "get_multi", "get_or_set", "increm
 _COLLECTIONS: Final[frozenset[type]] = frozenset((list, tuple, set, frozenset, dict))
 _NO_TAGS: Final = ()
 _NEVER: Final = math.inf
+_OF_OLD_VALUES: Final = OF_FRESHNESS - {"early_beta", "refresh_ahead"}
+"""Options that make no difference to a value that is fresh."""
 _MANY: Final = 2000
 """Keys of one call that are looked up without a turn of the event loop: about a millisecond."""
 
-Lookup: TypeAlias = Callable[[str], object]
+Lookup: TypeAlias = Callable[..., object]
 
 
 SlowGet: TypeAlias = Callable[..., Awaitable[Any]]
 
 
 class SlowGetOrSet(Protocol):
-    """What answers a `get_or_set` that finds nothing."""
+    """What answers a `get_or_set` that is no plain hit."""
 
-    def __call__(self, key: str, loader: Any, ttl: Any, options: dict[str, Any]) -> Awaitable[Any]:  # noqa: ANN401
-        """Load, store and give the value; the miss is not counted yet."""
+    def __call__(
+        self,
+        key: str,
+        loader: Any,  # noqa: ANN401  - see Provider.get_or_set
+        ttl: Any,  # noqa: ANN401  - as above
+        options: dict[str, Any],
+        *,
+        looked: bool = True,
+    ) -> Awaitable[Any]:
+        """Do as the policy has it; nothing is counted yet. `looked`: no value is there that could be given at once."""
         ...
 
 
@@ -81,7 +92,11 @@ class Setting(NamedTuple):
     mind_marks: bool
     """Whether a user's key may be taken for another one that is stored, so that its first sign must be looked at."""
     default_life: float
+    ahead: float | None
+    """The share of its ttl after which the configuration has a value loaded anew; None: never."""
     flights: Mapping[str, object]
+    failures: Mapping[str, object]
+    """Where there are any, a change has more to do."""
     check_open: Callable[[], None]
     get: SlowGet
     """What `Provider.get` and `Provider.get_or_set` are without closures."""
@@ -138,16 +153,16 @@ class HotPath:
         self.mind_marks = setting.mind_marks
         if setting.is_plain:
             table, recorder, monotonic = setting.storage.tables[0], setting.recorder, setting.storage.clock.monotonic
-            self.lookup = plain_lookup(table, recorder, monotonic)
+            self.lookup = plain_lookup(table, recorder, monotonic, setting.ahead)
             self.get = _plain_get(table, recorder, monotonic, setting.get)
-            self.get_or_set = _plain_get_or_set(table, recorder, monotonic, setting.get_or_set, setting.get_or_load)
+            self.get_or_set = _plain_get_or_set(setting, table, recorder, monotonic)
             self.get_multi = _plain_get_multi(table, recorder, monotonic, setting.get_multi)
         else:
             self.lookup = any_lookup(setting)
             # Whoever keeps `get` keeps the namespace, whose counts would be lost otherwise.
             vars(self.lookup)["setting"] = setting
             self.get = _get(setting, self.lookup)
-            self.get_or_set = _get_or_set(self.lookup, setting.get_or_set)
+            self.get_or_set = _get_or_set(setting, self.lookup)
             self.get_multi = _get_multi(setting, self.lookup)
         self.increment = _increment(setting)
         self.delete = _delete(setting)
@@ -167,10 +182,12 @@ def retire(closures: Iterable[Any]) -> None:
                 cell.cell_contents = _Retired
 
 
-def plain_lookup(table: Table, recorder: Recorder, monotonic: Callable[[], float]) -> Lookup:
+def plain_lookup(
+    table: Table, recorder: Recorder, monotonic: Callable[[], float], default_ahead: float | None = None
+) -> Lookup:
     """Make the plain function that gives a live value and counts a hit, or gives `MISSING` and counts nothing."""
 
-    def lookup(key: str) -> object:
+    def lookup(key: str, refresh_ahead: float | None = default_ahead) -> object:
         try:
             slot = table.index.get(key)
         except TypeError:
@@ -180,7 +197,9 @@ def plain_lookup(table: Table, recorder: Recorder, monotonic: Callable[[], float
             return MISSING
         if slot is not None:
             now = monotonic()
-            if now < table.fresh[slot] or table.is_live(slot, now):
+            if (now < table.fresh[slot] or table.is_live(slot, now)) and (
+                refresh_ahead is None or table.is_young(slot, now, 1.0 - refresh_ahead)
+            ):
                 hits = table.hits
                 if hits[slot] < table.ceiling:
                     hits[slot] += 1
@@ -219,9 +238,11 @@ def _plain_get(
 
 
 def _plain_get_or_set(
-    table: Table, recorder: Recorder, monotonic: Callable[[], float], load: SlowGetOrSet, get_or_load: SlowGet
+    setting: Setting, table: Table, recorder: Recorder, monotonic: Callable[[], float]
 ) -> Callable[..., Awaitable[Any]]:
-    # The options one by one, as in `LoadOptions`: gathering them in a dict would cost a tenth of the call.
+    answer, default_ahead = setting.get_or_set, setting.ahead
+
+    # The commonest options one by one: gathering them in a dict would cost a tenth of the call.
     async def get_or_set(  # noqa: PLR0917  - rule 3
         key: str,
         loader: Any,  # noqa: ANN401  - see Provider.get_or_set
@@ -229,6 +250,8 @@ def _plain_get_or_set(
         type: Any = None,  # noqa: ANN401  - as above
         tags: Any = (),  # noqa: ANN401  - as above
         cost: Any = None,  # noqa: ANN401  - as above
+        refresh_ahead: Any = default_ahead,  # noqa: ANN401  - as above
+        **more: Any,  # noqa: ANN401  - as above
     ) -> Any:  # noqa: ANN401  - as above
         try:
             slot = table.index.get(key)
@@ -236,16 +259,22 @@ def _plain_get_or_set(
             check_key(key)
             raise
         except _RetiredError:
-            return await get_or_load(key, loader, ttl, type=type, tags=tags, cost=cost)
-        if slot is not None:
+            options = {"type": type, "tags": tags, "cost": cost, "refresh_ahead": refresh_ahead, **more}
+            return await answer(key, loader, ttl, options, looked=False)
+        if slot is not None and (not more or more.keys() <= _OF_OLD_VALUES):
             now = monotonic()
-            if now < table.fresh[slot] or table.is_live(slot, now):
+            if (now < table.fresh[slot] or table.is_live(slot, now)) and (
+                refresh_ahead is None
+                or table.fresh[slot] - now > (1.0 - refresh_ahead) * table.lives[slot]
+                or table.is_young(slot, now, 1.0 - refresh_ahead)
+            ):
                 hits = table.hits
                 if hits[slot] < table.ceiling:
                     hits[slot] += 1
                 recorder.hits += 1
                 return table.values[slot] if type is None else convert(table.values[slot], type)
-        return await load(key, loader, ttl, {"type": type, "tags": tags, "cost": cost})
+        options = {"type": type, "tags": tags, "cost": cost, "refresh_ahead": refresh_ahead, **more}
+        return await answer(key, loader, ttl, options)
 
     return get_or_set
 
@@ -286,7 +315,7 @@ def are_few(keys: Iterable[str]) -> bool:
 
 def _plain_set(setting: Setting) -> Callable[..., Awaitable[None]]:  # noqa: C901  - one frame
     table, recorder, monotonic = setting.storage.tables[0], setting.recorder, setting.storage.clock.monotonic
-    default_life, flights, set_slowly = setting.default_life, setting.flights, setting.set
+    default_life, flights, failures, set_slowly = setting.default_life, setting.flights, setting.failures, setting.set
 
     async def set(  # noqa: A001, C901, PLR0912  - the name it is called by, in one frame
         key: str,
@@ -302,7 +331,7 @@ def _plain_set(setting: Setting) -> Callable[..., Awaitable[None]]:  # noqa: C90
             life = ttl
         else:
             return await set_slowly(key, value, ttl, tags=tags, cost=cost)
-        if tags is not _NO_TAGS or cost is not None or flights or table.busy or value is MISSING:
+        if tags is not _NO_TAGS or cost is not None or flights or failures or table.busy or value is MISSING:
             return await set_slowly(key, value, ttl, tags=tags, cost=cost)
         try:
             slot = table.index.get(key)
@@ -355,8 +384,9 @@ def any_lookup(setting: Setting) -> Lookup:
     storage, prefix, stored_form = setting.storage, setting.names.prefix, setting.names.key
     tables, mask, hash_func, only = storage.tables, storage.mask, storage.hash_func, storage.tables[0]
     recorder, monotonic, own, mind_marks = setting.recorder, storage.clock.monotonic, storage.own, setting.mind_marks
+    default_ahead = setting.ahead
 
-    def lookup(key: str) -> object:
+    def lookup(key: str, refresh_ahead: float | None = default_ahead) -> object:
         try:
             full = key
             if mind_marks:
@@ -373,6 +403,8 @@ def any_lookup(setting: Setting) -> Lookup:
             return MISSING
         now = monotonic()
         if not (now < table.fresh[slot] or table.is_live(slot, now)):
+            return MISSING
+        if refresh_ahead is not None and not table.is_young(slot, now, 1.0 - refresh_ahead):
             return MISSING
         touch = table.touch
         if touch is not None:
@@ -399,11 +431,15 @@ def _get(setting: Setting, lookup: Lookup) -> Callable[..., Awaitable[Any]]:
     return get
 
 
-def _get_or_set(lookup: Lookup, load: SlowGetOrSet) -> Callable[..., Awaitable[Any]]:
+def _get_or_set(setting: Setting, lookup: Lookup) -> Callable[..., Awaitable[Any]]:
+    answer = setting.get_or_set
+
     async def get_or_set(key: str, loader: Any, ttl: Any = DEFAULT, **options: Any) -> Any:  # noqa: ANN401  - see Provider
-        value = lookup(key)
+        if options and "early_beta" in options:
+            return await answer(key, loader, ttl, options)
+        value = lookup(key, options["refresh_ahead"]) if options and "refresh_ahead" in options else lookup(key)
         if value is MISSING:
-            return await load(key, loader, ttl, options)
+            return await answer(key, loader, ttl, options)
         return convert(value, options["type"]) if options and options.get("type") is not None else value
 
     return get_or_set
@@ -412,7 +448,7 @@ def _get_or_set(lookup: Lookup, load: SlowGetOrSet) -> Callable[..., Awaitable[A
 def _set(setting: Setting) -> Callable[..., Awaitable[None]]:
     find, recorder, monotonic = _find(setting), setting.recorder, setting.storage.clock.monotonic
     default_life, flights, set_slowly = setting.default_life, setting.flights, setting.set
-    by_reference = setting.storage.own is None
+    by_reference, failures = setting.storage.own is None, setting.failures
 
     async def set(  # noqa: A001  - the name it is called by
         key: str,
@@ -424,7 +460,8 @@ def _set(setting: Setting) -> Callable[..., Awaitable[None]]:
     ) -> None:
         life = default_life if ttl is DEFAULT else life_of(ttl)
         full, table = find(key)
-        if tags is not _NO_TAGS or cost is not None or not by_reference or flights or table.busy or value is MISSING:
+        is_rare = tags is not _NO_TAGS or cost is not None or not by_reference or value is MISSING
+        if is_rare or flights or failures or table.busy:
             return await set_slowly(key, value, ttl, tags=tags, cost=cost)
         table.put(full, value, life, monotonic())
         recorder.sets += 1
@@ -459,10 +496,11 @@ def _get_multi(setting: Setting, lookup: Lookup) -> Callable[..., Awaitable[dict
 def _increment(setting: Setting) -> Callable[..., Awaitable[int]]:
     find, recorder, monotonic = _find(setting), setting.recorder, setting.storage.clock.monotonic
     default_life, flights, increment_slowly = setting.default_life, setting.flights, setting.increment
+    failures = setting.failures
 
     async def increment(key: str, delta: int = 1, *, initial: int = 0, ttl: Any = DEFAULT) -> int:  # noqa: ANN401  - checked
         full, table = find(key)
-        if type(delta) is not int or type(initial) is not int or flights or table.busy:
+        if type(delta) is not int or type(initial) is not int or flights or failures or table.busy:
             return await increment_slowly(key, delta, initial=initial, ttl=ttl)
         life = default_life if ttl is DEFAULT else life_of(ttl)
         now = monotonic()
@@ -478,11 +516,11 @@ def _increment(setting: Setting) -> Callable[..., Awaitable[int]]:
 
 def _delete(setting: Setting) -> Callable[[str], Awaitable[bool]]:
     find, recorder, monotonic = _find(setting), setting.recorder, setting.storage.clock.monotonic
-    flights, delete_slowly = setting.flights, setting.delete
+    flights, failures, delete_slowly = setting.flights, setting.failures, setting.delete
 
     async def delete(key: str) -> bool:
         full, table = find(key)
-        if flights or table.busy:
+        if flights or failures or table.busy:
             return await delete_slowly(key)
         gone = table.drop(full, monotonic())
         recorder.deletes += gone

@@ -33,12 +33,15 @@ class Leasing:
         self._leases = leases
         self._clock = clock
 
-    async def one(self, key: str, tags: tuple[str, ...], *, anew: bool) -> Grant:
-        """Wait until there is an item under a stored key, or the key is ours to load."""
+    async def one(self, key: str, tags: tuple[str, ...], *, anew: bool, waits: bool = True) -> Grant:
+        """Wait until there is an item under a stored key, or the key is ours to load.
+
+        `waits`: False gives `ELSEWHERE` where another process is loading it.
+        """
         pause = _FIRST_PAUSE
         while True:
             grant = (await self._leases.take((key,), tags, anew=anew))[key]
-            if grant is not ELSEWHERE:
+            if grant is not ELSEWHERE or not waits:
                 return grant
             pause = await self.pause(pause)
 

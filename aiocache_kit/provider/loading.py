@@ -13,23 +13,36 @@ import weakref
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
 from types import CodeType, FunctionType, MethodType
-from typing import Final, TypeAlias, TypedDict, TypeVar, cast
+from typing import Final, NoReturn, TypeAlias, TypeVar, cast
 
-from aiocache_kit.errors import InvalidArgumentError
+from aiocache_kit.errors import InvalidArgumentError, LoadFailedError
 from aiocache_kit.keys import check_tags
 from aiocache_kit.management.expiration import TTL, life_of
+from aiocache_kit.management.freshness import Freshness, FreshnessOptions, checked
+from aiocache_kit.sentinels import MISSING, MissingType
 
 T = TypeVar("T")
+
+
+_PLAIN: Final = Freshness()
 
 
 class LoadContext:
     """What a loader is told, and what it may decide, about the value it is about to give."""
 
-    __slots__ = ("_cost", "_life", "_tags", "cacheable", "key")
+    __slots__ = ("_cost", "_life", "_tags", "cacheable", "freshness", "key", "replaces", "stale_value")
 
-    def __init__(self, key: str, life: float, tags: tuple[str, ...], cost: int | None) -> None:
+    def __init__(
+        self, key: str, life: float, tags: tuple[str, ...], cost: int | None, freshness: Freshness = _PLAIN
+    ) -> None:
         """Begin with what the caller of `get_or_set` said."""
         self.key: Final = key
+        self.freshness: Final = freshness
+        """How the value is to be served, as the caller and the configuration have it."""
+        self.stale_value: object | MissingType = MISSING
+        """The value that is being loaded anew, old or not; `MISSING` where there is none."""
+        self.replaces: bool = False
+        """Whether something may be there that the value will take the place of."""
         self._life = life
         self._tags = tags
         self._cost = cost
@@ -63,6 +76,24 @@ class LoadContext:
     def cost(self, cost: int | None) -> None:
         self._cost = check_cost(cost)
 
+    def replace(self, value: object) -> None:
+        """Know that `value`, `MISSING` where the loader cannot be told, is what will be replaced."""
+        self.replaces = True
+        self.stale_value = value
+
+    def not_modified(self) -> object:
+        """Give the value that is being loaded anew: ``return context.not_modified()`` keeps it for another ttl.
+
+        Raises `InvalidArgumentError` where there is none.
+        """
+        if self.stale_value is MISSING:
+            raise InvalidArgumentError("not_modified() needs a value that is there: look at stale_value first")
+        return self.stale_value
+
+    def fail(self, reason: str = "the loader gave up") -> NoReturn:
+        """Say that the source fails: raise `LoadFailedError`, for which an old value may stand in."""
+        raise LoadFailedError(reason)
+
     @property
     def life(self) -> float:
         """The ttl in seconds, infinity for ever."""
@@ -72,7 +103,7 @@ class LoadContext:
         return f"<LoadContext ttl={self.ttl}, {len(self._tags)} tags, cacheable={self.cacheable}>"
 
 
-class LoadPolicy(TypedDict, total=False):
+class LoadPolicy(FreshnessOptions, total=False):
     """What `Provider.get_or_set` and the decorators take alike, besides ttl, tags and type."""
 
     cost: int | None
@@ -99,14 +130,19 @@ OPTION_NAMES: Final = frozenset(LoadOptions.__annotations__)
 _gives_awaitable: Final["weakref.WeakSet[CodeType]"] = weakref.WeakSet()
 
 
-def check_options(options: dict[str, object]) -> tuple[tuple[str, ...], int | None]:
-    """Return tags and cost from `options`; raise `InvalidArgumentError` or `InvalidTagError`."""
+def check_options(
+    options: dict[str, object], default: Freshness = _PLAIN
+) -> tuple[tuple[str, ...], int | None, Freshness]:
+    """Return tags, cost and freshness from `options`, or from the `default`.
+
+    Raises `InvalidArgumentError` or `InvalidTagError`.
+    """
     for name in options:
         if name not in OPTION_NAMES:
             msg = f"there is no option {name!r}: the options of a load are {', '.join(sorted(OPTION_NAMES))} and type"
             raise InvalidArgumentError(msg)
     tags = options.get("tags", ())
-    return () if tags == () else check_tags(tags), check_cost(options.get("cost"))
+    return () if tags == () else check_tags(tags), check_cost(options.get("cost")), checked(options, default)
 
 
 def check_cost(cost: object) -> int | None:

@@ -10,8 +10,10 @@ that look and the store in a table of this process. Any other storage is written
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Final, cast
+import math
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
+from random import Random
+from typing import Any, Final, cast
 
 from aiocache_kit.clock import stopwatch
 from aiocache_kit.errors import CacheError, InvalidArgumentError
@@ -23,9 +25,10 @@ from aiocache_kit.provider.leasing import Leasing
 from aiocache_kit.provider.loading import LoadContext, call
 from aiocache_kit.provider.names import Names
 from aiocache_kit.sentinels import MISSING
-from aiocache_kit.storage.base import if_lease
+from aiocache_kit.storage.base import ELSEWHERE, if_lease
 
 _log: Final = logging.getLogger("aiocache_kit")
+_random: Final = Random()  # noqa: S311  - spreads ends of life, guards nothing
 
 
 class Loads:
@@ -40,72 +43,99 @@ class Loads:
         self._recorder = recorder
 
     async def one(
-        self, key: str, loader: Callable[..., object], context: LoadContext, *, told: bool, anew: bool = False
+        self,
+        key: str,
+        loader: Callable[..., object],
+        context: LoadContext,
+        *,
+        told: bool,
+        anew: bool = False,
+        waits: bool = True,
     ) -> object:
         """Load the value of a stored key, or join whoever is loading it.
 
         `told`: the loader takes the context. `anew`: what another process has stored meanwhile is no substitute.
+        `waits`: False gives `MISSING` where another process is loading. Raises the error of a load that failed; of one
+        that failed before, too, where its policy has it remembered.
         """
-        names, tags, leasing = self._names, context.tags, self._core.leasing
-        stored_tags = names.tags(tags)
+        core, stored_tags = self._core, self._names.tags(context.tags)
+        if not anew:
+            self._raise_again((key,))
 
         async def work(flight: Flight) -> dict[str, object]:
-            if leasing is None:
-                return await load(flight, {})
-            grant = await leasing.one(key, stored_tags, anew=anew)
+            if core.leasing is None:
+                return await self._load(flight, key, loader, context, told=told, leases={})
+            grant = await core.leasing.one(key, stored_tags, anew=anew, waits=waits)
+            if grant is ELSEWHERE:
+                return {}
             if grant.item is not None:
                 self._recorder.coalesced += 1
                 return {key: grant.item.value}
             leases = {key: grant.lease}
-            async with leasing.kept(leases):
-                return await load(flight, leases)
-
-        async def load(flight: Flight, leases: dict[str, str]) -> dict[str, object]:
-            value = await self._timed(call(loader, context) if told else call(loader))
-            if value is MISSING:
-                msg = "a loader must give a value, and MISSING is none: raise an error, or give None"
-                raise InvalidArgumentError(msg)
-            found = {key: value}
-            if context.tags is not tags:
-                flight.tags = names.tags(context.tags)
-            if context.cacheable:
-                await self._store(flight, found, context.life, flight.tags, cost=context.cost, leases=leases)
-            return found
+            async with core.leasing.kept(leases):
+                return await self._load(flight, key, loader, context, told=told, leases=leases)
 
         while True:
-            value, joined = await self._core.flights.load(key, work, stored_tags)
+            value, joined = await core.flights.load(key, work, stored_tags)
             self._recorder.coalesced += joined
-            if value is not MISSING:
+            if value is not MISSING or not waits:
                 return value
+
+    async def _load(
+        self,
+        flight: Flight,
+        key: str,
+        loader: Callable[..., object],
+        context: LoadContext,
+        *,
+        told: bool,
+        leases: dict[str, str],
+    ) -> dict[str, object]:
+        """Load one value and store it, as far as it may be."""
+        tags = context.tags
+        calling = call(loader, context) if told else call(loader)
+        value = await self._called(flight, (key,), calling, context, self._names.tags(tags))
+        if value is MISSING:
+            msg = "a loader must give a value, and MISSING is none: raise an error, or give None"
+            raise InvalidArgumentError(msg)
+        found = {key: value}
+        if context.tags is not tags:
+            flight.tags = self._names.tags(context.tags)
+        if context.cacheable:
+            await self._store(flight, found, context, flight.tags, leases)
+        return found
 
     async def many(
         self,
         missing: Mapping[str, str],
         load_missing: Callable[[list[str]], object],
-        life: float,
+        context: LoadContext,
         tags: tuple[str, ...],
-        cost: int | None,
         *,
         anew: bool = False,
+        waits: bool = True,
     ) -> dict[str, object]:
         """Load the values of stored keys by one call, apart from those that others are loading.
 
         `missing` gives for each stored key what the loader knows it by. The answer is by stored key; one that the
-        loader does not find is left out.
+        loader does not find is left out, and with `waits` False one that another process is loading. Otherwise as
+        `one`.
         """
+        if not anew:
+            self._raise_again(missing)
         found: dict[str, object] = {}
         left = dict(missing)
         while left:
             flights, joined = self._join(left)
             mine = {key: name for key, name in left.items() if key not in joined}
             if mine:
-                work = self._work(mine, load_missing, life, tags, cost, anew=anew)
+                work = self._work(mine, load_missing, context, tags, anew=anew, waits=waits)
                 # Before the others: if one of those cannot be joined, this one is left, and ends.
                 flights.insert(0, self._core.flights.start(tuple(mine), work, tags))
             self._recorder.coalesced += len(joined)
             for outcome in await self._core.flights.wait_for(flights):
                 found |= {key: value for key, value in outcome.items() if key in left}
-            left = {key: left[key] for key in joined if key not in found}
+            left = {key: left[key] for key in joined if key not in found} if waits else {}
         return found
 
     def _join(self, left: Mapping[str, str]) -> tuple[list[Flight], set[str]]:
@@ -123,11 +153,11 @@ class Loads:
         self,
         mine: Mapping[str, str],
         load_missing: Callable[[list[str]], object],
-        life: float,
+        context: LoadContext,
         tags: tuple[str, ...],
-        cost: int | None,
         *,
         anew: bool,
+        waits: bool,
     ) -> Work:
         leasing = self._core.leasing
 
@@ -145,29 +175,63 @@ class Loads:
                 if leases:
                     async with leasing.kept(leases):
                         found |= await load(flight, {key: left[key] for key in leases}, leases)
-                left = {key: name for key, name in left.items() if key not in grants}
+                left = {key: name for key, name in left.items() if key not in grants} if waits else {}
                 if left:
                     pause = await (leasing.pause(pause) if pause else leasing.pause())
             return found
 
         async def load(flight: Flight, names: Mapping[str, str], leases: dict[str, str]) -> dict[str, object]:
-            loaded = await self._timed(call(load_missing, list(names.values())))
+            loaded = await self._called(flight, names, call(load_missing, list(names.values())), context, tags)
             if not isinstance(loaded, Mapping):
                 msg = f"load_missing must give a mapping of keys to values, not {type(loaded).__name__}"
                 raise InvalidArgumentError(msg)
             values = cast("Mapping[str, object]", loaded)
             found = {key: values[name] for key, name in names.items() if values.get(name, MISSING) is not MISSING}
-            await self._store(flight, found, life, tags, cost=cost, leases=leases)
+            await self._store(flight, found, context, tags, leases)
             return found
 
         return work
 
-    async def _timed(self, loading: Awaitable[object]) -> object:
+    def _raise_again(self, keys: Iterable[str]) -> None:
+        """Raise the error that is remembered of one of the keys."""
+        failures = self._core.failures
+        if failures.by_key:
+            now = self._core.clock.monotonic()
+            for key in keys:
+                error = failures.remembered(key, now)
+                if error is not None:
+                    raise error
+
+    async def _called(
+        self,
+        flight: Flight,
+        keys: Collection[str],
+        calling: Coroutine[Any, Any, object],
+        context: LoadContext,
+        tags: tuple[str, ...],
+    ) -> object:
+        """Give what a loader gives for stored `keys`, or remember that it failed, as the policy has it."""
+        core, policy = self._core, context.freshness
+        try:
+            value = await self._timed(calling, policy.timeout)
+        except Exception as error:
+            if policy.is_failure(error) and flight.invalidated.isdisjoint(tags):
+                now, throttle = core.clock.monotonic(), policy.throttle if policy.keeps_old else 0.0
+                for key in keys:
+                    if core.flights.may_store(flight, key):
+                        core.failures.note(
+                            key, error, now, negative_ttl=policy.negative_ttl, throttle=throttle, tags=tags
+                        )
+            raise
+        core.failures.forget_many(keys)
+        return value
+
+    async def _timed(self, loading: Coroutine[Any, Any, object], timeout: float) -> object:
         recorder = self._recorder
         recorder.loads += 1
         start = stopwatch()
         try:
-            return await loading
+            return await (loading if timeout == math.inf else self._core.background.within(timeout, loading))
         except Exception:
             recorder.load_failures += 1
             raise
@@ -178,28 +242,54 @@ class Loads:
         self,
         flight: Flight,
         found: dict[str, object],
-        life: float,
+        context: LoadContext,
         tags: tuple[str, ...],
-        *,
-        cost: int | None,
         leases: dict[str, str],
     ) -> None:
         """Store what was found, as far as it may be; leases that were used are taken out of `leases`."""
-        core = self._core
-        if core.closed or not flight.invalidated.isdisjoint(tags):
+        core, policy, cost = self._core, context.freshness, context.cost
+        if core.ended or not flight.invalidated.isdisjoint(tags):
             return
         keys = [key for key in found if core.flights.may_store(flight, key)]
+        if not policy.cache_none:
+            nothing = [key for key in keys if found[key] is None]
+            keys = [key for key in keys if found[key] is not None]
+            if nothing and context.replaces:
+                await self._remove(nothing)
+        lives = (
+            [policy.spread(context.life, _random.random()) for _ in keys]
+            if policy.jitter
+            else [context.life] * len(keys)
+        )
+        stale = policy.stale_for
         try:
             if core.tables is not None and core.tables.may_put(keys):
-                for key in keys:
-                    core.tables.put(key, found[key], life, tags=tags, cost=cost)
+                for key, life in zip(keys, lives, strict=True):
+                    core.tables.put(key, found[key], life, tags=tags, cost=cost, stale_for=stale)
             elif keys:
-                items = [core.item(key, found[key], life, tags, cost) for key in keys]
+                items = [
+                    core.item(key, found[key], life, tags, cost, stale_for=stale)
+                    for key, life in zip(keys, lives, strict=True)
+                ]
                 async with core.flights.storing(keys):
                     await self._write(items, leases)
         except CacheError as error:
             self._recorder.errors += 1
             _log.warning("a loaded value was not stored: %s", error)
+
+    async def _remove(self, keys: list[str]) -> None:
+        """Take away what was there before its source had nothing for it any more."""
+        core = self._core
+        try:
+            if core.tables is not None and core.tables.may_put(keys):
+                for key in keys:
+                    core.tables.table_of(key).drop(key, core.clock.monotonic())
+            else:
+                async with core.flights.storing(keys):
+                    await core.storage.remove_multi(keys)
+        except CacheError as error:
+            self._recorder.errors += 1
+            _log.warning("what is no longer there was not removed: %s", error)
 
     async def _write(self, items: list[Item[object]], leases: dict[str, str]) -> None:
         storage = self._core.storage

@@ -11,6 +11,7 @@ from typing import Final
 
 from aiocache_kit.clock import Clock
 from aiocache_kit.errors import CacheError
+from aiocache_kit.management.failures import Failures
 from aiocache_kit.provider.tagging import Tagging
 from aiocache_kit.storage.base import Storage
 
@@ -20,12 +21,15 @@ _log: Final = logging.getLogger("aiocache_kit")
 class Maintenance:
     """Calls `Storage.tidy` every `cleanup` seconds and `Storage.sync` every `sync` seconds (zero: never)."""
 
-    __slots__ = ("_cleanup", "_clock", "_storage", "_sync", "_tagging", "_task")
+    __slots__ = ("_cleanup", "_clock", "_failures", "_storage", "_sync", "_tagging", "_task")
 
-    def __init__(self, storage: Storage, tagging: Tagging, clock: Clock, cleanup: float, sync: float) -> None:
+    def __init__(
+        self, storage: Storage, tagging: Tagging, failures: Failures, clock: Clock, *, cleanup: float, sync: float
+    ) -> None:
         """Prepare; nothing runs before `start`."""
         self._storage = storage
         self._tagging = tagging
+        self._failures = failures
         self._clock = clock
         self._cleanup = cleanup
         self._sync = sync
@@ -53,6 +57,7 @@ class Maintenance:
                 await self._write_out()
 
     async def _round(self) -> None:
+        self._failures.tidy(self._clock.monotonic())
         try:
             await self._storage.tidy()
             self._tagging.tidy()

@@ -16,6 +16,9 @@ from aiocache_kit.serializers.parts import Parts, whole
 from aiocache_kit.serializers.typed import convert
 from aiocache_kit.storage.table import Table
 
+_OF_AGE: Final = frozenset({"early_beta", "refresh_ahead"})
+"""Options that ask how old a value is: a copy was made later than what it is a copy of."""
+
 
 class NearPath:
     """The closures of one provider, or of one namespace."""
@@ -76,6 +79,8 @@ def _plain_get_or_set(
     table: Table, recorder: Recorder, monotonic: Callable[[], float], slowly: Callable[..., Awaitable[Any]]
 ) -> Callable[..., Awaitable[Any]]:
     async def get_or_set(key: str, loader: Any, ttl: Any = DEFAULT, **options: Any) -> Any:  # noqa: ANN401  - see Provider
+        if options and not _OF_AGE.isdisjoint(options):
+            return await slowly(key, loader, ttl, **options)
         try:
             slot = table.index.get(key)
         except Exception:  # noqa: BLE001  - as above
@@ -146,7 +151,7 @@ def _get(lookup: Lookup, slowly: Callable[..., Awaitable[Any]]) -> Callable[...,
 
 def _get_or_set(lookup: Lookup, slowly: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
     async def get_or_set(key: str, loader: Any, ttl: Any = DEFAULT, **options: Any) -> Any:  # noqa: ANN401  - see Provider
-        value = lookup(key)
+        value = lookup(key) if not options or _OF_AGE.isdisjoint(options) else MISSING
         if value is MISSING:
             return await slowly(key, loader, ttl, **options)
         return convert(value, options["type"]) if options and options.get("type") is not None else whole(value)
@@ -155,7 +160,9 @@ def _get_or_set(lookup: Lookup, slowly: Callable[..., Awaitable[Any]]) -> Callab
 
 
 def _lookup(found: Lookup, recorder: Recorder) -> Lookup:
-    def lookup(key: str) -> object:
+    def lookup(key: str, refresh_ahead: float | None = None) -> object:
+        if refresh_ahead is not None:
+            return MISSING
         value = found(key)
         if value.__class__ is Parts:
             recorder.hits -= 1

@@ -30,6 +30,7 @@ from aiocache_kit.errors import (
 from aiocache_kit.item import Item
 from aiocache_kit.keys import check_key, namespace_prefix
 from aiocache_kit.management.expiration import TTL, life_of
+from aiocache_kit.management.freshness import OF_FRESHNESS, Freshness, FreshnessOptions, checked
 from aiocache_kit.management.statistics import Recorder
 from aiocache_kit.provider.core import Core
 from aiocache_kit.provider.hot_path import HotPath, Setting
@@ -49,6 +50,7 @@ from aiocache_kit.provider.loads import Loads
 from aiocache_kit.provider.locks import Lease
 from aiocache_kit.provider.names import Names
 from aiocache_kit.provider.near_path import NearPath
+from aiocache_kit.provider.serving import Serving
 from aiocache_kit.provider.short_path import Methods, ShortPath
 from aiocache_kit.sentinels import DEFAULT, MISSING, DefaultType
 from aiocache_kit.serializers.parts import Parts, whole
@@ -78,10 +80,12 @@ class Provider:
         default_ttl: TTL = 600,
         cleanup_interval: float = 1.0,
         sync_interval: float = 0.0,
+        freshness: FreshnessOptions | None = None,
         clock: Clock | None = None,
     ) -> None:
         """Use `storage`, which nobody else uses.
 
+        `freshness` says how values are served where a call of `get_or_set` says nothing of it.
         Every `cleanup_interval` seconds the storage frees what is dead, and every `sync_interval` seconds it writes out
         what would be lost with the process (zero: when the provider is closed, only). `clock` is the storage's own
         unless it is given; the storage is told to use it then.
@@ -89,7 +93,14 @@ class Provider:
         _check_interval("cleanup_interval", cleanup_interval, may_be_zero=False)
         _check_interval("sync_interval", sync_interval, may_be_zero=True)
         used_clock = storage.clock if clock is None else clock
-        self._core = Core(storage, life_of(default_ttl), cleanup_interval, sync_interval, used_clock)
+        self._core = Core(
+            storage,
+            life_of(default_ttl),
+            cleanup_interval,
+            sync_interval,
+            used_clock,
+            freshness=checked({**(freshness or {})}, Freshness()),
+        )
         self._become(Names("", self._warm_again), Recorder(), outer=None)
 
     def _become(self, names: Names, recorder: Recorder, outer: "Provider | None") -> None:
@@ -98,6 +109,7 @@ class Provider:
         self._outer = outer
         self._root: Provider | None = None if outer is None else outer._root or outer  # noqa: SLF001  - of the same class
         self._loads = Loads(self._core, names, recorder)
+        self._serving = Serving(self._core, self._loads, recorder)
         self._views: weakref.WeakValueDictionary[str, Provider] = weakref.WeakValueDictionary()
         self._hot: HotPath | NearPath | ShortPath | None = None
 
@@ -126,18 +138,20 @@ class Provider:
         if self._root is None:
             await self.close()
 
-    async def close(self) -> None:
+    async def close(self, timeout: float = 0.0) -> None:
         """End all that is under way and let go of everything: no task, file or connection is left.
 
-        Loads under way are cancelled, and who waits for them gets `ProviderClosedError`. Items that must outlive the
-        process are written out. Closing twice is fine; closing a namespace closes the whole provider.
+        Loads in the background are given `timeout` seconds to end by themselves. Other loads under way are cancelled,
+        and who waits for them gets `ProviderClosedError`. Items that must outlive the process are written out. Closing
+        twice is fine; closing a namespace closes the whole provider.
         """
         (self._root or self)._cool()  # noqa: SLF001  - of the same class
-        await self._core.close()
+        _check_interval("timeout", timeout, may_be_zero=True)
+        await self._core.close(timeout)
 
-    async def aclose(self) -> None:
+    async def aclose(self, timeout: float = 0.0) -> None:
         """Do the same as `close`."""
-        await self.close()
+        await self.close(timeout)
 
     @property
     def closed(self) -> bool:
@@ -237,8 +251,17 @@ class Provider:
                 set=self._set_slowly,
             )
             self._hot = ShortPath(core, core.shortcuts, self._names, self._recorder, methods)
-        for name in () if self._hot is None else self._hot.replaced:
+        for name in () if self._hot is None else set(self._hot.replaced) - self._left_to_policy():
             setattr(self, name, getattr(self._hot, name))
+
+    def _left_to_policy(self) -> set[str]:
+        """Give the methods that no closure can stand in for, because the configured policy has a say in each call."""
+        policy, left = self._core.freshness, set[str]()
+        if policy.stale_for:  # a value that is set can become an old one, too
+            left.add("set")
+        if policy.early_beta or (policy.keeps_old and self._core.tables is None):
+            left |= {"get_or_set", "lookup"}
+        return left
 
     def _setting(self, tables: TableStorage) -> Setting:
         core = self._core
@@ -248,11 +271,13 @@ class Provider:
             names=self._names,
             mind_marks=self._root is not None or self._names.marked or tables.is_persistent,
             default_life=core.default_life,
+            ahead=core.freshness.refresh_ahead,
             flights=core.flights.flights,
+            failures=core.failures.by_key,
             check_open=core.check_open,
             get=partial(Provider.get, self),
             get_or_load=partial(Provider.get_or_set, self),
-            get_or_set=self._load_one,
+            get_or_set=self._answer,
             set=self._set_slowly,
             get_multi=self._get_multi_slowly,
             increment=self._increment_slowly,
@@ -265,7 +290,7 @@ class Provider:
             view._cool()  # noqa: SLF001  - of the same class
         if self._hot is not None:
             for name in self._hot.replaced:
-                delattr(self, name)
+                vars(self).pop(name, None)
             self._hot = None
 
     # --- reading -----------------------------------------------------------------------------------------------------
@@ -380,12 +405,13 @@ class Provider:
         self._recorder.hits += value is not MISSING
         return value
 
-    def lookup(self, key: str) -> object:
+    def lookup(self, key: str, refresh_ahead: float | DefaultType | None = DEFAULT) -> object:
         """Give the value under `key` if that takes no waiting, and count a hit; `MISSING` otherwise, counting nothing.
 
-        For what is built on a provider, such as decorators: `MISSING` means "ask with await", not that nothing is
-        there.
+        A value of which more than the share `refresh_ahead` of its ttl is over is not given either. For what is built
+        on a provider, such as decorators: `MISSING` means "ask with await", not that nothing is there.
         """
+        del refresh_ahead
         check_key(key)
         return MISSING
 
@@ -541,7 +567,8 @@ class Provider:
             await self._open()
         await self._core.bury(full)
         self._core.tagging.note(life)
-        return await self._core.storage.touch(cast("Item[None]", self._core.item(full, None, life)))
+        item = self._core.item(full, None, life, stale_for=self._core.freshness.stale_for)
+        return await self._core.storage.touch(cast("Item[None]", item))
 
     async def expire(self, key: str) -> bool:
         """Make the live item under `key` stale at once; say whether there was one.
@@ -692,22 +719,60 @@ class Provider:
         value, it is not stored, and who comes later starts a load of his own. A value that the storage refuses is given
         and not stored, and counts as an error. Raises `RecursiveLoadError` when a loader asks for its own key.
         """
+        if self._core.freshness.keeps_old or not OF_FRESHNESS.isdisjoint(options):
+            return await self._serve_one(key, loader, ttl, options)
         value = await self._value(key)
         if value is not MISSING:
             return whole(value) if options.get("type") is None else convert(value, options["type"])
         return await self._load_one(key, loader, ttl, options)
 
+    async def _answer(
+        self,
+        key: str,
+        loader: Any,  # noqa: ANN401  - checked in `_told`
+        ttl: Any,  # noqa: ANN401  - as above
+        options: dict[str, Any],
+        *,
+        looked: bool = True,
+    ) -> Any:  # noqa: ANN401  - whatever is cached
+        """Do what `get_or_set` does where a closure does not answer; `looked`: no value is there to give at once."""
+        policy = self._core.freshness
+        if "refresh_ahead" in options and options["refresh_ahead"] is policy.refresh_ahead:
+            del options["refresh_ahead"]  # nobody said so
+        if not looked:
+            return await Provider.get_or_set(self, key, loader, ttl, **options)
+        if policy.keeps_old or not OF_FRESHNESS.isdisjoint(options):
+            return await self._serve_one(key, loader, ttl, options)
+        return await self._load_one(key, loader, ttl, options)
+
+    async def _serve_one(self, key: str, loader: Any, ttl: Any, options: dict[str, Any]) -> Any:  # noqa: ANN401  - checked here
+        """Do what `get_or_set` does where a policy has a say in hits."""
+        kind, told, context = self._told(key, loader, ttl, options)
+        full = self._names.key(key)
+        if not self._core.ready:
+            await self._open()
+        value = await self._serving.one(full, loader, context, told=told)
+        return whole(value) if kind is None else convert(value, kind)
+
     async def _load_one(self, key: str, loader: Any, ttl: Any, options: dict[str, Any], *, anew: bool = False) -> Any:  # noqa: ANN401  - checked here
-        kind = options.pop("type", None)
-        check_callable(loader, "loader")
-        full, life = self._names.key(key), self._life(ttl)
-        told = wants_context(loader)
-        context = LoadContext(key, life, *check_options(options))
+        kind, told, context = self._told(key, loader, ttl, options)
+        full = self._names.key(key)
         if not self._core.ready:
             await self._open()
         self._recorder.misses += not anew
+        if anew:
+            item = await self._core.read_whole(full) if told else None
+            context.replace(MISSING if item is None or type(item.value) is Parts else item.value)
         value = await self._loads.one(full, loader, context, told=told, anew=anew)
         return whole(value) if kind is None else convert(value, kind)
+
+    def _told(self, key: str, loader: Any, ttl: Any, options: dict[str, Any]) -> tuple[Any, bool, LoadContext]:  # noqa: ANN401  - checked here
+        """Check what a load was asked with: give the type, whether the loader takes a context, and that."""
+        kind = options.pop("type", None)
+        check_callable(loader, "loader")
+        life = self._life(ttl)
+        told = wants_context(loader)
+        return kind, told, LoadContext(key, life, *check_options(options, self._core.freshness))
 
     @overload
     async def refresh(
@@ -767,13 +832,17 @@ class Provider:
         """
         check_callable(load_missing, "load_missing")
         wanted, life = _joined(await self._names.parts(keys)), self._life(ttl)
-        tags, cost = check_options(cast("dict[str, object]", options))
-        found = await self.get_multi(list(wanted.values()))
+        context = LoadContext("", life, *check_options(cast("dict[str, object]", options), self._core.freshness))
+        tags = self._names.tags(context.tags)
         if not self._core.ready:
             await self._open()
+        if context.freshness.keeps_old:
+            served = await self._serving.many(wanted, load_missing, context, tags)
+            return {key: whole(served[full]) for full, key in wanted.items() if full in served}
+        found = await self.get_multi(list(wanted.values()))
         missing = {full: key for full, key in wanted.items() if key not in found}
         if missing:
-            loaded = await self._loads.many(missing, load_missing, life, self._names.tags(tags), cost)
+            loaded = await self._loads.many(missing, load_missing, context, tags)
             found |= {wanted[full]: value for full, value in loaded.items()}
         return {key: found[key] for key in wanted.values() if key in found}
 
@@ -803,10 +872,12 @@ class Provider:
         """Load the values under all `keys` by one call of `load_missing`, as `refresh` does; give those it found."""
         check_callable(load_missing, "load_missing")
         wanted, life = _joined(await self._names.parts(keys)), self._life(ttl)
-        tags, cost = check_options(cast("dict[str, object]", options))
+        context = LoadContext("", life, *check_options(cast("dict[str, object]", options), self._core.freshness))
         if not self._core.ready:
             await self._open()
-        loaded = await self._loads.many(wanted, load_missing, life, self._names.tags(tags), cost, anew=True)
+        tags = self._names.tags(context.tags)
+        context.replaces = True
+        loaded = await self._loads.many(wanted, load_missing, context, tags, anew=True)
         return {key: loaded[full] for full, key in wanted.items() if full in loaded}
 
     # --- locks -------------------------------------------------------------------------------------------------------

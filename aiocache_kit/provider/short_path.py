@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from aiocache_kit.keys import MARK
 from aiocache_kit.management.expiration import life_of, ttl_of
+from aiocache_kit.management.freshness import OF_FRESHNESS
 from aiocache_kit.management.statistics import Recorder
 from aiocache_kit.provider.core import Core
 from aiocache_kit.provider.names import Names
@@ -84,7 +85,7 @@ def _get_or_set(
     )
 
     async def get_or_set(key: str, loader: Any, ttl: Any = DEFAULT, **options: Any) -> Any:  # noqa: ANN401  - see Provider
-        if core.closed or not recorder.hits & _TIMED:
+        if core.closed or not recorder.hits & _TIMED or (options and not OF_FRESHNESS.isdisjoint(options)):
             return await slowly(key, loader, ttl, **options)
         value = await read(prefix + key if key.__class__ is str and key and key[0] != MARK else stored(key))
         if value is MISSING:
@@ -100,7 +101,7 @@ def _set(
     core: Core, shortcuts: Shortcuts, names: Names, recorder: Recorder, methods: Methods
 ) -> Callable[..., Awaitable[None]]:
     put, prefix, stored, slowly = shortcuts.put, names.prefix, names.key, methods.set
-    flights, default_life = core.flights, core.default_life
+    flights, failures, default_life = core.flights, core.failures.by_key, core.default_life
     begin_change, end_change = flights.begin_change, flights.end_change
 
     async def set(  # noqa: A001  - the name it is called by
@@ -111,7 +112,7 @@ def _set(
         tags: Any = (),  # noqa: ANN401  - as above
         cost: Any = None,  # noqa: ANN401  - as above
     ) -> None:
-        if core.closed or tags != () or cost is not None or value is MISSING or flights.is_storing():
+        if core.closed or tags != () or cost is not None or value is MISSING or failures or flights.is_storing():
             return await slowly(key, value, ttl, tags=tags, cost=cost)
         if ttl.__class__ is int and 0 < ttl < _PLAIN_TTL:
             lives: float | None = float(ttl)

@@ -352,17 +352,20 @@ class Storage(ABC):
                 return True
 
     async def expire(self, key: str) -> bool:
-        """Make the live item under `key` stale, keeping it until it would have died; say whether there was one."""
+        """Make the live item under `key` stale, keeping it until it would have died; say whether there was one.
+
+        Its ttl is zero from then on, also that of an item that time has made stale: so it is known to be ended by hand.
+        """
         while True:
             current = await self.read(key)
-            if current is None or current.is_stale:
+            if current is None or (current.is_stale and not current.ttl):
                 return False
             death = current.stale_until if current.stale_until is not None else current.expiration
             ended = replace(
                 current, ttl=0.0, expiration=self.clock.time(), stale_until=math.inf if death is None else death
             )
-            if await self.write(ended, if_version(current.version)):
-                return True
+            if await self.write(ended, IF_ABSENT if current.is_stale else if_version(current.version)):
+                return not current.is_stale
 
     def _time_left(self, item: Item[object]) -> float | None:
         return None if item.expiration is None else max(item.expiration - self.clock.time(), 0.0)

@@ -184,6 +184,11 @@ class Table:
         extra = self.extras[slot]
         return now < extra[0] and not (self._marks and self._marks.killed(extra[4:], extra[2]))
 
+    def is_young(self, slot: int, now: float, rest: float) -> bool:
+        """Whether the live entry has more than the share `rest` of its ttl to live; it has where it never ends."""
+        life, until = self.lives[slot], self.fresh[slot]
+        return life < 0.0 or (self.extras[slot][0] if until == ASK else until) - now > rest * life
+
     def live_slot(self, key: str, now: float) -> int:
         """Give the slot of the live entry under `key`, `NIL` where there is none."""
         slot = self.index.get(key, NIL)
@@ -412,18 +417,23 @@ class Table:
         self._expiry.schedule(slot, until + stale_for)
 
     def expire_entry(self, key: str, now: float) -> bool:
-        """Make the live entry under `key` stale, to be kept until it would have died; say whether there was one."""
-        slot = self.live_slot(key, now)
+        """Make the live entry under `key` stale, to be kept until it would have died; say whether there was one.
+
+        Its ttl is zero from then on, also that of one that time has made stale: so it is known to be ended by hand.
+        """
+        slot = self.index.get(key, NIL)
         if slot == NIL:
             return False
+        is_live = self.is_live(slot, now)
         _, dead_at = self._ends(slot)
-        if self.lives[slot] >= 0.0:
-            self.lives[slot] = now - self._written(slot)
+        if not is_live and (now >= dead_at or self.lives[slot] == 0.0):
+            return False
         nothing: Extra = (0.0, 0.0, 0.0, None)
         _, _, stamp, cost, *tags = self.extras.get(slot, nothing)
+        self.lives[slot] = 0.0
         self.extras[slot] = (now, dead_at, stamp, cost, *tags)
         self.fresh[slot] = ASK
-        return True
+        return is_live
 
     # --- many entries, in slices -------------------------------------------------------------------------------------
 

@@ -101,14 +101,29 @@ class TableStorage(Storage):
         *,
         tags: tuple[str, ...] = (),
         cost: int | None = None,
+        stale_for: float = 0.0,
         condition: Condition = ALWAYS,
     ) -> bool:
         """Store the value for `life` seconds if `condition` holds, without waiting; see `may_put`."""
         table, now = self.table_of(key), self.clock.monotonic()
         if condition is not ALWAYS and not table.allows(condition, key, now):
             return False
-        table.put(key, value if self.own is None else self.own(value), life, now, tags=tags, cost=cost)
+        own = value if self.own is None else self.own(value)
+        table.put(key, own, life, now, stale_for=stale_for, tags=tags, cost=cost)
         return True
+
+    def young(self, key: str, ahead: float | None) -> tuple[object] | None:
+        """Give the live value under `key`, in a tuple, unless the share `ahead` of its ttl is over; a use of the key.
+
+        None: its whole ttl is its youth.
+        """
+        table, now = self.table_of(key), self.clock.monotonic()
+        slot = table.live_slot(key, now)
+        if slot == NIL or (ahead is not None and not table.is_young(slot, now, 1.0 - ahead)):
+            return None
+        table.record_hit(slot)
+        value = table.values[slot]
+        return (value if self.own is None else self.own(value),)
 
     async def turn(self, key: str) -> None:
         """Wait until `put` may be called for `key`."""

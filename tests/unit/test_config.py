@@ -10,13 +10,13 @@ from typing import cast
 
 import pytest
 
-from aiocache_kit.config import Config, FileConfig, MemoryConfig, RedisConfig, SentinelConfig, TLSConfig
+from aiocache_kit.config import Config, FileConfig, LoadConfig, MemoryConfig, RedisConfig, SentinelConfig, TLSConfig
 from aiocache_kit.config.config import LEVELS
 from aiocache_kit.config.rules import Part
 from aiocache_kit.errors import ConfigError
 from aiocache_kit.management.eviction import POLICIES
 
-PARTS: list[type[Part]] = [Config, MemoryConfig, FileConfig, RedisConfig, SentinelConfig, TLSConfig]
+PARTS: list[type[Part]] = [Config, LoadConfig, MemoryConfig, FileConfig, RedisConfig, SentinelConfig, TLSConfig]
 SECRET = "correct horse"  # noqa: S105  - it opens nothing
 
 DURATION = 'a positive number of seconds, a timedelta or text such as "1h30m"'
@@ -144,6 +144,28 @@ WRONG: list[tuple[type[Part], str, str, tuple[object, ...]]] = [
     (Config, "redis_config", "a RedisConfig", (None, {}, RedisConfig, MemoryConfig())),
     (Config, "file_config", "a FileConfig", (None, "dir", FileConfig)),
     (Config, "memory_config", "a MemoryConfig", (None, 5, MemoryConfig)),
+    (Config, "load_config", "a LoadConfig", (None, 5, LoadConfig)),
+    (LoadConfig, "jitter", "a number from 0 up and below 1", (1, -0.1, True, None, "x")),
+    *(
+        (
+            LoadConfig,
+            name,
+            f'0, a positive number of seconds, a timedelta, text such as "1h30m", or None {none}',
+            (-1, True, float("nan"), float("inf"), "x", "-1s", timedelta(-1), []),
+        )
+        for name, none in (
+            ("stale_while_revalidate", "for ever"),
+            ("stale_if_error", "for ever"),
+            ("throttle", "for ever"),
+            ("timeout", "for as long as it takes"),
+            ("stale_timeout", "for as long as it takes"),
+            ("negative_ttl", "for ever"),
+        )
+    ),
+    (LoadConfig, "stale_on", "an exception class, a tuple of them, or a function of an exception", (5, BaseException)),
+    (LoadConfig, "refresh_ahead", "a number above 0 and below 1, or None for never", (0, 1, True, "x")),
+    (LoadConfig, "early_beta", "a number from 0 up", (-1, True, None, "x", float("inf"))),
+    (LoadConfig, "cache_none", "True or False", NO_FLAGS),
     (
         MemoryConfig,
         "shard_count",
@@ -638,6 +660,7 @@ def test_the_reference_has_every_field(kind: type[Part]) -> None:
     section = re.split(rf"^#+ {kind.__name__}$", page, flags=re.MULTILINE)[1].split("\n#", 1)[0]
     listed = re.findall(r"^\| `(\w+)` \| [^|]+ \| `([^|]+)` \|", section, re.MULTILINE)
     defaults: dict[str, object] = {"RedisConfig()": RedisConfig(), "FileConfig()": FileConfig()}
+    defaults |= {"LoadConfig()": LoadConfig(), "Exception": Exception}
     defaults |= {"MemoryConfig()": MemoryConfig(), "0o600": 0o600, "0o700": 0o700}
 
     fields = dataclasses.fields(cast("type[Config]", kind))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aiocache_kit.config import Config, FileConfig, MemoryConfig, RedisConfig, SentinelConfig, TLSConfig
+from aiocache_kit.config import Config, FileConfig, LoadConfig, MemoryConfig, RedisConfig, SentinelConfig, TLSConfig
 from aiocache_kit.config.sources import names_of
 from aiocache_kit.errors import ConfigError
 
@@ -28,6 +28,18 @@ FULL = Config(
     key_hash_secret=bytes(range(64)),
     key_hash_readable=8,
     strict=True,
+    load_config=LoadConfig(
+        jitter=0.25,
+        stale_while_revalidate=60,
+        stale_if_error=None,
+        throttle=0,
+        refresh_ahead=0.8,
+        early_beta=1,
+        timeout=10,
+        stale_timeout=0.5,
+        negative_ttl=2,
+        cache_none=False,
+    ),
     memory_config=MemoryConfig(shard_count=4, isolation="copy", snapshot_path="/var/lib/app/items"),
     file_config=FileConfig(
         dir="/var/cache/app", file_perm=0o640, dir_perm=0o750, cache_file_prefix="app_", janitor_interval=90
@@ -76,6 +88,16 @@ ENVIRONMENT = {
     "KEY_HASH_SECRET": bytes(range(64)).hex(),
     "KEY_HASH_READABLE": "8",
     "STRICT": "on",
+    "LOAD_JITTER": "0.25",
+    "LOAD_STALE_WHILE_REVALIDATE": "1m",
+    "LOAD_STALE_IF_ERROR": "none",
+    "LOAD_THROTTLE": "0s",
+    "LOAD_REFRESH_AHEAD": "0.8",
+    "LOAD_EARLY_BETA": "1",
+    "LOAD_TIMEOUT": "10s",
+    "LOAD_STALE_TIMEOUT": "500ms",
+    "LOAD_NEGATIVE_TTL": "2",
+    "LOAD_CACHE_NONE": "no",
     "MEMORY_SHARD_COUNT": "4",
     "MEMORY_ISOLATION": "copy",
     "MEMORY_SNAPSHOT_PATH": "/var/lib/app/items",
@@ -138,6 +160,18 @@ key_hash_secret = "SECRET"
 key_hash_readable = 8
 strict = true
 
+[aiocache_kit.load_config]
+jitter = 0.25
+stale_while_revalidate = 60
+stale_if_error = "none"
+throttle = 0
+refresh_ahead = 0.8
+early_beta = 1
+timeout = "10s"
+stale_timeout = 0.5
+negative_ttl = "2s"
+cache_none = false
+
 [aiocache_kit.memory_config]
 shard_count = 4
 isolation = "copy"
@@ -197,6 +231,7 @@ def test_every_field_can_be_a_variable() -> None:
     assert from_env(**ENVIRONMENT) == FULL
     texts = {name.upper() for name, _ in names_of(Config)}
     assert texts - set(ENVIRONMENT) == {
+        "LOAD_STALE_ON",
         "MEMORY_HASH_FUNC",
         "MEMORY_SIZER",
         "REDIS_CLIENT_CACHE",

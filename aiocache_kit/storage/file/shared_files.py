@@ -114,6 +114,11 @@ class SharedFiles:
         found = self.files.look(place)
         return None if found is None or not self.state(found.notes) else found.notes
 
+    def held(self, place: Place) -> Notes | None:
+        """Give the notes of the item at a place, live or stale."""
+        found = self.files.look(place)
+        return None if found is None or self.state(found.notes) is None else found.notes
+
     def _sweep(self, place: Place) -> None:
         """Remove what cannot be read, unless somebody has just written it anew."""
         with self._alone(place):
@@ -223,19 +228,23 @@ class SharedFiles:
         except (FileNotFoundError, CorruptPayloadError):
             return None
 
-    def redate(self, key: str, change: Callable[[Notes], Notes]) -> bool:
-        """Give the live item under `key` other dates; its value and version stay. Say whether there was one."""
+    def redate(self, key: str, change: Callable[[Notes], Notes], *, also_stale: bool = False) -> bool:
+        """Give the live item under `key` other dates; its value and version stay. Say whether there was one.
+
+        `also_stale`: a stale one gets them, too.
+        """
         place = self.files.place(key)
         with self._alone(place):
-            live = self.live(place)
-            if live is None:
+            is_live = self.live(place) is not None
+            notes = self.held(place) if is_live or also_stale else None
+            if notes is None:
                 return False
             try:
                 body = body_of(self.files.read(place, USUAL))
             except (FileNotFoundError, CorruptPayloadError):
                 return False
-            self._store(place, change(live), body)
-        return True
+            self._store(place, change(notes), body)
+        return is_live
 
     def touched(self, item: Item[None]) -> bool:
         """Give the live item another end, counted from now."""
@@ -246,7 +255,7 @@ class SharedFiles:
         )
 
     def expired(self, key: str) -> bool:
-        """Make the live item stale."""
+        """Make the live item stale; one that is stale already is ended by hand, too."""
 
         def end(notes: Notes) -> Notes:
             death = notes.stale_until if notes.stale_until is not None else notes.expiration
@@ -256,7 +265,7 @@ class SharedFiles:
         place = self.files.place(key)
         with self._alone(place):  # also where there is nothing: a load under way has begun before
             self.end_lease(place)
-        return self.redate(key, end)
+        return self.redate(key, end, also_stale=True)
 
     # --- many --------------------------------------------------------------------------------------------------------
 

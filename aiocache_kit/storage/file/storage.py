@@ -380,10 +380,10 @@ class FileStorage(Storage):
     async def expire(self, key: str) -> bool:
         """Make the live item stale."""
         place, table = await self._known_at(key)
-        if not table.expire_entry(key, self.clock.monotonic()):
-            return False
-        await self._keeper.redate(key, place, table, at_once=True).done()
-        return True
+        live = table.expire_entry(key, self.clock.monotonic())
+        if table.item(key, self.clock.monotonic(), with_version=False) is not None:  # be it stale already
+            await self._keeper.redate(key, place, table, at_once=True).done()
+        return live
 
     async def tidy(self) -> None:
         """Free what has expired, what was invalidated, what `clear` left; and, in its interval, what crashes left."""

@@ -2,6 +2,7 @@
 
 from aiocache_kit.testing.provider_contract.changes import Changes
 from aiocache_kit.testing.provider_contract.conditions import Conditions, Counters, Updates
+from aiocache_kit.testing.provider_contract.freshness import Freshness
 from aiocache_kit.testing.provider_contract.keys import Keys
 from aiocache_kit.testing.provider_contract.life import Life, Locking
 from aiocache_kit.testing.provider_contract.loading import Loading
@@ -25,6 +26,7 @@ class ProviderContract(
     Sharing,
     SharingMany,
     Changes,
+    Freshness,
     Locking,
     Life,
 ):

@@ -107,7 +107,19 @@ class Times(StorageCase):
         await self.pass_time(11.0)
 
         assert (item is not None) is self.stores
-        assert item is None or (item.is_stale, item.value) == (True, "v")
+        assert item is None or (item.is_stale, item.value, item.ttl) == (True, "v", 0.0)
+        assert await self.store.read("k") is None
+
+    async def test_expire_of_what_is_stale(self) -> None:
+        """An item that time has made stale is ended by hand, too: its ttl is zero, and it dies when it would have."""
+        await self.store.write(self.item(ttl=1.0, stale_for=9.0))
+        await self.pass_time(2.0)
+        assert await self.store.expire("k") is False
+        item = await self.store.read("k")
+        await self.pass_time(9.0)
+
+        assert (item is not None) is self.stores
+        assert item is None or (item.is_stale, item.value, item.ttl) == (True, "v", 0.0)
         assert await self.store.read("k") is None
 
     async def test_expire_of_what_lives_for_ever(self) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from aiocache_kit.errors import InvalidArgumentError, InvalidTagError, InvalidTTLError
+from aiocache_kit.management.freshness import Freshness
 from aiocache_kit.provider.loading import (
     LoadContext,
     call,
@@ -266,11 +267,12 @@ async def test_a_coroutine_instead_of_its_function() -> None:
 
 def test_options() -> None:
     """Tags and cost may be given or not; anything else is named, with what is allowed."""
-    assert check_options({}) == ((), None)
-    assert check_options({"tags": ["a", "a", "b"], "cost": 5}) == (("a", "b"), 5)
-    assert check_options({"tags": (), "cost": None}) == ((), None)
+    assert check_options({}) == ((), None, Freshness())
+    assert check_options({"tags": ["a", "a", "b"], "cost": 5}) == (("a", "b"), 5, Freshness())
+    assert check_options({"tags": (), "cost": None}) == ((), None, Freshness())
     with pytest.raises(
-        InvalidArgumentError, match=r"^there is no option 'tag': the options of a load are cost, tags and type$"
+        InvalidArgumentError,
+        match=r"^there is no option 'tag': the options of a load are cache_none, .*, timeout and type$",
     ):
         check_options({"tag": "a"})
     with pytest.raises(InvalidTagError):

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from aiocache_kit.errors import StorageUnavailableError
+from aiocache_kit.management.failures import Failures
 from aiocache_kit.provider.maintenance import Maintenance
 from aiocache_kit.provider.tagging import Tagging
 from aiocache_kit.storage.null import NullStorage
@@ -24,7 +25,7 @@ def storage(clock: FakeClock) -> FaultyStorage:
 
 
 def maintenance_of(storage: FaultyStorage, clock: FakeClock, cleanup: float = 1.0, sync: float = 0.0) -> Maintenance:
-    return Maintenance(storage, Tagging(storage, clock), clock, cleanup, sync)
+    return Maintenance(storage, Tagging(storage, clock), Failures(), clock, cleanup=cleanup, sync=sync)
 
 
 @pytest.fixture

@@ -1,0 +1,193 @@
+"""Serving values by a freshness policy: what is given at once, what is loaded behind it, and what stands in for whom.
+
+Rule 1: a caller is given an old value only where the policy says so, and never one that was deleted or invalidated.
+Rule 2: what is loaded in the background is a load like any other: shared by whoever asks, superseded by a change, and
+one at a time among all processes where the storage gives leases.
+Rule 3: a source that failed is left alone for a while if there is an old value to give meanwhile.
+Rule 4: several keys are loaded by one call. Its error is that of each of them: it is raised unless all those that had
+to be waited for have an old value to fall back to.
+"""
+
+import math
+from collections.abc import Callable, Coroutine, Mapping
+from random import Random
+from typing import Any, Final, NamedTuple, TypeVar
+
+from aiocache_kit.errors import InvalidArgumentError, ProviderClosedError, RecursiveLoadError
+from aiocache_kit.item import Item
+from aiocache_kit.management.freshness import Freshness, Verdict, judge
+from aiocache_kit.management.single_flight import apart
+from aiocache_kit.management.statistics import Recorder
+from aiocache_kit.provider.background import StillLoadingError
+from aiocache_kit.provider.core import Core
+from aiocache_kit.provider.loading import LoadContext
+from aiocache_kit.provider.loads import Loads
+from aiocache_kit.sentinels import MISSING
+from aiocache_kit.serializers.parts import Parts
+
+T = TypeVar("T")
+_OURS: Final = (InvalidArgumentError, ProviderClosedError, RecursiveLoadError)
+"""Errors that say nothing of the source."""
+_random: Final = Random()  # noqa: S311  - spreads loads, guards nothing
+
+
+class _Sorted(NamedTuple):
+    """The stored keys of one call, by what is to be done with them."""
+
+    found: dict[str, object]
+    """To be given at once."""
+    anew: list[str]
+    """Of these, those to load in the background because they will soon be old."""
+    again: list[str]
+    """Of these, those to load in the background because they are old."""
+    fallbacks: dict[str, object]
+    """To be loaded, or given where that fails."""
+    gone: list[str]
+    """To be loaded."""
+
+
+class Serving:
+    """What one provider, or one namespace of it, serves by a policy."""
+
+    __slots__ = ("_core", "_loads", "_recorder")
+
+    def __init__(self, core: Core, loads: Loads, recorder: Recorder) -> None:
+        """Serve from `core`, loading by `loads`."""
+        self._core = core
+        self._loads = loads
+        self._recorder = recorder
+
+    async def one(self, key: str, loader: Callable[..., object], context: LoadContext, *, told: bool) -> object:
+        """Give the value under a stored key as the policy of `context` has it; `told`: the loader takes the context."""
+        core, recorder = self._core, self._recorder
+        if core.tables is not None and not context.freshness.early_beta:
+            value = core.tables.young(key, context.freshness.refresh_ahead)
+            if value is not None:
+                recorder.hits += 1
+                return value[0]
+        item = await core.read_whole(key)
+        verdict = self._judge(context.freshness, item)
+        if item is None or verdict is Verdict.GONE:
+            recorder.misses += 1
+            return await self._loads.one(key, loader, context, told=told)
+        if verdict is Verdict.FALLBACK:
+            return await self._or_fall_back(item, key, loader, context, told=told)
+        recorder.hits += 1
+        recorder.stale_hits += verdict is Verdict.STALE
+        if verdict is not Verdict.FRESH and self._may_refresh(key):
+            recorder.refreshes += 1
+            context.replace(_told(item))
+            is_live = verdict is Verdict.AGEING
+            load = self._loads.one(key, loader, context, told=told, anew=is_live, waits=False)
+            core.background.begin(load, apart())
+        return item.value
+
+    def _judge(self, policy: Freshness, item: Item[object] | None) -> Verdict:
+        load_time, draw = self._recorder.average_load_time, 1.0 - _random.random()
+        return judge(policy, item, self._core.clock.time(), load_time=load_time, draw=draw)
+
+    def _may_refresh(self, key: str) -> bool:
+        """Whether to load in the background: that is not under way, and the source has not just failed."""
+        core = self._core
+        return (
+            core.flights.to_join(key) is None
+            and not core.failures.is_quiet(key, core.clock.monotonic())
+            and not core.background.is_full
+        )
+
+    async def _or_fall_back(
+        self, item: Item[object], key: str, loader: Callable[..., object], context: LoadContext, *, told: bool
+    ) -> object:
+        core, recorder = self._core, self._recorder
+        if not core.failures.is_quiet(key, core.clock.monotonic()):
+            context.replace(_told(item))
+            load = self._loads.one(key, loader, context, told=told)
+            # Who has ended it by hand has said that it is not true: that a load takes long makes it no truer.
+            value = await self._tried(load, context.freshness, [key], may_be_late=bool(item.ttl))
+            if value is not None:
+                return value[0]
+        recorder.hits += 1
+        recorder.stale_hits += 1
+        return item.value
+
+    async def _tried(
+        self, load: Coroutine[Any, Any, T], policy: Freshness, keys: list[str], *, may_be_late: bool
+    ) -> tuple[T] | None:
+        """Give what a load of `keys` gives, or None where it fails, or takes too long; count the misses otherwise."""
+        core, counted = self._core, len(keys)
+        try:
+            if policy.stale_timeout == math.inf or not may_be_late:
+                return (await load,)
+            return (await core.background.or_later(policy.stale_timeout, load, lambda: core.flights.to_join(keys[0])),)
+        except StillLoadingError:
+            counted = 0
+            return None
+        except _OURS:
+            raise
+        except Exception as error:
+            if not policy.is_failure(error):
+                raise
+            counted = 0
+            return None
+        finally:
+            self._recorder.misses += counted
+
+    # --- several keys ------------------------------------------------------------------------------------------------
+
+    async def many(
+        self,
+        wanted: Mapping[str, str],
+        load_missing: Callable[[list[str]], object],
+        context: LoadContext,
+        tags: tuple[str, ...],
+    ) -> dict[str, object]:
+        """Give the values under stored keys as the policy has it; `wanted` gives what the loader knows each by."""
+        items = await self._core.read_whole_multi(wanted)
+        context.replaces = bool(items)
+        found, anew, again, fallbacks, gone = self._sort(wanted, items, context.freshness)
+        for keys, is_live in ((anew, True), (again, False)):
+            if keys and not self._core.background.is_full:
+                self._recorder.refreshes += 1
+                names = {key: wanted[key] for key in keys}
+                load = self._loads.many(names, load_missing, context, tags, anew=is_live, waits=False)
+                self._core.background.begin(load, apart())
+        if gone:
+            self._recorder.misses += len(gone) + len(fallbacks)
+            names = {key: wanted[key] for key in (*gone, *fallbacks)}
+            found |= await self._loads.many(names, load_missing, context, tags)
+        elif fallbacks:
+            load = self._loads.many({key: wanted[key] for key in fallbacks}, load_missing, context, tags)
+            may_be_late = all(items[key].ttl for key in fallbacks)
+            loaded = await self._tried(load, context.freshness, list(fallbacks), may_be_late=may_be_late)
+            if loaded is None:
+                self._recorder.hits += len(fallbacks)
+                self._recorder.stale_hits += len(fallbacks)
+            found |= fallbacks if loaded is None else loaded[0]
+        return found
+
+    def _sort(self, wanted: Mapping[str, str], items: Mapping[str, Item[object]], policy: Freshness) -> _Sorted:
+        """Decide for each key, and count the hits."""
+        core, recorder, now = self._core, self._recorder, self._core.clock.monotonic()
+        into = _Sorted({}, [], [], {}, [])
+        for key in wanted:
+            item = items.get(key)
+            verdict = self._judge(policy, item)
+            if item is None or verdict is Verdict.GONE:
+                into.gone.append(key)
+                continue
+            if verdict is Verdict.FALLBACK and not core.failures.is_quiet(key, now):
+                into.fallbacks[key] = item.value
+                continue
+            into.found[key] = item.value
+            recorder.hits += 1
+            recorder.stale_hits += item.is_stale
+            if verdict is Verdict.AGEING and self._may_refresh(key):
+                into.anew.append(key)
+            elif verdict is Verdict.STALE and self._may_refresh(key):
+                into.again.append(key)
+        return into
+
+
+def _told(item: Item[object]) -> object:
+    """Give what a loader is told is there: nothing where it needs a type to be whole."""
+    return MISSING if type(item.value) is Parts else item.value
