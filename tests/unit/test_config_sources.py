@@ -232,6 +232,8 @@ def test_every_field_can_be_a_variable() -> None:
     texts = {name.upper() for name, _ in names_of(Config)}
     assert texts - set(ENVIRONMENT) == {
         "LOAD_STALE_ON",
+        "FILE_FSYNC",
+        "FILE_SHARED",
         "MEMORY_HASH_FUNC",
         "MEMORY_SIZER",
         "REDIS_CLIENT_CACHE",
@@ -255,6 +257,12 @@ def test_signatures_can_be_variables() -> None:
     assert from_env(ENCRYPTION_KEYS_FILE="/k").encryption_keys_file == "/k"
     assert from_env(KEY_HASH_SECRET="none") == Config()  # noqa: S106  - none
     assert "deadbeef" not in message(lambda: from_env(ENCRYPTION_KEYS="deadbeef"))
+
+
+def test_how_files_are_kept_can_be_variables() -> None:
+    """Whether a directory is shared, and whether writes survive a loss of power, are read from variables as well."""
+    config = from_env(PROVIDER="file", FILE_DIR="/var/cache/app", FILE_SHARED="yes", FILE_FSYNC="on")
+    assert (config.file_config.shared, config.file_config.fsync) == (True, True)
 
 
 def test_a_cluster_and_a_socket_can_be_variables() -> None:

@@ -95,7 +95,8 @@ class Load:
 
     @asynccontextmanager
     async def going(self) -> AsyncGenerator[None, None]:
-        """Go on for as long as the block lasts."""
+        """Go on for as long as the block lasts, from a time on at which nothing is under the keys."""
+        await self._cache.delete_multi(self._keys)
         async with asyncio.TaskGroup() as tasks:
             for key in self._keys:
                 tasks.create_task(self.write(key))
