@@ -306,7 +306,7 @@ class Calls(RuleBasedStateMachine):
     def compare_and_set(self, space: Space, key: str, new: Writing, data: st.DataObject) -> None:
         """It is done over the version that was read of this very value, and over no other."""
         known = sorted(
-            {version for entry in self.model.values() for version in entry.versions} | {0, 1} - self.uncertain
+            {version for entry in self.model.values() for version in entry.versions} | {0, -1} - self.uncertain
         )
         version = data.draw(st.sampled_from(known))
         entry = self.live(space, key)
