@@ -51,7 +51,7 @@ SlowGet: TypeAlias = Callable[..., Awaitable[Any]]
 class SlowGetOrSet(Protocol):
     """What answers a `get_or_set` that finds nothing."""
 
-    def __call__(self, key: str, loader: Any, ttl: Any, options: dict[str, Any]) -> Awaitable[Any]:  # noqa: ANN401
+    def __call__(self, key: str, loader: Any, ttl: Any, options: dict[str, Any]) -> Awaitable[Any]:  # noqa: ANN401  - as users give them
         """Load, store and give the value; the miss is not counted yet."""
         ...
 
@@ -59,7 +59,7 @@ class SlowGetOrSet(Protocol):
 class SlowSet(Protocol):
     """What answers a `set` that is not a plain one."""
 
-    def __call__(self, key: str, value: object, ttl: Any, *, tags: Any, cost: Any) -> Awaitable[None]:  # noqa: ANN401
+    def __call__(self, key: str, value: object, ttl: Any, *, tags: Any, cost: Any) -> Awaitable[None]:  # noqa: ANN401  - as users give them
         """Store the value by way of the storage's own `write`."""
         ...
 
@@ -67,7 +67,7 @@ class SlowSet(Protocol):
 class SlowGetMulti(Protocol):
     """What answers a `get_multi` of very many keys."""
 
-    def __call__(self, keys: Iterable[str], *, type: Any = None) -> Awaitable[dict[str, Any]]:  # noqa: ANN401
+    def __call__(self, keys: Iterable[str], *, type: Any = None) -> Awaitable[dict[str, Any]]:  # noqa: ANN401  - as users give them
         """Read the values in slices."""
         ...
 
