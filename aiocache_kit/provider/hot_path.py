@@ -27,7 +27,6 @@ from aiocache_kit.errors import ProviderClosedError
 from aiocache_kit.keys import MARK, check_key
 from aiocache_kit.management.eviction.policy import NIL
 from aiocache_kit.management.expiration import life_of
-from aiocache_kit.management.freshness import OF_FRESHNESS
 from aiocache_kit.management.statistics import Recorder
 from aiocache_kit.provider.names import Names
 from aiocache_kit.sentinels import DEFAULT, MISSING
@@ -40,8 +39,11 @@ REPLACED: Final = ("delete", "exists", "get", "get_multi", "get_or_set", "increm
 _COLLECTIONS: Final[frozenset[type]] = frozenset((list, tuple, set, frozenset, dict))
 _NO_TAGS: Final = ()
 _NEVER: Final = math.inf
-_OF_OLD_VALUES: Final = OF_FRESHNESS - {"early_beta", "refresh_ahead"}
-"""Options that make no difference to a value that is fresh."""
+_OPTIONS: Final = (
+    *("type", "tags", "cost", "refresh_ahead", "early_beta", "jitter", "stale_while_revalidate", "stale_if_error"),
+    *("stale_on", "throttle", "timeout", "stale_timeout", "negative_ttl", "cache_none"),
+)
+"""The options of `get_or_set`, in the order of the plain closure."""
 _MANY: Final = 2000
 """Keys of one call that are looked up without a turn of the event loop: about a millisecond."""
 
@@ -70,7 +72,7 @@ class SlowGetOrSet(Protocol):
 class SlowSet(Protocol):
     """What answers a `set` that is not a plain one."""
 
-    def __call__(self, key: str, value: object, ttl: Any, *, tags: Any, cost: Any) -> Awaitable[None]:  # noqa: ANN401
+    def __call__(self, key: str, value: object, ttl: Any, *, tags: Any, cost: Any) -> Awaitable[None]:  # noqa: ANN401  - as users give them
         """Store the value by way of the storage's own `write`."""
         ...
 
@@ -78,7 +80,7 @@ class SlowSet(Protocol):
 class SlowGetMulti(Protocol):
     """What answers a `get_multi` of very many keys."""
 
-    def __call__(self, keys: Iterable[str], *, type: Any = None) -> Awaitable[dict[str, Any]]:  # noqa: ANN401
+    def __call__(self, keys: Iterable[str], *, type: Any = None) -> Awaitable[dict[str, Any]]:  # noqa: ANN401  - as users give them
         """Read the values in slices."""
         ...
 
@@ -242,7 +244,9 @@ def _plain_get_or_set(
 ) -> Callable[..., Awaitable[Any]]:
     answer, default_ahead = setting.get_or_set, setting.ahead
 
-    # The commonest options one by one: gathering them in a dict would cost a tenth of the call.
+    # All options one by one: gathering them in a dict would cost a tenth of the call. Of those that have a say in how a
+    # value is served, two ask how fresh a fresh one is; the others are about what is old, or is to be loaded.
+    # Long because of that (docs/decisions/0002-the-hot-path-is-closures.md).
     async def get_or_set(  # noqa: PLR0917  - rule 3
         key: str,
         loader: Any,  # noqa: ANN401  - see Provider.get_or_set
@@ -251,17 +255,26 @@ def _plain_get_or_set(
         tags: Any = (),  # noqa: ANN401  - as above
         cost: Any = None,  # noqa: ANN401  - as above
         refresh_ahead: Any = default_ahead,  # noqa: ANN401  - as above
-        **more: Any,  # noqa: ANN401  - as above
+        early_beta: Any = DEFAULT,  # noqa: ANN401  - as above
+        jitter: Any = DEFAULT,  # noqa: ANN401  - as above
+        stale_while_revalidate: Any = DEFAULT,  # noqa: ANN401  - as above
+        stale_if_error: Any = DEFAULT,  # noqa: ANN401  - as above
+        stale_on: Any = DEFAULT,  # noqa: ANN401  - as above
+        throttle: Any = DEFAULT,  # noqa: ANN401  - as above
+        timeout: Any = DEFAULT,  # noqa: ANN401  - as above
+        stale_timeout: Any = DEFAULT,  # noqa: ANN401  - as above
+        negative_ttl: Any = DEFAULT,  # noqa: ANN401  - as above
+        cache_none: Any = DEFAULT,  # noqa: ANN401  - as above
     ) -> Any:  # noqa: ANN401  - as above
+        looked = True
         try:
             slot = table.index.get(key)
         except TypeError:
             check_key(key)
             raise
         except _RetiredError:
-            options = {"type": type, "tags": tags, "cost": cost, "refresh_ahead": refresh_ahead, **more}
-            return await answer(key, loader, ttl, options, looked=False)
-        if slot is not None and (not more or more.keys() <= _OF_OLD_VALUES):
+            slot, looked = None, False
+        if slot is not None and early_beta is DEFAULT:
             now = monotonic()
             if (now < table.fresh[slot] or table.is_live(slot, now)) and (
                 refresh_ahead is None
@@ -273,8 +286,12 @@ def _plain_get_or_set(
                     hits[slot] += 1
                 recorder.hits += 1
                 return table.values[slot] if type is None else convert(table.values[slot], type)
-        options = {"type": type, "tags": tags, "cost": cost, "refresh_ahead": refresh_ahead, **more}
-        return await answer(key, loader, ttl, options)
+        given: tuple[Any, ...] = (
+            *(type, tags, cost, refresh_ahead, early_beta, jitter, stale_while_revalidate, stale_if_error),
+            *(stale_on, throttle, timeout, stale_timeout, negative_ttl, cache_none),
+        )
+        options = {name: each for name, each in zip(_OPTIONS, given, strict=True) if each is not DEFAULT}
+        return await answer(key, loader, ttl, options, looked=looked)
 
     return get_or_set
 

@@ -49,7 +49,7 @@ class Cluster:
 
     # --- calls -------------------------------------------------------------------------------------------------------
 
-    async def call(self, command: Command, *, key: bytes = b"", again: bool = False, large: bool = False) -> Any:  # noqa: ANN401, D102
+    async def call(self, command: Command, *, key: bytes = b"", again: bool = False, large: bool = False) -> Any:  # noqa: ANN401, D102  - see Channel
         start = stopwatch()
         if not key:
             return await self._anywhere(command, again=again, start=start)
@@ -61,11 +61,11 @@ class Cluster:
             return await self._follow(command, key, again=again, start=start, large=large, asked=node, error=error)
         return await self._follow(command, key, again=again, start=start, large=large)
 
-    def ask(self, packed: bytes, key: bytes) -> "asyncio.Future[Any] | None":  # noqa: D102
+    def ask(self, packed: bytes, key: bytes) -> "asyncio.Future[Any] | None":  # noqa: D102  - see Channel
         node = self._owners[slot_of(key)]
         return None if node is None else node.channel.ask(packed, key)
 
-    async def call_many(self, commands: Sequence[Command], *, keys: Sequence[bytes], again: bool = False) -> list[Any]:  # noqa: D102
+    async def call_many(self, commands: Sequence[Command], *, keys: Sequence[bytes], again: bool = False) -> list[Any]:  # noqa: D102  - see Channel
         start = stopwatch()
         replies: list[Any] = [None] * len(commands)
 
@@ -96,7 +96,7 @@ class Cluster:
         await _side_by_side(part(node, positions) for node, positions in parts.items())
         return _replied(replies, keys)
 
-    async def read_many(self, names: Sequence[bytes]) -> list[bytes | None]:  # noqa: D102
+    async def read_many(self, names: Sequence[bytes]) -> list[bytes | None]:  # noqa: D102  - see Channel
         try:
             replies = await self.call_many([(b"GET", name) for name in names], keys=names, again=True)
         except PartialFailureError as partial:
@@ -104,7 +104,7 @@ class Cluster:
             raise PartialFailureError(found, partial.failed) from partial.__cause__
         return [_payload(reply) for reply in replies]
 
-    def servers(self) -> Sequence[Channel]:  # noqa: D102
+    def servers(self) -> Sequence[Channel]:  # noqa: D102  - see Channel
         primaries = self._topology.primaries
         return [_Primary(self, node) for node in primaries] if primaries else [self]
 

@@ -53,25 +53,25 @@ class Side(Channel):
         self.channel: Final = channel
         self._tracking = tracking
 
-    async def call(self, command: Command, *, key: bytes = b"", again: bool = False, large: bool = False) -> Any:  # noqa: ANN401, D102
+    async def call(self, command: Command, *, key: bytes = b"", again: bool = False, large: bool = False) -> Any:  # noqa: ANN401, D102  - see Channel
         return await self.channel.call(command, key=key, again=again, large=large)
 
-    def ask(self, packed: bytes, key: bytes) -> "asyncio.Future[Any] | None":  # noqa: ARG002, D102
+    def ask(self, packed: bytes, key: bytes) -> "asyncio.Future[Any] | None":  # noqa: ARG002, D102  - see Channel
         return None
 
-    async def call_many(self, commands: Sequence[Command], *, keys: Sequence[bytes], again: bool = False) -> list[Any]:  # noqa: D102
+    async def call_many(self, commands: Sequence[Command], *, keys: Sequence[bytes], again: bool = False) -> list[Any]:  # noqa: D102  - see Channel
         return await self.channel.call_many(commands, keys=keys, again=again)
 
-    async def read_many(self, names: Sequence[bytes]) -> list[bytes | None]:  # noqa: D102
+    async def read_many(self, names: Sequence[bytes]) -> list[bytes | None]:  # noqa: D102  - see Channel
         return await self.channel.read_many(names)
 
-    def servers(self) -> Sequence[Channel]:  # noqa: D102
+    def servers(self) -> Sequence[Channel]:  # noqa: D102  - see Channel
         return self.channel.servers()
 
-    async def open(self) -> None:  # noqa: D102
+    async def open(self) -> None:  # noqa: D102  - see Channel
         await self.channel.open()
 
-    async def close(self) -> None:  # noqa: D102
+    async def close(self) -> None:  # noqa: D102  - see Channel
         await self.channel.close()
 
 

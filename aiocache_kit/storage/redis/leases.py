@@ -132,7 +132,7 @@ class RedisLeases(Leases):
                 left = [key for key in asked if key not in grants]
                 calls = [(asked[key].place, self._arguments(asked[key], dead[key], anew=anew)) for key in left]
                 for key, reply in zip(left, await TAKE.run_many(self._channel, calls), strict=True):
-                    grant = await self._grant(key, reply, asked[key])
+                    grant = await self._grant(key, reply, asked[key], anew=anew)
                     if grant is None:
                         dead[key] = version_in(reply[0])
                     else:
@@ -154,7 +154,7 @@ class RedisLeases(Leases):
     def _arguments(self, held: Held, dead: bytes, *, anew: bool) -> tuple[bytes | int | float, ...]:
         return held.mark, int(self.ttl * 1000), held.since, dead, int(anew)
 
-    async def _grant(self, key: str, reply: Any, held: Held) -> Grant | None:  # noqa: ANN401  - what the script gives
+    async def _grant(self, key: str, reply: Any, held: Held, *, anew: bool) -> Grant | None:  # noqa: ANN401  - what the script gives
         """Say what a reply means; None where what is there turned out to be dead, and is to be written over."""
         if reply == 1:
             return self._keep(held)
@@ -169,7 +169,18 @@ class RedisLeases(Leases):
         except BaseException:
             self._drop_soon([(beside.place, beside.mark)])
             raise
-        return self._keep(beside) if taken else ELSEWHERE
+        if not taken:
+            return ELSEWHERE
+        # The item may have been replaced after the look at it and before there was a lease beside it.
+        try:
+            now = await TAKE.run(self._channel, (held.place,), *self._arguments(held, b"", anew=anew))
+        except BaseException:
+            self._drop_soon([(beside.place, beside.mark)])
+            raise
+        if isinstance(now, bytes):
+            return self._keep(replace(beside, version=now))
+        self._drop_soon([(beside.place, beside.mark)])
+        return self._keep(held) if now == 1 else ELSEWHERE
 
     def _keep(self, held: Held) -> Grant:
         lease = held.mark[1:].hex()

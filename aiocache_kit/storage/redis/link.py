@@ -125,7 +125,7 @@ class Link:
 
     # --- calls -------------------------------------------------------------------------------------------------------
 
-    async def call(self, command: Command, *, key: bytes = b"", again: bool = False, large: bool = False) -> Any:  # noqa: ANN401, D102
+    async def call(self, command: Command, *, key: bytes = b"", again: bool = False, large: bool = False) -> Any:  # noqa: ANN401, D102  - see Channel
         del key
         packed = pack_command(command)
         return await self._send(packed, again=again, large=large or len(packed) >= LARGE)
@@ -144,11 +144,11 @@ class Link:
             return await self._refused(lane, packed, reply, start)
         return reply
 
-    def ask(self, packed: bytes, key: bytes) -> "asyncio.Future[Any] | None":  # noqa: ARG002, D102
+    def ask(self, packed: bytes, key: bytes) -> "asyncio.Future[Any] | None":  # noqa: ARG002, D102  - see Channel
         wire = self._small.wire
         return wire.send(packed) if wire is not None and wire.ready else None
 
-    async def call_many(self, commands: Sequence[Command], *, keys: Sequence[bytes], again: bool = False) -> list[Any]:  # noqa: D102
+    async def call_many(self, commands: Sequence[Command], *, keys: Sequence[bytes], again: bool = False) -> list[Any]:  # noqa: D102  - see Channel
         del keys
         if not commands:
             return []
@@ -174,7 +174,7 @@ class Link:
                     replies[place] = error.__cause__ or error
         return list(replies)
 
-    async def read_many(self, names: Sequence[bytes]) -> list[bytes | None]:  # noqa: D102
+    async def read_many(self, names: Sequence[bytes]) -> list[bytes | None]:  # noqa: D102  - see Channel
         # Twice as fast as `pack_command` for many short arguments.
         packed = b"*%d\r\n$4\r\nMGET\r\n%b" % (
             len(names) + 1,
@@ -183,7 +183,7 @@ class Link:
         found: list[bytes | None] = await self._send(packed, again=True, large=len(packed) >= LARGE)
         return found
 
-    def servers(self) -> "Sequence[Channel]":  # noqa: D102
+    def servers(self) -> "Sequence[Channel]":  # noqa: D102  - see Channel
         return (self,)
 
     async def _call_slowly(

@@ -51,17 +51,17 @@ class Pool:
 
     # --- calls -------------------------------------------------------------------------------------------------------
 
-    async def call(self, command: Command, *, key: bytes = b"", again: bool = False, large: bool = False) -> Any:  # noqa: ANN401, D102
+    async def call(self, command: Command, *, key: bytes = b"", again: bool = False, large: bool = False) -> Any:  # noqa: ANN401, D102  - see Channel
         del key, large
         start = stopwatch()
         packed = [pack_command(command)]
         (reply,) = await self._replies(packed, again=again, start=start)
         return await self._refused(packed, reply, start) if isinstance(reply, ReplyError) else reply
 
-    def ask(self, packed: bytes, key: bytes) -> "asyncio.Future[Any] | None":  # noqa: ARG002, D102
+    def ask(self, packed: bytes, key: bytes) -> "asyncio.Future[Any] | None":  # noqa: ARG002, D102  - see Channel
         return None  # a connection is to be had first
 
-    async def call_many(self, commands: Sequence[Command], *, keys: Sequence[bytes], again: bool = False) -> list[Any]:  # noqa: D102
+    async def call_many(self, commands: Sequence[Command], *, keys: Sequence[bytes], again: bool = False) -> list[Any]:  # noqa: D102  - see Channel
         del keys
         if not commands:
             return []
@@ -76,11 +76,11 @@ class Pool:
                     replies[place] = error.__cause__ or error
         return replies
 
-    async def read_many(self, names: Sequence[bytes]) -> list[bytes | None]:  # noqa: D102
+    async def read_many(self, names: Sequence[bytes]) -> list[bytes | None]:  # noqa: D102  - see Channel
         found: list[bytes | None] = await self.call((b"MGET", *names), again=True)
         return found
 
-    def servers(self) -> Sequence[Channel]:  # noqa: D102
+    def servers(self) -> Sequence[Channel]:  # noqa: D102  - see Channel
         return (self,)
 
     async def _refused(self, packed: list[bytes], reply: ReplyError, start: float) -> Any:  # noqa: ANN401  - what Redis answers
