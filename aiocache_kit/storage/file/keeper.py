@@ -85,7 +85,7 @@ class Keeper:
 
         Raises `SerializationError` or `ValueTooLargeError`; nothing has changed then.
         """
-        version, value = self._lay_out(place, item.value, item.created_at)
+        version, value = self._lay_out(place, item)
         now = self.clock.monotonic()
         life = math.inf if item.ttl is None else item.ttl
         end = None if item.ttl is None else self.clock.time() + life
@@ -101,7 +101,7 @@ class Keeper:
     def refill(self, item: Item[object], place: Place, table: FileTable) -> Write:
         """Give the held entry under the key of `item` its value; everything else stays."""
         slot, now = table.index[item.key], self.clock.monotonic()
-        version, value = self._lay_out(place, item.value, item.created_at)
+        version, value = self._lay_out(place, item)
         said = table.notes(item.key, slot, self.clock.time() - now)._replace(version=version)
         notes = pack_notes(self.files.codec, place[1], said)
         table.swap(slot, record_of(version, len(notes) + _size_of(value)), now)
@@ -113,9 +113,18 @@ class Keeper:
         notes = pack_notes(self.files.codec, place[1], said)
         return self._write(key, place, table, version=said.version, notes=notes, value=None, at_once=at_once)
 
-    def _lay_out(self, place: Place, value: object, created_at: float) -> tuple[int, bytes | Unsealed]:
+    def _lay_out(self, place: Place, item: Item[object]) -> tuple[int, bytes | Unsealed]:
+        """Give the body for `item` with a new version; what its loader said of the value lies with that."""
         version = self.version + 1
-        laid = self.files.codec.encode_now(Item(key=place[1], value=value, version=version, created_at=created_at))
+        laid = self.files.codec.encode_now(
+            Item(
+                key=place[1],
+                value=item.value,
+                version=version,
+                created_at=item.created_at,
+                validators=item.validators,
+            )
+        )
         self.version = version
         if version > self.reserved - RESERVED // 2:
             self.reserved += RESERVED

@@ -1,26 +1,25 @@
 """The lane: how work comes to a thread and its outcome back, with one hop for all that is waiting.
 
-A hop to a thread and back costs 50 to 100 us, many times what opening and reading a small file does. So the jobs of one
-turn of the event loop share a hop, and those that come while it is out share the next one. Where the last hop had one
-job alone, the next job goes at once: most likely nobody else comes in this turn, and waiting for it costs a tenth.
+A hop to a thread and back costs many times what opening and reading a small file does. So the jobs of one turn of the
+event loop share a hop, and those that come while it is out share the next one. Where the last hop had one job alone,
+the next job goes at once: most likely nobody else comes in this turn, and waiting for it costs a tenth.
 
 Rule 1: jobs run one after the other, in the order in which they came. What a job finds is what those before it left.
 Rule 2: a job that was begun is done to its end, whoever waits for it or does not any more, and `settle` hears of it.
 Rule 3: after a fork there is no thread, and descriptors are the other process's: then every job is an error.
-Rule 4: a hop needs no task: the event loop calls `_back`, and between two hops nothing of ours is left anywhere.
+Rule 4: a hop needs no task: the event loop calls `_back`. Who has the lane lets its thread go by `leave`.
 """
 
 import asyncio
 import os
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Final, Generic, ParamSpec, TypeAlias, TypeVar, cast
 
-from aiofiles.os import wrap
-
 from aiocache_kit.errors import StorageError
+from aiocache_kit.storage.file.hand import Hand
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -85,7 +84,9 @@ class Lane:
         """Start without work."""
         self._waiting: deque[Job] = deque()
         self._out: list[Job] = []
-        self._hop: Coroutine[asyncio.Future[Any], None, list[Done]] | None = None
+        self._hand = Hand()
+        self._stays = True
+        """Whether the thread is to be there for more."""
         self._loop: asyncio.AbstractEventLoop | None = None
         """Where a hop is out or about to go; None: there is nothing to do."""
         self._process = 0
@@ -101,6 +102,7 @@ class Lane:
     def add(self, job: Job) -> None:
         """Have `job` done."""
         self._waiting.append(job)
+        self._stays = True
         if self._loop is not None and not self._loop.is_closed():
             return
         self._loop = asyncio.get_running_loop()
@@ -126,6 +128,12 @@ class Lane:
             self._idlers.append(idler)
             await idler
 
+    def leave(self) -> None:
+        """Need no thread once nothing is left to do, until there is something again."""
+        self._stays = False
+        if not self.is_busy:
+            self._hand.leave()
+
     def _go(self) -> None:
         waiting = self._waiting
         self._out = jobs = [waiting.popleft() for _ in range(min(len(waiting), MOST))]
@@ -137,19 +145,11 @@ class Lane:
             return
         for job in jobs:
             job.begin()
-        # It is a coroutine; the stubs promise only what can be awaited.
-        self._hop = cast("Coroutine[asyncio.Future[Any], None, list[Done]]", _in_thread(jobs))
-        self._step()
-
-    def _step(self, _: object = None) -> None:
-        """Go on with the hop, as a task would: up to where it waits for the thread, or to its end."""
-        assert self._hop is not None  # noqa: S101  - called by `_go` and by what that waits for, only
-        try:
-            self._hop.send(None).add_done_callback(self._step)
-        except StopIteration as end:
-            self._back(end.value)
-        except Exception as error:  # noqa: BLE001  - there are no threads any more: that is the answer to all
-            self._refuse(error)
+        if self._loop is not None:
+            try:
+                self._hand.give(self._loop, partial(_run_all, jobs), self._back)
+            except RuntimeError as error:  # there are no threads any more: that is the answer to all
+                self._refuse(error)
 
     def _refuse(self, error: Exception) -> None:
         """Give all jobs the same answer: a turn later, since who adds one may not be waiting for it yet."""
@@ -158,13 +158,15 @@ class Lane:
             self._loop.call_soon(self._back, outcomes)
 
     def _back(self, outcomes: list[Done]) -> None:
-        jobs, self._out, self._hop = self._out, [], None
+        jobs, self._out = self._out, []
         for job, (result, error) in zip(jobs, outcomes, strict=True):
             job.settle(result, error)
         if self._waiting and self._loop is not None:
             self._loop.call_soon(self._go)  # after those who were waiting, who may have more
             return
         self._loop = None
+        if not self._stays:
+            self._hand.leave()
         for idler in self._idlers:
             if not idler.done():
                 idler.set_result(None)
@@ -176,9 +178,6 @@ def _run_all(jobs: list[Job]) -> list[Done]:
     for job in jobs:
         try:
             outcomes.append((job.run(), None))
-        except Exception as error:  # noqa: BLE001  - whatever it is, it is the answer to this job
+        except BaseException as error:  # noqa: BLE001  - whatever it is, it is the answer to this job
             outcomes.append((None, error))
     return outcomes
-
-
-_in_thread: Final = wrap(_run_all)

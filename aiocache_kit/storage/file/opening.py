@@ -39,8 +39,10 @@ class Opening:
             number, marks = await keeper.lane.call(self._take_directory)
         except asyncio.CancelledError:
             keeper.lane.start(self.close)  # the thread takes the directory all the same
+            keeper.lane.leave()
             raise
         except OSError as error:
+            keeper.lane.leave()
             raise fault(error, "the directory cannot be opened") from error
         keeper.version = number
         keeper.reserved = number + RESERVED

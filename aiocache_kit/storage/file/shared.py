@@ -76,8 +76,10 @@ class SharedFileStorage(Storage):
             await self._lane.call(self._take_directory)
         except asyncio.CancelledError:
             self._lane.start(self.files.directory.close)  # the thread takes the directory all the same
+            self._lane.leave()
             raise
         except OSError as error:
+            self._lane.leave()
             raise fault(error, "the directory cannot be opened") from error
         self._is_open = True
 
@@ -90,7 +92,9 @@ class SharedFileStorage(Storage):
         if not self._is_open:
             return
         self._is_open = False
-        await self._lane.call(self.files.directory.close)
+        closing = self._lane.start(self.files.directory.close)
+        self._lane.leave()
+        await closing.result()
         await self._lane.idle()
 
     async def ping(self) -> None:

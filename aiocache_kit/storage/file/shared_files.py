@@ -98,6 +98,7 @@ class SharedFiles:
             created_at=body.created_at,
             stale_until=notes.stale_until,
             is_stale=not state,
+            validators=body.validators,
         )
 
     def state(self, notes: Notes) -> bool | None:
@@ -142,7 +143,9 @@ class SharedFiles:
     def laid_out(self, item: Item[object]) -> Unsealed:
         """Serialize the value of `item`, on the event loop. Raises `SerializationError` or `ValueTooLargeError`."""
         digest = self.files.digest(item.key)
-        return self.files.codec.lay_out(Item(key=digest, value=item.value, created_at=item.created_at))
+        return self.files.codec.lay_out(
+            Item(key=digest, value=item.value, created_at=item.created_at, validators=item.validators)
+        )
 
     def write(self, item: Item[object], laid: Unsealed, condition: Condition) -> bool:
         """Store an item whose body was laid out."""

@@ -105,6 +105,7 @@ class FileStorage(Storage):
             await self._lane.call(self._opening.note)
         finally:
             closing = self._lane.start(self._opening.close)
+            self._lane.leave()
             try:
                 await closing.result()
                 await self._lane.idle()
@@ -195,7 +196,7 @@ class FileStorage(Storage):
             job = keeper.jobs.get(key)
             if job is not None and job.value is not None:
                 item = keeper.files.codec.read(place[1], job.opened())
-                return whole(key, item.value, item.created_at, state)
+                return whole(key, item.value, item.created_at, state, item.validators)
         reading = Reading(keeper.files, place, state)
         self._lane.add(reading)
         return reading
@@ -207,8 +208,8 @@ class FileStorage(Storage):
             if opened is None:
                 return whole(key, value, created_at, reading.state)
             try:
-                value = self._keeper.files.codec.read(reading.place[1], opened).value
-                return whole(key, value, created_at, reading.state)
+                item = self._keeper.files.codec.read(reading.place[1], opened)
+                return whole(key, item.value, created_at, reading.state, item.validators)
             except CorruptPayloadError as corrupt:
                 error = corrupt
         self._unreadable(key, table, reading, error)
@@ -363,7 +364,7 @@ class FileStorage(Storage):
             total = whole_number(current.value) + delta
             slot = table.live_slot(key, self.clock.monotonic())
             if slot != NIL and version_in(table.values[slot]) == current.version:
-                job = keeper.refill(replace(current, value=total), place, table)
+                job = keeper.refill(replace(current, value=total, validators=None), place, table)
                 await (self._relieve() if keeper.gathers else job.done())
                 return total
 

@@ -12,9 +12,9 @@ changed the key since.
 import asyncio
 from typing import Protocol, TypeAlias
 
-from aiocache_kit.item import Item
+from aiocache_kit.item import Item, Validators
 from aiocache_kit.serializers.codec import Opened, Unsealed
-from aiocache_kit.serializers.envelope import read_dates
+from aiocache_kit.serializers.envelope import FLAGS_OFFSET, read_dates, split
 from aiocache_kit.storage.file.files import Fetched, Files, Found, Place
 from aiocache_kit.storage.file.form import body_of
 from aiocache_kit.storage.file.index import FileTable, State, size_in, version_in
@@ -108,7 +108,7 @@ class Write(_OfKey):
         """Give the value as if it had been read; only where there is one."""
         if isinstance(self.value, tuple):
             head, _, content, _, rest = self.value
-            return read_dates(head), (None, (), 0), content, rest
+            return read_dates(head), *split(head[FLAGS_OFFSET], content, rest)
         return self._owner.files.codec.open(self.place[1], self.value or b"")
 
     def run(self) -> int:
@@ -181,7 +181,9 @@ class Reading(Job):
             self.outcome.set_result((result, error))
 
 
-def whole(key: str, value: object, created_at: float, state: State) -> Item[object]:
+def whole(
+    key: str, value: object, created_at: float, state: State, validators: Validators | None = None
+) -> Item[object]:
     """Put together what the file says of an item, and what the index says."""
     record, ttl, expiration, tags, cost, stale_until, is_stale = state
     return Item(
@@ -195,4 +197,5 @@ def whole(key: str, value: object, created_at: float, state: State) -> Item[obje
         created_at=created_at,
         stale_until=stale_until,
         is_stale=is_stale,
+        validators=validators,
     )
