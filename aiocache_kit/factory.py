@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from aiocache_kit.storage.layered.storage import OnFailure as WhenAway
     from aiocache_kit.storage.redis.building import Way
     from aiocache_kit.storage.redis.dial import TLS
+    from aiocache_kit.storage.redis.link import Channel
     from aiocache_kit.storage.redis.tracking import Tracking
     from aiocache_kit.storage.snapshot import Snapshot
 
@@ -53,6 +54,16 @@ def new_storage(config: Config | str, *, clock: Clock | None = None) -> Storage:
     if isinstance(config, str):
         config = Config.from_url(config)
     return _storage(config, clock)
+
+
+def new_redis_channel(config: Config) -> "Channel":
+    """Build the way to the servers of a configuration for redis, for whoever asks about them and not for items.
+
+    Nothing is connected yet; whoever asks closes it.
+    """
+    from aiocache_kit.storage.redis.building import new_channel  # noqa: PLC0415  - rule 1
+
+    return new_channel(_way(config))
 
 
 def new_distributed(
