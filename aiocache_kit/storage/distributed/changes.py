@@ -17,11 +17,11 @@ from aiocache_kit.errors import CacheError, StorageError
 from aiocache_kit.item import Item
 from aiocache_kit.storage.base import Storage
 from aiocache_kit.storage.distributed.copying import copy_anew
-from aiocache_kit.storage.distributed.errands import Errands
 from aiocache_kit.storage.distributed.generations import Generations
 from aiocache_kit.storage.distributed.key_locks import KeyLocks
 from aiocache_kit.storage.distributed.member import Member, side_by_side
 from aiocache_kit.storage.distributed.nodes import Nodes, unavailable
+from aiocache_kit.storage.errands import Errands
 
 T = TypeVar("T")
 

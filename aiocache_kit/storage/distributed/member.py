@@ -196,6 +196,7 @@ class Member:
             created_at=item.created_at,
             stale_until=item.stale_until,
             is_stale=item.is_stale,
+            validators=item.validators,
         )
 
     def inward(self, version: int) -> int | None:

@@ -20,7 +20,6 @@ from aiocache_kit.item import Item
 from aiocache_kit.stats import Stats
 from aiocache_kit.storage.base import ALWAYS, Capabilities, Condition, ConditionKind, Size, Storage
 from aiocache_kit.storage.distributed.changes import Changes
-from aiocache_kit.storage.distributed.errands import Errands
 from aiocache_kit.storage.distributed.generations import Generations
 from aiocache_kit.storage.distributed.member import Member, Node, side_by_side
 from aiocache_kit.storage.distributed.mending import batches
@@ -37,6 +36,7 @@ from aiocache_kit.storage.distributed.shared import (
     in_common,
     inward,
 )
+from aiocache_kit.storage.errands import Errands
 
 
 class DistributedStorage(Storage):

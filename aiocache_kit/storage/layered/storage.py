@@ -22,10 +22,10 @@ from aiocache_kit.serializers.seal import Seal
 from aiocache_kit.stats import Stats
 from aiocache_kit.storage.backplane import Backplane
 from aiocache_kit.storage.base import ALWAYS, Capabilities, Condition, Size, Storage
+from aiocache_kit.storage.errands import Errands
 from aiocache_kit.storage.layered.bulletin import Bulletin
 from aiocache_kit.storage.layered.changes import Changes, News
 from aiocache_kit.storage.layered.copies import Copies
-from aiocache_kit.storage.layered.errands import Errands
 from aiocache_kit.storage.layered.layer import Layer
 from aiocache_kit.storage.layered.lowest import Lowest
 from aiocache_kit.storage.layered.near import Near

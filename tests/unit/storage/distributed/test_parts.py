@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
-from aiocache_kit.storage.distributed.errands import Errands
 from aiocache_kit.storage.distributed.key_locks import KeyLocks
 from aiocache_kit.storage.distributed.missed import MOST_KEYS, Missed
 from aiocache_kit.storage.distributed.patience import Patience
+from aiocache_kit.storage.errands import Errands
 from aiocache_kit.testing import FakeClock
 
 # --- what was missed -------------------------------------------------------------------------------------------------

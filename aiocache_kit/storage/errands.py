@@ -1,11 +1,12 @@
 """Work that goes on when whoever asked for it has left, and is waited for at the end.
 
-A change has to be brought to an end in all layers, or a layer would go on giving what is no longer true.
+A change that is on its way to several nodes or layers has to be brought to an end in each of them, or one would go on
+giving what is no longer true.
 """
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any, Final, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 T = TypeVar("T")
 
@@ -17,7 +18,7 @@ class Errands:
 
     def __init__(self) -> None:
         """Start with none."""
-        self._tasks: Final[set[asyncio.Task[Any]]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
 
     async def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Give what `work` gives; a caller that is cancelled leaves, and the work goes on."""
