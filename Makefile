@@ -5,7 +5,7 @@
 #   ARGS="-k single_flight" make test     further arguments, for pytest, the demo and the benchmarks alike
 
 .DEFAULT_GOAL := help
-.PHONY: help test demo bench lint format clean
+.PHONY: help test demo bench docs docs-serve lint format clean
 
 ifdef PYTHON
 VENV := .venv-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
@@ -17,7 +17,7 @@ export PYTHON
 RUN := $(VENV)/bin/python
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 test: ## run all tests; linters, type checkers and import contracts are among them
 	@.ci/environment $(VENV) dev
@@ -30,6 +30,14 @@ demo: ## run a web service without and with the cache, in memory and in Redis, a
 bench: ## measure the library against a floor and against its rivals
 	@.ci/environment $(VENV) bench
 	@$(RUN) -m bench $(ARGS)
+
+docs: ## build the documentation as a site, in build/site
+	@.ci/environment $(VENV) docs
+	@NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict $(ARGS)
+
+docs-serve: ## show that site on this machine, and build it anew when a page is saved
+	@.ci/environment $(VENV) docs
+	@NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs serve $(ARGS)
 
 lint: ## run the linters, type checkers and import contracts alone
 	@.ci/environment $(VENV) dev
