@@ -18,25 +18,16 @@ for the longest of them: something that comes and goes is asked ever more seldom
 
 import math
 from collections import deque
-from enum import Enum
 from random import Random
 from typing import Final
 
 from aiocache_kit.errors import InvalidArgumentError
+from aiocache_kit.events import CircuitState
+
+__all__ = ["CircuitBreaker", "CircuitState"]
 
 _BUCKETS: Final = 10
 """Parts of the window that are forgotten one by one."""
-
-
-class CircuitState(Enum):
-    """What a circuit breaker lets through."""
-
-    CLOSED = "closed"
-    """Everything."""
-    OPEN = "open"
-    """Nothing."""
-    HALF_OPEN = "half open"
-    """One call at a time, to see whether it succeeds."""
 
 
 class CircuitBreaker:
