@@ -308,6 +308,30 @@ def _by_bytes(cells: Mapping[str, Mapping[str, Mapping[str, Sequence[float]]]]) 
     yield from table(["requests, bound", *policies], rows)
 
 
+def _grid(name: str, rows_of: Callable[[Any], Mapping[str, Mapping[str, float]]]) -> Callable[[Path], Iterator[str]]:
+    """Make what writes a table of the figures that `rows_of` finds in the results of a benchmark, by row and column."""
+
+    def lines(folder: Path) -> Iterator[str]:
+        for python, found in kept(name, folder).items():
+            rows = rows_of(found["results"])
+            columns = _subjects(rows.values())
+            figures = [
+                [row, *(f"{each[one]:,.4g}" if one in each else "" for one in columns)] for row, each in rows.items()
+            ]
+            yield from table([f"Python {python}", *columns], figures)
+            yield ""
+
+    return lines
+
+
+def _of_files(results: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Mapping[str, float]]:
+    return {case: each for case, each in results.items() if case != "many"}
+
+
+def _of_many_files(results: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Mapping[str, float]]:
+    return {case: each["aiocache_kit"] for case, each in results["many"].items()}
+
+
 FIGURES: Final[Mapping[str, Callable[[Path], Iterator[str]]]] = {
     "summary": _summary,
     "environment": _environment,
@@ -321,6 +345,9 @@ FIGURES: Final[Mapping[str, Callable[[Path], Iterator[str]]]] = {
     "redis": _redis,
     "redis_cancelled": _redis_cancelled,
     "redis_beside": _redis_beside,
+    "files": _grid("file", _of_files),
+    "many_files": _grid("file", _of_many_files),
+    "ring": _grid("ring", lambda results: results),
     "imports": _imports,
     "hit_ratio": _hit_ratio,
 }
