@@ -291,8 +291,9 @@ def _redis(config: Config, clock: Clock | None) -> Storage:
 
     part = config.redis_config
     tracking = _tracking(part)
+    way = _way(config, tracking)
     return RedisStorage(
-        new_channel(_way(config, tracking)),
+        new_channel(way),
         codec_of(config),
         prefix=part.key_prefix,
         hasher=key_hasher_of(config),
@@ -300,6 +301,7 @@ def _redis(config: Config, clock: Clock | None) -> Storage:
         degrades=part.on_unavailable == "miss",
         lease_ttl=cast("float", part.lease_ttl),
         tracking=tracking,
+        circuits=way.circuits,
         clock=clock,
     )
 

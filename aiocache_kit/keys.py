@@ -77,6 +77,15 @@ def stored(prefix: str, key: str) -> str:
     return f"{prefix}{MARK}{key}" if key.startswith(MARK) else prefix + key
 
 
+def parted(stored_key: str) -> tuple[tuple[str, ...], str]:
+    """Give the names of the namespaces that a stored key lies in, the outermost first, and the key."""
+    names: list[str] = []
+    while stored_key.startswith(MARK) and not stored_key.startswith(MARK, 1):
+        name, _, stored_key = stored_key[1:].partition(":")
+        names.append(name.replace("%40", "@").replace("%3A", ":").replace("%25", "%"))
+    return tuple(names), stored_key.removeprefix(MARK)
+
+
 def unstored(prefix: str, stored_key: str) -> str | None:
     """Give the key back, the reverse of `stored`; None where it belongs to another namespace, inner ones included."""
     if not stored_key.startswith(prefix):

@@ -18,6 +18,7 @@ for the longest of them: something that comes and goes is asked ever more seldom
 
 import math
 from collections import deque
+from collections.abc import Callable
 from random import Random
 from typing import Final
 
@@ -38,6 +39,7 @@ class CircuitBreaker:
     """
 
     __slots__ = (
+        "__weakref__",
         "_calls",
         "_closed_at",
         "_failures",
@@ -51,7 +53,9 @@ class CircuitBreaker:
         "_ratio",
         "_recent",
         "_reopens_at",
+        "_told",
         "_wait",
+        "on_change",
         "openings",
     )
 
@@ -91,6 +95,9 @@ class CircuitBreaker:
         """Until when the circuit is open; None while it is closed."""
         self._probe_until = -math.inf
         """Until when the probe that is under way has to be heard of."""
+        self._told = CircuitState.CLOSED
+        self.on_change: Callable[[CircuitState], None] | None = None
+        """Told of each state that is another one than before; half open once a call was let through to see."""
         self.openings: int = 0
         """How often the circuit has opened, after probes that failed too."""
 
@@ -117,6 +124,7 @@ class CircuitBreaker:
         if now < self._reopens_at or now < self._probe_until:
             return False
         self._probe_until = now + self._opened_for
+        self._tell(CircuitState.HALF_OPEN)
         return True
 
     def succeeded(self, now: float) -> None:
@@ -157,12 +165,20 @@ class CircuitBreaker:
         self._in_a_row = 0
         self._recent.clear()
         self.openings += 1
+        self._tell(CircuitState.OPEN)
 
     def _close(self, now: float) -> None:
         self._reopens_at = None
         self._closed_at = now
         self._probe_until = -math.inf
         self._in_a_row = 0
+        self._tell(CircuitState.CLOSED)
+
+    def _tell(self, state: CircuitState) -> None:
+        if state is not self._told:
+            self._told = state
+            if self.on_change is not None:
+                self.on_change(state)
 
 
 class _Recent:

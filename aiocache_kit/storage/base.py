@@ -23,6 +23,7 @@ from aiocache_kit.errors import WrongTypeError
 from aiocache_kit.item import Item
 from aiocache_kit.management.invalidation import TagMarks
 from aiocache_kit.stats import Stats
+from aiocache_kit.storage.observer import Observer, trace
 
 
 class ConditionKind(Enum):
@@ -293,6 +294,13 @@ class Storage(ABC):
     async def layers(self) -> Mapping[str, Stats]:
         """Tell of the parts of a composite storage, by name; others have none."""
         return {}
+
+    def observe(self, observer: Observer) -> None:
+        """Tell `observer` from now on of what it wants to know, and nobody else any more.
+
+        A storage of storages hands `Observer.part` to each of them; one that lets items go by itself tells of removals.
+        """
+        trace(self, observer)
 
     async def hear_tags(self, tags: Collection[str], marks: TagMarks) -> None:
         """Hear that tags were invalidated by who heeds them for this storage, in `marks`: for one that makes copies.

@@ -94,6 +94,7 @@ class Table:
         "touch",
         "values",
         "versions",
+        "watcher",
         "weights",
     )
 
@@ -121,6 +122,8 @@ class Table:
         """Whether somebody holds `exclusive`: writers must wait."""
         self.evictions = 0
         self.expired = 0
+        self.watcher: object = None
+        """Whom it tells of what it lets go, while it is watched (`watched_table`)."""
         self.last = 0.0
         """The newest stamp given."""
         self._versions_given = 0

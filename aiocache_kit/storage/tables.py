@@ -19,8 +19,10 @@ from aiocache_kit.management.eviction.policy import NIL
 from aiocache_kit.management.invalidation import TagMarks
 from aiocache_kit.sentinels import MISSING
 from aiocache_kit.storage.base import ALWAYS, Capabilities, Condition, ConditionKind, Size, Storage, stale_for
+from aiocache_kit.storage.observer import Observer
 from aiocache_kit.storage.pace import Pace
 from aiocache_kit.storage.table import Table
+from aiocache_kit.storage.watched_table import watch
 
 if TYPE_CHECKING:
     from aiocache_kit.storage.snapshot import Snapshot
@@ -130,6 +132,11 @@ class TableStorage(Storage):
         table = self.table_of(key)
         if table.busy:
             await table.turn()
+
+    def observe(self, observer: Observer) -> None:
+        """Tell of removals; calls are too short to be traced."""
+        for table in self.tables:
+            watch(table, observer)
 
     def mark(self) -> float:
         """Give an instant after every write so far and before every write to come, in all tables."""

@@ -16,9 +16,11 @@ from typing import Final, TypeAlias, TypeVar
 from aiocache_kit.errors import CacheError, InvalidArgumentError, StorageError, StorageUnavailableError
 from aiocache_kit.item import Item
 from aiocache_kit.management.circuit_breaker import CircuitBreaker, CircuitState
-from aiocache_kit.storage.base import Storage
+from aiocache_kit.stats import Stats
+from aiocache_kit.storage.base import Size, Storage
 from aiocache_kit.storage.distributed.missed import Missed
 from aiocache_kit.storage.distributed.patience import Patience
+from aiocache_kit.storage.observer import Observer
 
 T = TypeVar("T")
 _TAG_BITS: Final = 32
@@ -89,6 +91,24 @@ class Member:
     def __repr__(self) -> str:
         state = "in" if self.is_in else "out"
         return f"<Member {state}, {self.in_flight} calls under way, {self.errors} errors>"
+
+    def observe(self, observer: Observer) -> None:
+        """Tell `observer` of this node from now on."""
+        self.breaker.on_change = observer.circuit
+        self.storage.observe(observer)
+
+    def stats(self, size: Size, share: float) -> Stats:
+        """Tell of the node, which holds `size` and has this share of all keys."""
+        return Stats(
+            size=size.bytes,
+            items=size.items,
+            evictions=size.evictions,
+            expired=size.expired,
+            errors=size.errors + self.errors,
+            share=share,
+            health=0.0 if not self.is_in else 0.5 if self.is_cold else 1.0,
+            missed=self.missed.counted,
+        )
 
     # --- calls -------------------------------------------------------------------------------------------------------
 

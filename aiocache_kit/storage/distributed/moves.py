@@ -61,7 +61,7 @@ class Moves:
             await self._begin(member)
             if ring.ketama:  # there, adding one may move keys between others
                 await self._rid(list(self._nodes.members.values()))
-            self._nodes.members[node.name] = member
+            self._nodes.welcome(member)
             self._change(larger, gaining=[member])
 
     async def remove(self, name: str) -> None:

@@ -15,6 +15,7 @@ from typing import Final
 from aiocache_kit.errors import StorageUnavailableError
 from aiocache_kit.storage.distributed.member import Member
 from aiocache_kit.storage.distributed.ring import Ring
+from aiocache_kit.storage.observer import Observer
 
 RESERVED: Final = "@:nodes:"
 """What the keys begin with under which nodes keep what they are told of one another (`generations`); no key of a
@@ -25,7 +26,7 @@ _MOST_STEADY: Final = 1024
 class Nodes:
     """Members by name, on a ring."""
 
-    __slots__ = ("_cold", "_steady", "_together", "balance", "members", "replicas", "ring")
+    __slots__ = ("_cold", "_observer", "_steady", "_together", "balance", "members", "replicas", "ring")
 
     def __init__(self, ring: Ring, members: dict[str, Member], replicas: int, balance: float | None) -> None:
         """Use `members`, one for each name on `ring`; `balance` is how much over its share a node may be, None: any."""
@@ -35,7 +36,20 @@ class Nodes:
         self.balance: Final = balance
         self._together: dict[tuple[str, ...], tuple[Member, ...]] = {}
         self._cold = False
+        self._observer: Observer | None = None
         self._steady: dict[str, None] = {}
+
+    def observe(self, observer: Observer) -> None:
+        """Tell `observer` of each node by its name from now on, those included that `welcome` takes in later."""
+        self._observer = observer
+        for member in self.members.values():
+            member.observe(observer.part(member.name))
+
+    def welcome(self, member: Member) -> None:
+        """Know one more member, which the ring does not know yet."""
+        self.members[member.name] = member
+        if self._observer is not None:
+            member.observe(self._observer.part(member.name))
 
     def place(self, ring: Ring) -> None:
         """Go by another ring from now on, which knows only members."""

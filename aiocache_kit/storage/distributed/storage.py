@@ -36,6 +36,7 @@ from aiocache_kit.storage.distributed.shared import (
     in_common,
     inward,
 )
+from aiocache_kit.storage.observer import Observer
 from aiocache_kit.storage.errands import Errands
 
 
@@ -165,20 +166,14 @@ class DistributedStorage(Storage):
     async def layers(self) -> Mapping[str, Stats]:
         """Give what each node holds, by its name, with its share of the keys and its health."""
         sizes, shares = await self._sizes(), self._nodes.ring.shares()
-        layers: dict[str, Stats] = {}
-        for member in self._nodes.members.values():
-            size = sizes.get(member, Size())
-            layers[member.name] = Stats(
-                size=size.bytes,
-                items=size.items,
-                evictions=size.evictions,
-                expired=size.expired,
-                errors=size.errors + member.errors,
-                share=shares[member.name],
-                health=0.0 if not member.is_in else 0.5 if member.is_cold else 1.0,
-                missed=member.missed.counted,
-            )
+        members = self._nodes.members.values()
+        layers = {member.name: member.stats(sizes.get(member, Size()), shares[member.name]) for member in members}
         return MappingProxyType(layers)
+
+    def observe(self, observer: Observer) -> None:
+        """Tell of each node, by its name."""
+        super().observe(observer)
+        self._nodes.observe(observer)
 
     async def _sizes(self) -> dict[Member, Size]:
         members = self._nodes.live()

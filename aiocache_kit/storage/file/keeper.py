@@ -14,12 +14,14 @@ from aiocache_kit.item import Item
 from aiocache_kit.management.eviction.policy import NIL
 from aiocache_kit.management.invalidation import TagMarks
 from aiocache_kit.serializers.codec import Unsealed
-from aiocache_kit.storage.base import stale_for
+from aiocache_kit.storage.base import Size, stale_for
 from aiocache_kit.storage.file.files import Files, Found, Place, fault
 from aiocache_kit.storage.file.form import Notes, pack_notes
 from aiocache_kit.storage.file.index import FileTable, record_of
 from aiocache_kit.storage.file.lane import Lane
 from aiocache_kit.storage.file.work import Removal, Write
+from aiocache_kit.storage.observer import Observer
+from aiocache_kit.storage.watched_table import watch
 
 T = TypeVar("T")
 Gone: TypeAlias = tuple[str, Place]
@@ -64,6 +66,21 @@ class Keeper:
         """Evicted while gathering: their files go before anything is written."""
 
     # --- looking -----------------------------------------------------------------------------------------------------
+
+    def observe(self, observer: Observer) -> None:
+        """Tell `observer` from now on of what the index lets go."""
+        for table in self.tables:
+            watch(table, observer)
+
+    def size(self) -> Size:
+        """Count what is held."""
+        return Size(
+            items=sum(map(len, self.tables)),
+            bytes=sum(table.held for table in self.tables),
+            evictions=sum(table.evictions for table in self.tables),
+            expired=sum(table.expired for table in self.tables),
+            errors=self.errors,
+        )
 
     def number(self, place: Place) -> int:
         """Give the number of the table that knows the file."""

@@ -35,6 +35,7 @@ from aiocache_kit.storage.file.opening import Opening
 from aiocache_kit.storage.file.sweeping import Sweeping
 from aiocache_kit.storage.file.tags import FileTags
 from aiocache_kit.storage.file.work import Reading, Removal, Told, whole
+from aiocache_kit.storage.observer import Observer
 from aiocache_kit.storage.pace import Pace
 
 _STEP: Final = 64
@@ -137,14 +138,12 @@ class FileStorage(Storage):
     async def size(self) -> Size:
         """Count what is held, once all of it is known."""
         await self._all_known()
-        keeper = self._keeper
-        return Size(
-            items=sum(map(len, keeper.tables)),
-            bytes=sum(table.held for table in keeper.tables),
-            evictions=sum(table.evictions for table in keeper.tables),
-            expired=sum(table.expired for table in keeper.tables),
-            errors=keeper.errors,
-        )
+        return self._keeper.size()
+
+    def observe(self, observer: Observer) -> None:
+        """Tell of removals, and of calls."""
+        super().observe(observer)
+        self._keeper.observe(observer)
 
     @property
     def is_busy(self) -> bool:

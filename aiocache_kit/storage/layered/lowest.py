@@ -20,6 +20,7 @@ from aiocache_kit.item import Item
 from aiocache_kit.management.circuit_breaker import CircuitBreaker
 from aiocache_kit.storage.base import IF_ABSENT, Storage, if_version
 from aiocache_kit.storage.layered.pending import Change, Pending, as_it_is
+from aiocache_kit.storage.observer import Observer
 from aiocache_kit.storage.pace import Pace
 
 T = TypeVar("T")
@@ -59,6 +60,11 @@ class Lowest:
 
     def __repr__(self) -> str:
         return f"<Lowest {self.name}, {len(self.pending)} changes wait>"
+
+    def observe(self, observer: Observer) -> None:
+        """Tell `observer` of this layer from now on."""
+        self._breaker.on_change = observer.circuit
+        self.storage.observe(observer)
 
     @property
     def is_in(self) -> bool:

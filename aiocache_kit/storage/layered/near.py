@@ -19,6 +19,7 @@ from aiocache_kit.management.circuit_breaker import CircuitBreaker
 from aiocache_kit.management.invalidation import TagMarks
 from aiocache_kit.storage.base import Kept, Storage
 from aiocache_kit.storage.layered.dates import as_read, at_present, copy_of
+from aiocache_kit.storage.observer import Observer
 from aiocache_kit.storage.pace import Pace
 from aiocache_kit.storage.tables import TableStorage
 
@@ -67,6 +68,11 @@ class Near:
 
     def __repr__(self) -> str:
         return f"<Near {self.name}, {len(self._known)} copies known>"
+
+    def observe(self, observer: Observer) -> None:
+        """Tell `observer` of this layer from now on."""
+        self._breaker.on_change = observer.circuit
+        self.storage.observe(observer)
 
     @property
     def is_in(self) -> bool:

@@ -32,6 +32,7 @@ from aiocache_kit.storage.layered.near import Near
 from aiocache_kit.storage.layered.pending import MOST_KEYS, Pending
 from aiocache_kit.storage.layered.reads import Reads
 from aiocache_kit.storage.layered.shared import LayeredLeases, LayeredLocks, LayeredTags
+from aiocache_kit.storage.observer import Observer
 from aiocache_kit.storage.tables import TableStorage
 
 BACKPLANE = "backplane"
@@ -195,6 +196,12 @@ class LayeredStorage(Storage):
         if self._bulletin is not None:
             layers[BACKPLANE] = self._bulletin.stats()
         return MappingProxyType(layers)
+
+    def observe(self, observer: Observer) -> None:
+        """Tell of each layer, by its name."""
+        super().observe(observer)
+        for layer in (*self._copies.nears, self._lowest):
+            layer.observe(observer.part(layer.name))
 
     async def tidy(self) -> None:
         """Let all layers tidy, but those that are away."""

@@ -4,13 +4,14 @@ Rule: nothing is connected here; a channel connects when it is opened or first u
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import cycle
 from typing import Final
 
 from aiocache_kit.management.circuit_breaker import CircuitBreaker
 from aiocache_kit.storage.redis.attempts import Attempts, Times
+from aiocache_kit.storage.redis.circuits import Circuits
 from aiocache_kit.storage.redis.cluster import Cluster
 from aiocache_kit.storage.redis.dial import Dialer, Host, Place
 from aiocache_kit.storage.redis.link import Channel, Link
@@ -52,12 +53,15 @@ class Way:
     tracking: Tracking | None = None
     """What keeps replies until Redis tells of changes, by hooks of its own for each `Link`; None: nothing does."""
 
+    circuits: Circuits = field(default_factory=Circuits)
+    """All breakers that are made, for who watches them."""
+
     def breaker(self) -> CircuitBreaker | None:
         """Give a breaker for one server; it never waits longer than the first time, so that no outage is prolonged."""
         if self.breaker_failures is None:
             return None
         wait = self.breaker_wait
-        return CircuitBreaker(failures=self.breaker_failures, wait=wait, longest_wait=wait)
+        return self.circuits.add(CircuitBreaker(failures=self.breaker_failures, wait=wait, longest_wait=wait))
 
     @property
     def most_unread(self) -> int:

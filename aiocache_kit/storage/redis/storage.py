@@ -26,6 +26,8 @@ from aiocache_kit.storage.base import (
     Storage,
     whole_number,
 )
+from aiocache_kit.storage.observer import Observer
+from aiocache_kit.storage.redis.circuits import Circuits
 from aiocache_kit.storage.redis.kept_reads import sides_of
 from aiocache_kit.storage.redis.layout import Layout
 from aiocache_kit.storage.redis.leases import RedisLeases
@@ -61,18 +63,21 @@ class RedisStorage(Storage):
         degrades: bool = False,
         lease_ttl: float = 5.0,
         tracking: Tracking | None = None,
+        circuits: Circuits | None = None,
         clock: Clock | None = None,
     ) -> None:
         """Keep items by `channel`, written by `codec`, under `prefix`; `hasher` hides their keys.
 
         `strict`: what cannot be read is raised, instead of being a miss. `degrades`: while Redis is away, reads are
         misses and plain writes are forgotten (`reading`, `writing`). A lease that nobody extends ends after `lease_ttl`
-        seconds. `tracking` keeps what is read, if `channel` was made with its hooks.
+        seconds. `tracking` keeps what is read, if `channel` was made with its hooks. `circuits` are the breakers of
+        `channel`, for who watches them.
         """
         if clock is not None:
             self.clock = clock
         sides = sides_of(channel, tracking)
         self._tracking = tracking
+        self._circuits = circuits
         self._channel = sides.writes
         self._layout = Layout(prefix, hasher)
         self._codec = codec
@@ -117,6 +122,12 @@ class RedisStorage(Storage):
             await self._leases.close()
         finally:
             await self._channel.close()
+
+    def observe(self, observer: Observer) -> None:
+        """Tell of the circuit before the servers, and of calls."""
+        super().observe(observer)
+        if self._circuits is not None:
+            self._circuits.observe(observer)
 
     async def ping(self) -> None:
         """Return once every server has answered."""
