@@ -3,7 +3,7 @@
 How the package is laid out, from the top down; a module imports only from those below it:
 
     testing                     fakes and contracts for people who write storages
-    decorators                  a call becomes a key
+    decorators, batching        a call becomes a key; many questions become one
     config, factory             what is wanted, and building it
     provider                    what users await
     storage                     where items are kept
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 
 from aiocache_kit.clock import Clock, SystemClock
 from aiocache_kit.errors import (
+    BatchLoaderClosedError,
     CacheError,
     ConfigError,
     CorruptPayloadError,
@@ -34,8 +35,11 @@ from aiocache_kit.errors import (
     LockTimeoutError,
     MissingDependencyError,
     NotFoundError,
+    NotLoadedError,
+    OverloadedError,
     PartialFailureError,
     ProviderClosedError,
+    RateLimitedError,
     RecursiveLoadError,
     SerializationError,
     StorageAccessError,
@@ -51,8 +55,9 @@ from aiocache_kit.sentinels import DEFAULT, MISSING
 from aiocache_kit.stats import Stats
 
 if TYPE_CHECKING:
+    from aiocache_kit.batching import BatchLoader
     from aiocache_kit.config import Config, FileConfig, LoadConfig, MemoryConfig, RedisConfig, SentinelConfig, TLSConfig
-    from aiocache_kit.decorators import cached, cached_multi
+    from aiocache_kit.decorators import KeyBy, cached, cached_multi
     from aiocache_kit.factory import new_distributed, new_layered, new_provider, new_storage
     from aiocache_kit.storage.distributed import Node
     from aiocache_kit.storage.layered import Layer
@@ -60,6 +65,8 @@ if TYPE_CHECKING:
 __all__ = [
     "DEFAULT",
     "MISSING",
+    "BatchLoader",
+    "BatchLoaderClosedError",
     "CacheError",
     "Clock",
     "Config",
@@ -71,6 +78,7 @@ __all__ = [
     "InvalidTTLError",
     "InvalidTagError",
     "Item",
+    "KeyBy",
     "Layer",
     "Lease",
     "LoadConfig",
@@ -85,9 +93,12 @@ __all__ = [
     "MissingDependencyError",
     "Node",
     "NotFoundError",
+    "NotLoadedError",
+    "OverloadedError",
     "PartialFailureError",
     "Provider",
     "ProviderClosedError",
+    "RateLimitedError",
     "RecursiveLoadError",
     "RedisConfig",
     "SentinelConfig",
@@ -113,10 +124,12 @@ __all__ = [
 __version__: Final = "0.1.0"
 
 _LATER: Final = {
+    "BatchLoader": "aiocache_kit.batching",
     "Config": "aiocache_kit.config",
     "FileConfig": "aiocache_kit.config",
     "LoadConfig": "aiocache_kit.config",
     "MemoryConfig": "aiocache_kit.config",
+    "KeyBy": "aiocache_kit.decorators",
     "Layer": "aiocache_kit.storage.layered",
     "Node": "aiocache_kit.storage.distributed",
     "RedisConfig": "aiocache_kit.config",

@@ -18,6 +18,10 @@
     +-- LockError (RuntimeError)
     |   +-- LockTimeoutError (TimeoutError)  somebody else holds the lock: try later
     |   +-- LockLostError                    the lease ran out before its holder was done
+    +-- NotLoadedError (KeyError)            the source has nothing for this key: ask for another, or give `missing`
+    +-- BatchLoaderClosedError (RuntimeError) make a new batch loader
+    +-- RateLimitedError (RuntimeError)      come back in `retry_after` seconds
+    +-- OverloadedError (RuntimeError)       too much waits already: try later, or raise the bound
     +-- StorageError (OSError)               the place where items are kept failed
     |   +-- StorageUnavailableError          try again later
     |   |   +-- PartialFailureError            the same, for some of the keys of a call: they are named
@@ -147,6 +151,55 @@ class LockTimeoutError(LockError, TimeoutError):
 
 class LockLostError(LockError):
     """Raised when a lease is extended, or its end is reached, and somebody else may hold the lock by now."""
+
+
+class NotLoadedError(CacheError, KeyError):
+    """Raised by a `BatchLoader` for a key that its source leaves out; `key` is that key."""
+
+    def __init__(self, key: object) -> None:
+        """Say that the source has nothing for `key`."""
+        super().__init__("the source has nothing for this key")
+        self.key = key
+
+    def __str__(self) -> str:
+        return str(self.args[0])  # a `KeyError` would put it in quotes
+
+    def __reduce__(self) -> tuple[type["NotLoadedError"], tuple[object]]:
+        return type(self), (self.key,)
+
+
+class BatchLoaderClosedError(CacheError, RuntimeError):
+    """Raised by a `BatchLoader` after `close`, and to those whose batch was ended by it."""
+
+    def __init__(self) -> None:
+        """Say that the loader is closed."""
+        super().__init__("this batch loader is closed: make a new one")
+
+    def __reduce__(self) -> tuple[type["BatchLoaderClosedError"], tuple[()]]:
+        return type(self), ()
+
+
+class RateLimitedError(CacheError, RuntimeError):
+    """Raised where a rate limit leaves no room; `retry_after` is the seconds until it will, infinity for never."""
+
+    def __init__(self, retry_after: float) -> None:
+        """Say when to come back."""
+        super().__init__(f"the rate limit is reached: come back in {retry_after:.3f} seconds")
+        self.retry_after = retry_after
+
+    def __reduce__(self) -> tuple[type["RateLimitedError"], tuple[float]]:
+        return type(self), (self.retry_after,)
+
+
+class OverloadedError(CacheError, RuntimeError):
+    """Raised where so many loads are under way, and wait to be, that no more are taken on."""
+
+    def __init__(self) -> None:
+        """Say that there is no room."""
+        super().__init__("too many loads are under way and waiting: try again later, or raise the bound")
+
+    def __reduce__(self) -> tuple[type["OverloadedError"], tuple[()]]:
+        return type(self), ()
 
 
 class StorageError(CacheError, OSError):

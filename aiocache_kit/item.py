@@ -5,9 +5,16 @@ Nobody changes one; storages keep items in whatever form suits them.
 """
 
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 T_co = TypeVar("T_co", covariant=True)
+
+
+class Validators(NamedTuple):
+    """What the source of a value calls this state of it, so that it can be asked for another one; one is given."""
+
+    etag: str | None = None
+    last_modified: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +37,18 @@ class Item(Generic[T_co]):
     """Until when a value that is no longer fresh is kept as a fall-back; None: as long as `expiration` says."""
     is_stale: bool = False
     """Whether it was past its `expiration`, or told to expire, when it was read."""
+    validators: Validators | None = field(default=None, repr=False)
+    """What its loader said of the state of its source; None: nothing, as of nearly all items."""
+
+    @property
+    def etag(self) -> str | None:
+        """What the source calls the state of the value, where the loader said so (`LoadContext.etag`)."""
+        return None if self.validators is None else self.validators.etag
+
+    @property
+    def last_modified(self) -> str | None:
+        """When the source last changed the value, in the source's words, where the loader said so."""
+        return None if self.validators is None else self.validators.last_modified
 
     def __repr__(self) -> str:
         """Tell the state, without key and value: a `repr` ends up in logs."""

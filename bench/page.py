@@ -16,7 +16,7 @@ from bench.stall.scenarios import SCENARIOS
 
 ROOT: Final = Path(__file__).parents[1]
 PAGE: Final = ROOT / "docs" / "explanation" / "performance.md"
-PAGES: Final = (PAGE, ROOT / "README.md")
+PAGES: Final = (PAGE, ROOT / "README.md", ROOT / "docs" / "index.md")
 _PLACE: Final = re.compile(r"(?<=^<!-- figures: )(\w+)( -->\n).*?(?=^<!-- end -->$)", re.MULTILINE | re.DOTALL)
 _ORDER: Final = ("micro", "memory", "stall", "stampede", "redis", "import", "hit_ratio")
 _PLAIN: Final = {"cachetools", "cachebox", "cachebox, a ttl an entry", "theine"}
@@ -95,7 +95,8 @@ def _summary(folder: Path) -> Iterator[str]:
     outcomes = {name: kept(name, folder) for name in _ORDER}
     pythons = list(outcomes["micro"])
     rows = [[what, *(_or_nothing(figure, outcomes, python) for python in pythons)] for what, figure in _SUMMARY.items()]
-    yield from table(["measured", *(f"Python {python}" for python in pythons)], rows)
+    measured = [row for row in rows if any(row[1:])]
+    yield from table(["measured", *(f"Python {python}" for python in pythons)], measured)
 
 
 def _or_nothing(figure: Callable[[Outcomes, str], str], outcomes: Outcomes, python: str) -> str:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from inspect import Parameter
 from typing import Any, Final, TypeAlias
 
+from aiocache_kit.decorators.declared import key_makers
 from aiocache_kit.errors import InvalidArgumentError
 
 Values: TypeAlias = tuple[Any, ...]
@@ -34,12 +35,14 @@ class Hole:
     source: str
     """The parameter's name with the path of attributes, as code."""
     path: tuple[str, ...] = ()
+    by: Callable[[Any], object] | None = None
+    """What gives the value that fills it, made of the argument; None: the argument or its attribute does."""
 
 
 class Signature:
     """The parameters of a function by place, name and kind."""
 
-    __slots__ = ("defaults", "keyword_defaults", "kinds", "label", "names", "private", "source")
+    __slots__ = ("defaults", "key_makers", "keyword_defaults", "kinds", "label", "names", "private", "source")
 
     def __init__(self, function: Callable[..., object], label: str) -> None:
         """Read the signature; raise `InvalidArgumentError` where `function` has none. `label` names it in sentences."""
@@ -52,6 +55,7 @@ class Signature:
         self.label: Final = label
         self.names: Final = tuple(parameters)
         self.kinds: Final = tuple(each.kind for each in parameters.values())
+        self.key_makers: Final = key_makers(function)
         given = {name: each.default for name, each in parameters.items() if each.default is not Parameter.empty}
         by_place = [name for name, kind in zip(self.names, self.kinds, strict=True) if kind in _PASSED_BY_PLACE]
         self.defaults: Final = tuple(given.pop(name) for name in by_place if name in given)

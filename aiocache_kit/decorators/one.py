@@ -4,7 +4,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Protocol, Self, TypeVar, Unpack, cast, overload
 
 from aiocache_kit.decorators.calls import Values
-from aiocache_kit.decorators.plan import KeyMaker, Plan, TagMaker, order
+from aiocache_kit.decorators.plan import KeyMaker, Order, Plan, TagMaker, order
 from aiocache_kit.decorators.target import Source
 from aiocache_kit.decorators.wrapped import Wrapped
 from aiocache_kit.management.expiration import TTL
@@ -59,8 +59,8 @@ class Cached(Wrapped[R], Generic[P, R, G]):
         """Give the result that is kept, or `MISSING`, and never call the function; a read, as `Provider.get` is."""
         plan = self._plan
         key = plan.key.make(self._values(args, kwargs))
-        kept: Any = await plan.target.get().get(key, MISSING)
-        return kept if kept is MISSING or plan.order.type is None else convert(kept, plan.order.type)
+        kept: Any = await plan.target.get().get(key, MISSING, type=plan.type)
+        return cast("R | MissingType", kept)
 
     async def set(self, value: R, /, *args: P.args, **kwargs: P.kwargs) -> None:
         """Keep `value` as the result for these arguments."""
@@ -121,8 +121,11 @@ def cached(
     numbers, str, bytes, dates and times, UUIDs, paths, enum members, classes, frozen dataclasses, objects with a method
     ``__cache_key__``, and tuples, lists, dicts, sets and named tuples of all these.
 
+    An annotation ``Annotated[User, KeyBy(lambda user: user.id)]`` says what stands for an argument in the key.
+
     `tags` are templates, too, or a function that gives the tags. With `type`, results are given as that type, whatever
-    the storage made of them. The other options are those of `Provider.get_or_set`.
+    the storage made of them; without it, what the storage keeps in parts is given as the type that the function
+    declares. The other options are those of `Provider.get_or_set`.
 
     A coroutine function runs on the event loop, any other in a thread; the cached function is a coroutine function in
     either case. ``self`` and ``cls`` are arguments like any other: their class has a ``__cache_key__``, or they are
@@ -131,7 +134,11 @@ def cached(
     Raises `InvalidArgumentError`, `InvalidTTLError` or `InvalidTagError` at once for whatever is wrong by itself, such
     as a name that is no parameter.
     """
-    ordered = order(provider, ttl, key=key, tags=tags, exclude=exclude, type=type, policy=policy)
+    return decorator(order(provider, ttl, key=key, tags=tags, exclude=exclude, type=type, policy=policy))
+
+
+def decorator(ordered: Order) -> CachedDecorator:
+    """Give what makes a cached function of a function, as it was ordered."""
 
     def decorate(function: object) -> Cached[..., Any, Any]:
         plan = Plan(ordered, function)
@@ -141,7 +148,7 @@ def cached(
 
 
 def _options(plan: Plan, values: Values) -> dict[str, Any]:
-    return {**plan.order.policy, "tags": plan.tags(values), "type": plan.order.type}
+    return {**plan.order.policy, "tags": plan.tags(values), "type": plan.type}
 
 
 def _compiled(plan: Plan) -> Callable[..., Any]:

@@ -12,13 +12,14 @@ from typing import Any, Final, TypeAlias, cast
 
 from aiocache_kit.decorators.calls import Hole, Signature, Values
 from aiocache_kit.decorators.closures import check_captured
+from aiocache_kit.decorators.declared import declared_result
 from aiocache_kit.decorators.recipe import NO_ELEMENT, KeyRecipe, key_recipe, template_recipe
 from aiocache_kit.decorators.target import Target, asker
 from aiocache_kit.errors import InvalidArgumentError
 from aiocache_kit.keys import check_tags
 from aiocache_kit.management.expiration import TTL, life_of
 from aiocache_kit.provider import Provider
-from aiocache_kit.provider.loading import LoadPolicy, check_options
+from aiocache_kit.provider.loading import LoadPolicy, call, check_options
 from aiocache_kit.sentinels import DEFAULT, DefaultType
 
 KeyMaker: TypeAlias = str | Callable[..., str] | None
@@ -39,6 +40,8 @@ class Order:
     exclude: tuple[str, ...]
     type: type[Any] | None
     policy: LoadPolicy
+    accept: Callable[[object], None] | None = None
+    """Raises for a result that cannot be kept; None: whatever the storage takes can be."""
 
 
 def order(
@@ -50,6 +53,7 @@ def order(
     exclude: Iterable[str],
     type: type[Any] | None,
     policy: LoadPolicy,
+    accept: Callable[[object], None] | None = None,
 ) -> Order:
     """Check what a decorator was called with; raise the error of the first argument that no function could mend."""
     if ttl is not DEFAULT:
@@ -58,7 +62,7 @@ def order(
         raise InvalidArgumentError(f"exclude must be a collection of names, not {_kind(exclude)}")
     check_options(cast("dict[str, object]", policy))
     known_tags = tags if callable(tags) else check_tags(tags)
-    return Order(asker(provider), ttl, key, known_tags, tuple(exclude), type, policy)
+    return Order(asker(provider), ttl, key, known_tags, tuple(exclude), type, policy, accept)
 
 
 def is_collection(value: object) -> bool:
@@ -69,7 +73,9 @@ def is_collection(value: object) -> bool:
 class Plan:
     """An order, applied to one function."""
 
-    __slots__ = ("_tags", "bind", "element", "function", "key", "label", "order", "signature", "target", "values")
+    __slots__ = (
+        *("_tags", "bind", "element", "function", "key", "label", "order", "signature", "target", "type", "values"),
+    )
 
     def __init__(self, order: Order, decorated: object, over: str | None = None, *, many: bool = False) -> None:
         """Look at a function, or at the classmethod or staticmethod of one; raise `InvalidArgumentError`.
@@ -88,6 +94,8 @@ class Plan:
         """Of the parameter that holds many."""
         self.key: KeyRecipe = key_recipe(self.signature, order.key, exclude, self.label, self.element)
         self._tags = _tags_of(self.signature, order.tags, self.element)
+        self.type: Final[Any] = declared_result(self.function) if order.type is None else order.type
+        """What a result is read as: the type that was ordered, or else what the function declares."""
         self.target: Final = Target(order.ask, self._check)
         self.values: Callable[..., Values] = self.compile(f"return {self.signature.values_source}", {}, is_async=False)
         """Takes the arguments of a call and gives its values; raises the `TypeError` of a wrong call."""
@@ -106,6 +114,18 @@ class Plan:
 
     def loader(self, values: Values) -> Callable[[], Any]:
         """Make what calls the function: a coroutine function, or what a thread will call, if the function is plain."""
+        accept, loader = self.order.accept, self._loader(values)
+        if accept is None:
+            return loader
+
+        async def load() -> object:
+            result = await call(loader)
+            accept(result)
+            return result
+
+        return load
+
+    def _loader(self, values: Values) -> Callable[[], Any]:
         function = self.function
         positional, keywords = self.signature.spread(values)
         if inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__):

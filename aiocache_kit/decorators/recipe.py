@@ -44,6 +44,8 @@ class Recipe:
     def text(self, hole: Hole, value: object) -> str:
         """Give what fills a hole if its parameter is `value`."""
         where = self._signature.where(hole)
+        if hole.by is not None:
+            value = hole.by(value)
         for name in hole.path:
             try:
                 value = getattr(value, name)
@@ -78,9 +80,14 @@ class Recipe:
                 objects[name] = piece
                 text += f"{{{name}}}"
             elif self._signature.is_single(piece.index):
-                value = f"({name} := {piece.source})" if piece.path else piece.source
+                found = piece.source
+                if piece.by is not None:
+                    objects[f"{private}by{number}"] = piece.by
+                    found = f"{private}by{number}({found})"
+                is_made = found != piece.source or bool(piece.path)
+                value = f"({name} := {found})" if is_made else found
                 conditions.append(f"{private}type({value}) in {private}easy")
-                text += f"{{{name if piece.path else value}{'!a' if self.typed else ''}}}"
+                text += f"{{{name if is_made else value}{'!a' if self.typed else ''}}}"
             else:
                 conditions.append(f"not {piece.source}")
                 objects[name] = typed_text(() if self._signature.is_tuple(piece.index) else {}, "")
@@ -125,7 +132,7 @@ def key_recipe(
     `exclude` are the parameters that no key is made of, `element` is the one that stands for each of its elements.
     """
     if key is None:
-        return default_recipe(signature, exclude, named)
+        return default_recipe(signature, exclude, named, element)
     if isinstance(key, str):
         recipe = template_recipe(signature, key, "key", element)
         if not recipe.pieces:
@@ -141,13 +148,14 @@ def key_recipe(
     raise InvalidArgumentError(f"key must be a template or a function that gives a str, not {type(key).__name__}")
 
 
-def default_recipe(signature: Signature, exclude: frozenset[int], named: str) -> Recipe:
+def default_recipe(signature: Signature, exclude: frozenset[int], named: str, element: int = NO_ELEMENT) -> Recipe:
     """Make the recipe of a key like ``shop.users:load(user_id=42,lang='de')``."""
     pieces: list[str | Hole] = []
     text = f"{named}("
     for index, name in enumerate(signature.names):
         if index not in exclude:
-            pieces += [f"{text}{name}=", Hole(index, name)]
+            by = signature.key_makers.get(name) if signature.is_single(index) and index != element else None
+            pieces += [f"{text}{name}=", Hole(index, name, by=by)]
             text = ","
     return Recipe(signature, (*pieces, ")" if pieces else f"{text})"), typed=True)
 
@@ -169,7 +177,8 @@ def template_recipe(signature: Signature, template: str, argument: str, element:
             raise InvalidArgumentError(f"{argument} has a field that is none: {_FORM}")
         if name not in names:
             names[name] = _index(signature, name, argument, element, taken=element in names.values())
-        pieces.append(Hole(names[name], field, tuple(path)))
+        by = None if path or names[name] == element else signature.key_makers.get(name)
+        pieces.append(Hole(names[name], field, tuple(path), by))
     return Recipe(signature, tuple(pieces), typed=False)
 
 

@@ -13,11 +13,14 @@ Rule 3: a class is known by its module and qualified name.
 
 import dataclasses
 import sys
+from collections import abc
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime, time, timedelta, timezone, tzinfo
 from enum import Enum, Flag
-from typing import Any, Final, Protocol, cast
+from types import UnionType
+from typing import Any, Final, Literal, Protocol, Union, cast, get_args, get_origin
 
+from aiocache_kit.decorators.declared import bare
 from aiocache_kit.errors import InvalidKeyError
 
 TYPED_BY_ASCII: Final[frozenset[type]] = frozenset((str, int, bool, float, complex, bytes, type(None)))
@@ -91,6 +94,30 @@ def plain_text(value: object, where: str) -> str:
     )
 
 
+def has_text(annotation: object) -> bool:
+    """Whether values that are declared so have a typed text, as far as a declaration tells."""
+    kind = bare(annotation)
+    origin = get_origin(kind)
+    if origin is Literal or kind is None or kind is Ellipsis:
+        return True
+    if origin in (Union, UnionType) or origin in _DECLARED_AS:
+        return all(map(has_text, get_args(kind)))
+    if kind in _DECLARED_AS or origin is type:
+        return True
+    made_of = getattr(kind, "__supertype__", None)  # of a NewType
+    return has_text(made_of) if made_of is not None else isinstance(kind, type) and _has_text(kind)
+
+
+def _has_text(kind: type[Any]) -> bool:
+    if hasattr(kind, "__cache_key__") or kind in TYPED_BY_ASCII or kind in _WRITERS or issubclass(kind, Enum | type):
+        return True
+    parameters = kind.__dict__.get("__dataclass_params__")
+    if parameters is not None:
+        return bool(parameters.frozen)
+    is_named_tuple = hasattr(kind, "_fields") and tuple in kind.__mro__
+    return is_named_tuple or _late_writer(kind) is not None
+
+
 def _own_text(value: object, where: str) -> str | None:
     """Give what `__cache_key__` says, None where the class has no such method."""
     method = getattr(type(value), "__cache_key__", None)
@@ -138,6 +165,14 @@ _CONTAINERS: Final[dict[type, Callable[[Any, Callable[[object], str]], str]]] = 
     set: lambda value, write: f"set({_unordered(value, write)})",
     frozenset: lambda value, write: f"frozenset({_unordered(value, write)})",
 }
+_ABSTRACT: Final = (
+    *(abc.Collection, abc.Iterable, abc.Sequence, abc.MutableSequence),
+    *(abc.Mapping, abc.MutableMapping, abc.Set, abc.MutableSet),
+)
+
+
+_DECLARED_AS: Final[frozenset[object]] = frozenset((*_CONTAINERS, *_ABSTRACT))
+"""What containers that have a text are declared as."""
 
 
 # --- single values of the standard library ---------------------------------------------------------------------------

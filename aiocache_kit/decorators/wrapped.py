@@ -33,6 +33,11 @@ class Wrapped(partial[Coroutine[Any, Any, R]]):
         update_wrapper(made, plan.function)
         return made
 
+    @staticmethod
+    def plan_of(function: object) -> Plan | None:
+        """Give the plan of a decorated function, None for any other object."""
+        return function._plan if isinstance(function, Wrapped) else None  # noqa: SLF001  - of this class
+
     def _bind(self, instance: object, owner: type | None) -> Self:
         """Bind to an instance, or to its class, as the original would be bound."""
         bind = self._plan.bind

@@ -40,8 +40,13 @@ _MOST_NESTED: Final = 8
 
 def is_inside_a_load() -> bool:
     """Whether this is the work of a flight, or a task that such work has started and that is still part of it."""
+    return flight_here() is not None
+
+
+def flight_here() -> "Flight | None":
+    """Give the flight whose work this is, as `is_inside_a_load` tells it."""
     flight = _under_way.get()
-    return flight is not None and not flight.done
+    return None if flight is None or flight.done else flight
 
 
 def apart() -> Context:
@@ -126,7 +131,7 @@ class Flight:
             return waiter
         asker = _under_way.get()
         if asker is not None and not asker.done:
-            if self._leads_to(asker):
+            if self.leads_to(asker):
                 raise RecursiveLoadError
             asker.waits_for.append(self)
         self._waiters.add(waiter)
@@ -146,7 +151,8 @@ class Flight:
             if self.task is not None:
                 self.task.cancel()
 
-    def _leads_to(self, asker: "Flight") -> bool:
+    def leads_to(self, asker: "Flight") -> bool:
+        """Whether this flight is `asker`, or waits for it, directly or by way of others."""
         left: list[Flight] = [self]
         seen: set[Flight] = {self}
         while left:

@@ -12,8 +12,8 @@ from functools import partial
 from typing import TypeVar, cast
 
 from aiocache_kit.clock import Clock
-from aiocache_kit.errors import InvalidArgumentError, PartialFailureError, ProviderClosedError
-from aiocache_kit.item import Item
+from aiocache_kit.errors import InvalidArgumentError, PartialFailureError, ProviderClosedError, StorageError
+from aiocache_kit.item import Item, Validators
 from aiocache_kit.management.expiration import ttl_of
 from aiocache_kit.management.failures import Failures
 from aiocache_kit.management.freshness import Freshness
@@ -170,6 +170,7 @@ class Core:
         cost: int | None = None,
         *,
         stale_for: float = 0.0,
+        validators: Validators | None = None,
     ) -> Item[object]:
         """Make the item to write, stamped for now; key and tags in their stored form."""
         _check_value(value)
@@ -186,6 +187,7 @@ class Core:
             tags=tags,
             cost=cost,
             created_at=self.tagging.stamp(),
+            validators=validators,
         )
 
     def live(self, item: Item[object] | None) -> Item[object] | None:
@@ -195,6 +197,14 @@ class Core:
     async def read_whole(self, key: str) -> Item[object] | None:
         """Give the item under a stored key, stale ones included, unless it was invalidated."""
         item = await self.storage.read(key)
+        return None if item is None or self.tagging.has_killed(item) else item
+
+    async def read_latest(self, key: str) -> Item[object] | None:
+        """Do as `read_whole` does, past copies that may be behind; None where the storage fails."""
+        try:
+            item = await self.storage.read_latest(key)
+        except StorageError:
+            return None
         return None if item is None or self.tagging.has_killed(item) else item
 
     async def read_whole_multi(self, keys: Collection[str]) -> dict[str, Item[object]]:

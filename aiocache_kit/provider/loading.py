@@ -13,24 +13,43 @@ import weakref
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
 from types import CodeType, FunctionType, MethodType
-from typing import Final, NoReturn, TypeAlias, TypeVar, cast
+from typing import Any, Final, NoReturn, TypeAlias, TypeVar, cast
 
-from aiocache_kit.errors import InvalidArgumentError, LoadFailedError
+from aiocache_kit.errors import InvalidArgumentError, LoadFailedError, WrongTypeError
+from aiocache_kit.item import Item, Validators
 from aiocache_kit.keys import check_tags
 from aiocache_kit.management.expiration import TTL, life_of
 from aiocache_kit.management.freshness import Freshness, FreshnessOptions, checked
 from aiocache_kit.sentinels import MISSING, MissingType
+from aiocache_kit.serializers.parts import whole
+from aiocache_kit.serializers.typed import convert
 
 T = TypeVar("T")
 
 
 _PLAIN: Final = Freshness()
+_NOTHING: Final[dict[str, str | None]] = {}
+MOST_VALIDATOR: Final = 1024
+"""Characters that an etag, or a date in the words of a source, may have."""
 
 
 class LoadContext:
     """What a loader is told, and what it may decide, about the value it is about to give."""
 
-    __slots__ = ("_cost", "_life", "_tags", "cacheable", "freshness", "key", "replaces", "stale_value")
+    __slots__ = (
+        "_cost",
+        "_keeps",
+        "_known",
+        "_life",
+        "_said",
+        "_tags",
+        "cacheable",
+        "freshness",
+        "key",
+        "replaces",
+        "stale_value",
+        "type",
+    )
 
     def __init__(
         self, key: str, life: float, tags: tuple[str, ...], cost: int | None, freshness: Freshness = _PLAIN
@@ -43,6 +62,13 @@ class LoadContext:
         """The value that is being loaded anew, old or not; `MISSING` where there is none."""
         self.replaces: bool = False
         """Whether something may be there that the value will take the place of."""
+        self.type: type[Any] | None = None
+        """What the value is to be read as; None: as it was stored."""
+        self._known = _NOTHING
+        """What is known of the state of the source that `stale_value` came from."""
+        self._said = _NOTHING
+        self._keeps = False
+        """Whether the loader has said that the old value is still true."""
         self._life = life
         self._tags = tags
         self._cost = cost
@@ -76,19 +102,59 @@ class LoadContext:
     def cost(self, cost: int | None) -> None:
         self._cost = check_cost(cost)
 
-    def replace(self, value: object) -> None:
-        """Know that `value`, `MISSING` where the loader cannot be told, is what will be replaced."""
-        self.replaces = True
-        self.stale_value = value
+    @property
+    def etag(self) -> str | None:
+        """What the source calls the state that the value is in, kept with the value; None: nothing.
 
-    def not_modified(self) -> object:
+        That of `stale_value` until the loader sets that of the value it gives. A `str` of at most 1024 characters.
+        """
+        return (self._said if "etag" in self._said else self._known).get("etag")
+
+    @etag.setter
+    def etag(self, etag: str | None) -> None:
+        self._said = self._said | {"etag": _check_validator("etag", etag)}
+
+    @property
+    def last_modified(self) -> str | None:
+        """When the source last changed the value, in the source's own words; otherwise as `etag`."""
+        return (self._said if "last_modified" in self._said else self._known).get("last_modified")
+
+    @last_modified.setter
+    def last_modified(self, last_modified: str | None) -> None:
+        self._said = self._said | {"last_modified": _check_validator("last_modified", last_modified)}
+
+    def replace(self, item: Item[object] | None) -> None:
+        """Know what will be replaced. It is told to the loader unless it needs a type to be whole and there is none."""
+        self.stale_value, self._known = MISSING, _NOTHING
+        if item is None:
+            return
+        try:
+            self.stale_value = whole(item.value) if self.type is None else convert(item.value, self.type)
+        except WrongTypeError:
+            return
+        if item.validators is not None:
+            self._known = item.validators._asdict()
+
+    def not_modified(self) -> Any:  # noqa: ANN401  - whatever is cached
         """Give the value that is being loaded anew: ``return context.not_modified()`` keeps it for another ttl.
 
-        Raises `InvalidArgumentError` where there is none.
+        What was known of the state of its source (`etag`, `last_modified`) is kept with it, as far as the loader has
+        not set it anew. Raises `InvalidArgumentError` where there is no such value.
         """
         if self.stale_value is MISSING:
             raise InvalidArgumentError("not_modified() needs a value that is there: look at stale_value first")
+        self._keeps = True
         return self.stale_value
+
+    def validators_of(self, value: object) -> Validators | None:
+        """Give what is to be kept with `value`, which the loader gave, of the state of its source."""
+        known = self._said
+        if self._keeps and value is self.stale_value:
+            known = self._known | self._said
+        elif not known:
+            return None
+        validators = Validators(known.get("etag"), known.get("last_modified"))
+        return validators if any(each is not None for each in validators) else None
 
     def fail(self, reason: str = "the loader gave up") -> NoReturn:
         """Say that the source fails: raise `LoadFailedError`, for which an old value may stand in."""
@@ -153,6 +219,13 @@ def check_cost(cost: object) -> int | None:
         given = "a negative one" if type(cost) is int else type(cost).__name__
         raise InvalidArgumentError(f"cost must be None or an int from 0 up (bytes), not {given}")
     return cost
+
+
+def _check_validator(name: str, text: object) -> str | None:
+    if text is not None and not (isinstance(text, str) and 0 < len(text) <= MOST_VALIDATOR):
+        given = f"one of {len(text)}" if isinstance(text, str) else type(text).__name__
+        raise InvalidArgumentError(f"{name} must be None or a str of 1 to {MOST_VALIDATOR} characters, not {given}")
+    return text
 
 
 def check_callable(function: object, name: str) -> None:

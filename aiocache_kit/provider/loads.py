@@ -17,7 +17,7 @@ from typing import Any, Final, cast
 
 from aiocache_kit.clock import stopwatch
 from aiocache_kit.errors import CacheError, InvalidArgumentError
-from aiocache_kit.item import Item
+from aiocache_kit.item import Item, Validators
 from aiocache_kit.management.single_flight import Flight, Work
 from aiocache_kit.management.statistics import Recorder
 from aiocache_kit.provider.core import Core
@@ -93,6 +93,8 @@ class Loads:
     ) -> dict[str, object]:
         """Load one value and store it, as far as it may be."""
         tags = context.tags
+        if told and context.replaces:  # only now: what was changed before the load began is not told any more
+            context.replace(await self._core.read_latest(key))
         calling = call(loader, context) if told else call(loader)
         value = await self._called(flight, (key,), calling, context, self._names.tags(tags))
         if value is MISSING:
@@ -102,7 +104,7 @@ class Loads:
         if context.tags is not tags:
             flight.tags = self._names.tags(context.tags)
         if context.cacheable:
-            await self._store(flight, found, context, flight.tags, leases)
+            await self._store(flight, found, context, flight.tags, leases, validators=context.validators_of(value))
         return found
 
     async def many(
@@ -245,6 +247,8 @@ class Loads:
         context: LoadContext,
         tags: tuple[str, ...],
         leases: dict[str, str],
+        *,
+        validators: Validators | None = None,
     ) -> None:
         """Store what was found, as far as it may be; leases that were used are taken out of `leases`."""
         core, policy, cost = self._core, context.freshness, context.cost
@@ -255,7 +259,7 @@ class Loads:
             nothing = [key for key in keys if found[key] is None]
             keys = [key for key in keys if found[key] is not None]
             if nothing and context.replaces:
-                await self._remove(nothing)
+                await self._remove(nothing, leases)
         lives = (
             [policy.spread(context.life, _random.random()) for _ in keys]
             if policy.jitter
@@ -265,10 +269,10 @@ class Loads:
         try:
             if core.tables is not None and core.tables.may_put(keys):
                 for key, life in zip(keys, lives, strict=True):
-                    core.tables.put(key, found[key], life, tags=tags, cost=cost, stale_for=stale)
+                    core.tables.put(key, found[key], life, tags=tags, cost=cost, stale_for=stale, validators=validators)
             elif keys:
                 items = [
-                    core.item(key, found[key], life, tags, cost, stale_for=stale)
+                    core.item(key, found[key], life, tags, cost, stale_for=stale, validators=validators)
                     for key, life in zip(keys, lives, strict=True)
                 ]
                 async with core.flights.storing(keys):
@@ -277,7 +281,7 @@ class Loads:
             self._recorder.errors += 1
             _log.warning("a loaded value was not stored: %s", error)
 
-    async def _remove(self, keys: list[str]) -> None:
+    async def _remove(self, keys: list[str], leases: dict[str, str]) -> None:
         """Take away what was there before its source had nothing for it any more."""
         core = self._core
         try:
@@ -286,7 +290,10 @@ class Loads:
                     core.tables.table_of(key).drop(key, core.clock.monotonic())
             else:
                 async with core.flights.storing(keys):
-                    await core.storage.remove_multi(keys)
+                    if leases:  # what is dead as soon as it is written: under a lease, others' newer values stay
+                        await self._write([core.item(key, None, 0.0) for key in keys], leases)
+                    else:
+                        await core.storage.remove_multi(keys)
         except CacheError as error:
             self._recorder.errors += 1
             _log.warning("what is no longer there was not removed: %s", error)

@@ -760,9 +760,7 @@ class Provider:
         if not self._core.ready:
             await self._open()
         self._recorder.misses += not anew
-        if anew:
-            item = await self._core.read_whole(full) if told else None
-            context.replace(MISSING if item is None or type(item.value) is Parts else item.value)
+        context.replaces = anew
         value = await self._loads.one(full, loader, context, told=told, anew=anew)
         return whole(value) if kind is None else convert(value, kind)
 
@@ -772,7 +770,9 @@ class Provider:
         check_callable(loader, "loader")
         life = self._life(ttl)
         told = wants_context(loader)
-        return kind, told, LoadContext(key, life, *check_options(options, self._core.freshness))
+        context = LoadContext(key, life, *check_options(options, self._core.freshness))
+        context.type = kind
+        return kind, told, context
 
     @overload
     async def refresh(

@@ -22,8 +22,6 @@ from aiocache_kit.provider.background import StillLoadingError
 from aiocache_kit.provider.core import Core
 from aiocache_kit.provider.loading import LoadContext
 from aiocache_kit.provider.loads import Loads
-from aiocache_kit.sentinels import MISSING
-from aiocache_kit.serializers.parts import Parts
 
 T = TypeVar("T")
 _OURS: Final = (InvalidArgumentError, ProviderClosedError, RecursiveLoadError)
@@ -67,6 +65,7 @@ class Serving:
                 return value[0]
         item = await core.read_whole(key)
         verdict = self._judge(context.freshness, item)
+        context.replaces = item is not None
         if item is None or verdict is Verdict.GONE:
             recorder.misses += 1
             return await self._loads.one(key, loader, context, told=told)
@@ -76,7 +75,6 @@ class Serving:
         recorder.stale_hits += verdict is Verdict.STALE
         if verdict is not Verdict.FRESH and self._may_refresh(key):
             recorder.refreshes += 1
-            context.replace(_told(item))
             is_live = verdict is Verdict.AGEING
             load = self._loads.one(key, loader, context, told=told, anew=is_live, waits=False)
             core.background.begin(load, apart())
@@ -100,7 +98,6 @@ class Serving:
     ) -> object:
         core, recorder = self._core, self._recorder
         if not core.failures.is_quiet(key, core.clock.monotonic()):
-            context.replace(_told(item))
             load = self._loads.one(key, loader, context, told=told)
             # Who has ended it by hand has said that it is not true: that a load takes long makes it no truer.
             value = await self._tried(load, context.freshness, [key], may_be_late=bool(item.ttl))
@@ -186,8 +183,3 @@ class Serving:
             elif verdict is Verdict.STALE and self._may_refresh(key):
                 into.again.append(key)
         return into
-
-
-def _told(item: Item[object]) -> object:
-    """Give what a loader is told is there: nothing where it needs a type to be whole."""
-    return MISSING if type(item.value) is Parts else item.value

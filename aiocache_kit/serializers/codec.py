@@ -30,18 +30,19 @@ from aiocache_kit.serializers.envelope import (
     FLAGS_OFFSET,
     FORMAT,
     HAS_NOTES,
-    HAS_TAGS,
     HEAD,
     MAGIC,
+    NO_NOTES,
     SIZE,
     WHOLE,
     WITHOUT_VERSION,
     Dates,
     Notes,
+    has_notes,
     pack_head,
     pack_notes,
     read_dates,
-    read_notes,
+    split,
     start_of,
     unlike,
 )
@@ -75,7 +76,6 @@ _pack_whole: Final = WHOLE.pack
 _unpack_whole: Final = WITHOUT_VERSION.unpack_from
 _pack_check: Final = CHECK.pack
 _MOST_DIGITS: Final = 18
-_NO_NOTES: Final[Notes] = (None, (), 0)
 _NO_DATES: Final[Dates] = (0, 0.0, None, None, None)
 
 
@@ -165,7 +165,7 @@ class Codec:
     def encode_now(self, item: Item[object]) -> bytes | Unsealed:
         """Give what `encode` gives, or, where the rest takes long enough for a thread, what `seal` makes it of."""
         content, serializer, rest = self._write(item.value)
-        if not self._is_checked or len(rest) >= self._most_plain or item.tags or item.cost is not None:
+        if not self._is_checked or len(rest) >= self._most_plain or has_notes(item):
             laid = self._laid_out(item, content, serializer, rest)
             return self.seal(laid) if len(laid[4]) < self._most_written_now else laid
         whole = pack_head(item, self._seal.id) + BODY.pack(content, 0, serializer) + rest
@@ -280,7 +280,7 @@ class Codec:
         return content, serializer, rest
 
     def _laid_out(self, item: Item[object], content: int, serializer: int, rest: bytes) -> Unsealed:
-        if item.tags or item.cost is not None:
+        if has_notes(item):
             content |= HAS_NOTES
             notes = pack_notes(item)
             if len(notes) > MAX_NOTES:
@@ -327,13 +327,7 @@ class Codec:
             raise CorruptPayloadError("the payload has no body")
         content, compression, serializer = BODY.unpack_from(body)
         rest = self._unpack(body, compression) if compression else body[BODY.size :]
-        notes = _NO_NOTES
-        if content & HAS_NOTES:
-            content ^= HAS_NOTES
-            notes = read_notes(rest)
-            rest = rest[notes[2] :]
-        if bool(notes[1]) is not bool(data[FLAGS_OFFSET] & HAS_TAGS):
-            raise CorruptPayloadError("the payload has tags that its head does not tell, or the reverse")
+        notes, content, rest = split(data[FLAGS_OFFSET], content, rest)
         if serializer != (0 if content else self._serializer_id):
             raise CorruptPayloadError("the payload is of another serializer than is configured")
         return dates, notes, content, rest
@@ -348,7 +342,7 @@ class Codec:
         if number is None or b"%d" % number != data or not _LEAST <= number <= _MOST:
             raise CorruptPayloadError("the payload begins like a bare integer and is none")
         content, rest = WRITERS[int](number)
-        return _NO_DATES, _NO_NOTES, content, rest
+        return _NO_DATES, NO_NOTES, content, rest
 
     def _unpack(self, body: bytes, compression: int) -> bytes:
         ours = self._compression
@@ -361,7 +355,7 @@ class Codec:
 
     def read(self, key: str, opened: Opened) -> Item[object]:
         """Do the second half of `decode`: read the value."""
-        (version, created_at, ttl, expiration, stale_until), (cost, tags, _), content, rest = opened
+        (version, created_at, ttl, expiration, stale_until), (cost, tags, validators, _), content, rest = opened
         if len(rest) > self._max_size:
             raise CorruptPayloadError("the payload is larger than a value may be")
         value = read_passed(content, rest) if content else self._deserialize(rest)
@@ -375,6 +369,7 @@ class Codec:
             version=version,
             created_at=created_at,
             stale_until=stale_until,
+            validators=validators,
         )
 
     def _deserialize(self, data: bytes) -> object:

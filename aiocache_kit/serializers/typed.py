@@ -8,12 +8,31 @@ Rule 1: the only file that imports msgspec, and only when something must be conv
 Rule 2: a conversion validates: what does not fit is `WrongTypeError`, without the value in its text.
 """
 
-from typing import Any, TypeVar, cast
+from collections.abc import Callable
+from typing import Any, TypeVar, cast, final
 
 from aiocache_kit.errors import InvalidArgumentError, MissingDependencyError, WrongTypeError
-from aiocache_kit.serializers.parts import Parts
+from aiocache_kit.serializers.parts import Parts, whole
 
 T = TypeVar("T")
+
+
+@final
+class Declared:
+    """A type that somebody declares rather than orders: it says what `Parts` are, and whole values stay as they are."""
+
+    __slots__ = ("_look",)
+
+    def __init__(self, look: Callable[[], object]) -> None:
+        """Ask `look` for the type, each time that one is needed; None where nothing is declared."""
+        self._look = look
+
+    def apply(self, value: object) -> object:
+        """Give `value` whole; raise what `convert` does, and `WrongTypeError` for parts of which nothing is said."""
+        if value.__class__ is not Parts:
+            return value
+        kind: Any = self._look()
+        return whole(value) if kind is None else convert(value, kind)
 
 
 def convert(value: object, type: type[T]) -> T:
@@ -24,6 +43,8 @@ def convert(value: object, type: type[T]) -> T:
     """
     if value.__class__ is type:
         return cast("T", value)  # type: ignore[redundant-cast]  # pyright does not narrow by a class compared
+    if isinstance(cast("object", type), Declared):
+        return cast("T", cast("Any", type).apply(value))
     if value.__class__ is Parts:
         return cast("Parts", value).read_as(type)  # type: ignore[redundant-cast]  # as above
     validate = getattr(type, "model_validate", None)

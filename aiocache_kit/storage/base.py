@@ -234,7 +234,7 @@ class Storage(ABC):
 
     An item handed to `write` lives for `Item.ttl` seconds from that moment: None for ever, 0 not at all. It is kept as
     a fall-back beyond that for as long as its `stale_until` lies after its `expiration`. The storage sets `version`; it
-    keeps `created_at` and `tags` as they are given.
+    keeps `created_at`, `tags` and `validators` as they are given.
     """
 
     capabilities: Capabilities = Capabilities()
@@ -317,6 +317,10 @@ class Storage(ABC):
     async def ping(self) -> None:
         """Return once the storage has answered; raise `StorageUnavailableError` if it does not."""
 
+    async def read_latest(self, key: str) -> Item[object] | None:
+        """Give what `read` gives, past copies that may be behind: for who may write the same value again."""
+        return await self.read(key)
+
     async def read_multi(self, keys: Collection[str]) -> dict[str, Item[object]]:
         """Give the items that `read` would give, by key; missing ones are left out."""
         found = {key: await self.read(key) for key in keys}
@@ -344,7 +348,7 @@ class Storage(ABC):
                 done = await self.write(replace(item, value=total), IF_ABSENT)
             else:
                 total = whole_number(current.value) + delta
-                kept = replace(current, value=total, ttl=self._time_left(current))
+                kept = replace(current, value=total, ttl=self._time_left(current), validators=None)
                 done = await self.write(kept, if_version(current.version))
             if done:
                 return total

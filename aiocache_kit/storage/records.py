@@ -2,6 +2,8 @@
 
     item = [key, ttl, expiration, created_at, cost, tags]  value
 
+Where its loader said something of the state of its source, etag and last_modified follow the tags.
+
 Plain `def`, in steps so short that whoever drives them can let others run in between.
 
 Rule 1: only what comes back equal and of the same type is packed: None, bool, int of 64 bits, float, str, bytes, and
@@ -14,7 +16,7 @@ from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import Final, Protocol, cast
 
-from aiocache_kit.item import Item
+from aiocache_kit.item import Item, Validators
 from aiocache_kit.sentinels import MISSING
 from aiocache_kit.storage.frames import DamageError
 
@@ -29,6 +31,7 @@ STEP: Final = 256
 PIECE: Final = 16 * 1024
 """Bytes that are unpacked in one step: as many small integers, at worst."""
 _HEAD_PARTS: Final = 6
+_WITH_VALIDATORS: Final = 8
 _DRAIN: Final = 64 * 1024
 _MOST_BUFFER: Final = 4 * MOST_LENGTH + 1024
 """UTF-8 takes four bytes a character at most."""
@@ -169,7 +172,7 @@ class Packer:
 def _head(item: Item[object]) -> list[object]:
     ttl = None if item.ttl is None else float(item.ttl)
     expiration = None if item.expiration is None else float(item.expiration)
-    return [item.key, ttl, expiration, float(item.created_at), item.cost, list(item.tags)]
+    return [item.key, ttl, expiration, float(item.created_at), item.cost, list(item.tags), *(item.validators or ())]
 
 
 class Unpacker:
@@ -231,9 +234,9 @@ def _refuse_type(code: int, data: bytes) -> object:
 
 
 def _item(head: object, value: object, now: float) -> Item[object] | None:
-    if not isinstance(head, list) or len(cast("list[object]", head)) != _HEAD_PARTS:
+    if not isinstance(head, list) or len(cast("list[object]", head)) not in (_HEAD_PARTS, _WITH_VALIDATORS):
         raise DamageError("an item has no head")
-    key, ttl, expiration, created_at, cost, tags = cast("list[object]", head)
+    key, ttl, expiration, created_at, cost, tags, *validators = cast("list[object]", head)
     left = _seconds(ttl)
     if not isinstance(key, str) or not key or not isinstance(created_at, float) or not isinstance(tags, list):
         raise DamageError("an item has no key, no date or no tags")
@@ -250,6 +253,7 @@ def _item(head: object, value: object, now: float) -> Item[object] | None:
         tags=_tags(cast("list[object]", tags)),
         cost=_cost(cost),
         created_at=created_at,
+        validators=_validators(*validators) if validators else None,
     )
 
 
@@ -264,6 +268,12 @@ def _tags(tags: list[object]) -> tuple[str, ...]:
     if len(names) != len(tags):
         raise DamageError("an item has tags that are none")
     return names
+
+
+def _validators(etag: object, last_modified: object) -> Validators:
+    if not isinstance(etag, str | None) or not isinstance(last_modified, str | None):
+        raise DamageError("an item has an etag, or a date of its source, that is none")
+    return Validators(etag, last_modified)
 
 
 def _cost(cost: object) -> int | None:

@@ -22,7 +22,7 @@ from typing import Any, Final, NoReturn, TypeAlias
 
 from aiocache_kit.clock import Clock
 from aiocache_kit.errors import ProviderClosedError, ValueTooLargeError
-from aiocache_kit.item import Item
+from aiocache_kit.item import Item, Validators
 from aiocache_kit.management.eviction.policy import NIL, Columns, EvictionPolicy
 from aiocache_kit.management.expiration import ExpiryBuckets
 from aiocache_kit.management.invalidation import TagMarks
@@ -92,6 +92,7 @@ class Table:
         "last",
         "lives",
         "touch",
+        "validators",
         "values",
         "versions",
         "watcher",
@@ -148,6 +149,8 @@ class Table:
         self.versions: dict[int, int] = {}
         """The versions that somebody asked for, by slot, and that still hold."""
         self.extras: dict[int, Extra] = {}
+        self.validators: dict[int, Validators] = {}
+        """What loaders said of the state of their sources, by slot; an entry that has any is among `extras`, too."""
         self.bytes = 0
 
     def heed(self, marks: TagMarks) -> None:
@@ -219,6 +222,7 @@ class Table:
             created_at=created,
             stale_until=None if dead_at <= fresh_until else dead_at + to_date,
             is_stale=now >= fresh_until,
+            validators=self.validators.get(slot) if self.validators else None,
         )
 
     def version(self, slot: int) -> int:
@@ -338,10 +342,22 @@ class Table:
         if tags or cost is not None or stale_for > 0.0:
             stamp = self.stamp(now) if tags and self._heeds else created
             self.extras[slot] = (until, until + stale_for, stamp, cost, *tags)
+            if self.validators:
+                self.validators.pop(slot, None)
         elif self.extras:
             self.extras.pop(slot, None)
+            if self.validators:
+                self.validators.pop(slot, None)
         self.fresh[slot] = ASK if tags else until
         self._expiry.schedule(slot, until + stale_for)
+
+    def attach(self, key: str, validators: Validators) -> None:
+        """Keep what the loader said of the value that was just put under `key`; the next write takes it away."""
+        slot = self.index[key]
+        self.validators[slot] = validators
+        if slot not in self.extras:
+            until = self.fresh[slot]
+            self.extras[slot] = (until, until, 0.0, None)
 
     def schedule(self, slot: int, deadline: float) -> None:
         """Have the entry looked at once `deadline` is over; only an end that came nearer needs this."""
@@ -371,6 +387,8 @@ class Table:
             self.bytes -= self.weights[slot]
         if self.extras:
             self.extras.pop(slot, None)
+            if self.validators:
+                self.validators.pop(slot, None)
         if self.versions:
             self.versions.pop(slot, None)
         self.values[slot] = None
@@ -396,6 +414,8 @@ class Table:
         self.values[slot] = total
         if self.versions:
             self.versions.pop(slot, None)
+        if self.validators:
+            self.validators.pop(slot, None)
         self.record_hit(slot)
         return total
 
@@ -493,7 +513,7 @@ class Table:
         copy = object.__new__(Table)
         copy._clock, copy._marks, copy._heeds = self._clock, self._marks, self._heeds
         copy.index, copy.values, copy.fresh = self.index.copy(), self.values[:], self.fresh[:]
-        copy.lives, copy.extras = self.lives[:], self.extras.copy()
+        copy.lives, copy.extras, copy.validators = self.lives[:], self.extras.copy(), self.validators.copy()
         return copy
 
     def shut(self) -> Iterator[None]:
@@ -518,7 +538,7 @@ def _free_slowly(table: Table) -> Iterator[None]:
     """Let go of a table in steps of some ten microseconds: a dict of a million entries takes 40 ms at once."""
     index = table.index
     columns: list[list[Any]] = [table.values, table.columns.keys, table.fresh, table.lives, table.hits]
-    extras = table.extras
+    extras, validators = table.extras, table.validators
     kept = table.rest()
 
     def steps() -> Iterator[None]:
@@ -529,6 +549,10 @@ def _free_slowly(table: Table) -> Iterator[None]:
         while extras:
             for _ in range(min(_FREED_AT_ONCE, len(extras))):
                 extras.popitem()
+            yield
+        while validators:
+            for _ in range(min(_FREED_AT_ONCE, len(validators))):
+                validators.popitem()
             yield
         for column in columns:
             while column:

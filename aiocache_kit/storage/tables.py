@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from aiocache_kit.clock import Clock
 from aiocache_kit.errors import UnsupportedError, ValueTooLargeError
-from aiocache_kit.item import Item
+from aiocache_kit.item import Item, Validators
 from aiocache_kit.management.eviction.policy import NIL
 from aiocache_kit.management.invalidation import TagMarks
 from aiocache_kit.sentinels import MISSING
@@ -105,6 +105,7 @@ class TableStorage(Storage):
         cost: int | None = None,
         stale_for: float = 0.0,
         condition: Condition = ALWAYS,
+        validators: Validators | None = None,
     ) -> bool:
         """Store the value for `life` seconds if `condition` holds, without waiting; see `may_put`."""
         table, now = self.table_of(key), self.clock.monotonic()
@@ -112,6 +113,8 @@ class TableStorage(Storage):
             return False
         own = value if self.own is None else self.own(value)
         table.put(key, own, life, now, stale_for=stale_for, tags=tags, cost=cost)
+        if validators is not None:
+            table.attach(key, validators)
         return True
 
     def young(self, key: str, ahead: float | None) -> tuple[object] | None:
@@ -186,6 +189,8 @@ class TableStorage(Storage):
             cost=item.cost,
             created=item.created_at,
         )
+        if item.validators is not None:
+            table.attach(item.key, item.validators)
         return True
 
     async def remove(self, key: str, condition: Condition = ALWAYS) -> bool:

@@ -3,7 +3,8 @@
 A block starts from nothing, in an empty folder. Two comments in the page, each on the line before a block, change that
 (docs/contributing.md describes them): ``<!-- continues -->`` goes on where the block before it ended, on the same event
 loop; ``<!-- prints -->`` before a block of text says that this is, word for word, what the Python block above printed.
-A block may ``await`` at its top level. It must leave no task behind.
+A block may ``await`` at its top level. It must leave no task behind. A page with ``<!-- needs Redis -->`` gets a
+server of its own, in the place of the one on the usual port that it names.
 """
 
 import ast
@@ -20,6 +21,8 @@ from types import CodeType, ModuleType
 
 import pytest
 
+from tests.servers.fixtures import StartServer
+
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 FENCE = re.compile(
@@ -27,6 +30,9 @@ FENCE = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 LINK = re.compile(r"\]\((?P<target>[^)\s]+)\)|^\[[^\]]+\]: (?P<reference>\S+)", re.MULTILINE)
+
+NEEDS_REDIS = "<!-- needs Redis -->"
+REDIS = "localhost:6379"
 
 pages = pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
 
@@ -61,18 +67,19 @@ def programs(page: Path) -> Iterator[list[Block]]:
 
 
 @contextmanager
-def program(page: Path) -> Generator[Callable[[Block], None], None, None]:
+def program(page: Path, redis: str) -> Generator[Callable[[Block], None], None, None]:
     """Give a function that runs one block after the other in one module and on one event loop.
 
-    Python knows the module by name, as whoever resolves annotations or unpickles expects. A traceback points at the
-    lines of the page. At the end no task may be left.
+    `redis` is the address of the server that stands for the one that blocks name. Python knows the module by name, as
+    whoever resolves annotations or unpickles expects. A traceback points at the lines of the page. At the end no task
+    may be left.
     """
     module = ModuleType("documented_" + re.sub(r"\W", "_", page.stem))
     with asyncio.Runner() as runner, pytest.MonkeyPatch.context() as patch:
         patch.setitem(sys.modules, module.__name__, module)
 
         def run(block: Block) -> None:
-            tree = ast.increment_lineno(ast.parse(block.text), block.line)
+            tree = ast.increment_lineno(ast.parse(block.text.replace(REDIS, redis)), block.line)
             code: CodeType = compile(tree, str(page), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
             waiting: object = eval(code, vars(module))  # noqa: S307  - the text is this repository's own
             if inspect.iscoroutine(waiting):
@@ -84,12 +91,17 @@ def program(page: Path) -> Generator[Callable[[Block], None], None, None]:
 
 @pages
 def test_blocks_run(
-    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    page: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    start_server: StartServer,
 ) -> None:
     """What the page shows is a program that works, and prints what the page says."""
+    redis = f"127.0.0.1:{start_server().port}" if NEEDS_REDIS in page.read_text("utf-8") else REDIS
     monkeypatch.chdir(tmp_path)
     for together in programs(page):
-        with program(page) as run:
+        with program(page, redis) as run:
             for block in together:
                 if block.kind == "python":
                     capsys.readouterr()

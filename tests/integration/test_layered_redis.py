@@ -58,40 +58,57 @@ def gives(cache: Provider, value: str) -> Callable[[], Awaitable[bool]]:
     return ask
 
 
+CHANGES = 300
+
+
+async def set_again_and_again(cache: Provider) -> dict[int, float]:
+    """Set one key; give when each value was there."""
+    changed: dict[int, float] = {}
+    for number in range(1, CHANGES + 1):
+        await cache.set("k", number)
+        changed[number] = time.monotonic()
+        await CLOCK.sleep(0.01)
+    await cache.set("k", -1)
+    return changed
+
+
+async def delete_one_by_one(cache: Provider) -> dict[int, float]:
+    """Delete keys; give when each was gone."""
+    changed: dict[int, float] = {}
+    for number in range(1, CHANGES + 1):
+        await CLOCK.sleep(0.01)
+        assert await cache.delete(f"k:{number}")
+        changed[number] = time.monotonic()
+    return changed
+
+
+@pytest.mark.parametrize("change", [set_again_and_again, delete_one_by_one])
 @over_backplanes
 async def test_another_process_hears_of_a_change_in_milliseconds(
-    redis_server: Server, fresh_prefix: str, kind: str
+    redis_server: Server, fresh_prefix: str, kind: str, change: Callable[[Provider], Awaitable[dict[int, float]]]
 ) -> None:
-    """After a set in one process another one gives the old value for some milliseconds, and reads copies otherwise."""
-    reader = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "tests.integration.layered_reader",
-        url(redis_server, fresh_prefix),
-        kind,
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdout=asyncio.subprocess.PIPE,
-    )
-    assert reader.stdout is not None
-    changed: dict[int, float] = {}
-    try:
-        async with (
-            asyncio.timeout(50),
-            new_layered("memory://", url(redis_server, fresh_prefix), backplane=kind) as cache,
-        ):
-            assert await reader.stdout.readline() == b"ready\n"
-            for number in range(1, 301):
-                await cache.set("k", number)
-                changed[number] = time.monotonic()
-                await CLOCK.sleep(0.01)
-            await cache.set("k", -1)
-            told = json.loads(await reader.stdout.readline())
-            await reader.wait()
-    finally:
-        if reader.returncode is None:
-            reader.kill()
-            await reader.wait()
+    """After a set or delete in one process another gives the old value for some milliseconds, and copies otherwise."""
+    async with new_layered("memory://", url(redis_server, fresh_prefix), backplane=kind) as cache:
+        await cache.set_multi({"most": CHANGES} | {f"k:{number}": 1 for number in range(1, CHANGES + 1)})
+        reader = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-m", "tests.integration.layered_reader", url(redis_server, fresh_prefix), kind),
+            "set" if change is set_again_and_again else "delete",
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdout=asyncio.subprocess.PIPE,
+        )
+        assert reader.stdout is not None
+        try:
+            async with asyncio.timeout(50):
+                assert await reader.stdout.readline() == b"ready\n"
+                changed = await change(cache)
+                told = json.loads(await reader.stdout.readline())
+                await reader.wait()
+        finally:
+            if reader.returncode is None:
+                reader.kill()
+                await reader.wait()
     seen = sorted((int(value), instant) for value, instant in told["seen"].items())
     late: list[float] = []
     for number, instant in changed.items():  # a value that was overtaken counts until a newer one was seen

@@ -139,12 +139,19 @@ class Lowest:
 
     async def read(self, key: str) -> Item[object] | None:
         """Give the item under `key`, as it will be once what waits was made up for."""
+        return await self._read(key, self.storage.read)
+
+    async def read_latest(self, key: str) -> Item[object] | None:
+        """Do the same, past copies that the storage itself may have."""
+        return await self._read(key, self.storage.read_latest)
+
+    async def _read(self, key: str, read: Callable[[str], Awaitable[Item[object] | None]]) -> Item[object] | None:
         self.reads += 1
         change = self.pending.get(key) if self.pending else None
         if change is not None:
             item = change.item(self.clock)
         else:
-            item = await self.call(lambda: self.storage.read(key))
+            item = await self.call(lambda: read(key))
             if item is not None and self.pending.kills(item):
                 item = None
         self.hits += item is not None

@@ -5,7 +5,7 @@ Rule 2: whatever is read below a layer is read during a visit (`traffic`), and c
 Rule 3: what the lowest layer does not have is removed above; where that cannot be asked, any copy is better than none.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 
 from aiocache_kit.errors import PartialFailureError, StorageError
 from aiocache_kit.item import Item
@@ -40,14 +40,24 @@ class Reads:
                 if _is_answer(near):
                     return near
             try:
-                item = await self._lowest.read(key)
+                return await self._from_lowest(visit, self._lowest.read, is_copied=near is not None)
             except StorageError:
                 self._on_miss()
                 return near
-            if item is not None:
-                return await copies.bring_up(item, visit)
-            if near is not None:
-                await copies.give_up(visit)
+
+    async def latest(self, key: str) -> Item[object] | None:
+        """Give what the lowest layer has under `key`, also where a copy is an answer."""
+        with self._copies.traffic.visits((key,)) as visits:
+            return await self._from_lowest(visits[key], self._lowest.read_latest, is_copied=True)
+
+    async def _from_lowest(
+        self, visit: Visit, read: Callable[[str], Awaitable[Item[object] | None]], *, is_copied: bool
+    ) -> Item[object] | None:
+        item = await read(visit.key)
+        if item is not None:
+            return await self._copies.bring_up(item, visit)
+        if is_copied:
+            await self._copies.give_up(visit)
         return None
 
     async def _from_between(self, key: str, visit: Visit) -> Item[object] | None:

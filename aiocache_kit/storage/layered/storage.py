@@ -228,6 +228,10 @@ class LayeredStorage(Storage):
         """Give the items that `read` would give: layer by layer, each asked for what those above it do not have."""
         return await self._reads.many(keys)
 
+    async def read_latest(self, key: str) -> Item[object] | None:
+        """Give what the lowest layer has, whatever copies say."""
+        return await self._reads.latest(key)
+
     def _miss(self) -> None:
         """Answer without the lowest layer, or raise the error that is being handled."""
         if not self._queues:

@@ -74,6 +74,7 @@ class Payloads:
                 version=self._next_version(now),
                 created_at=item.created_at,
                 stale_until=death if death is not None and stale_for(item) else None,
+                validators=item.validators,
             )
         )
         return laid if isinstance(laid, bytes) else await seal_aside(self.codec, laid)
@@ -158,6 +159,7 @@ class Payloads:
             created_at=item.created_at,
             stale_until=None if item.stale_until is None else item.stale_until + here,
             is_stale=is_stale,
+            validators=item.validators,
         )
 
 

@@ -178,6 +178,11 @@ class RedisStorage(Storage):
         """Remove each key and count the live items that went away."""
         return await self._writer.remove_multi(keys)
 
+    async def read_latest(self, key: str) -> Item[object] | None:
+        """Give what Redis has under `key` now, whatever is kept."""
+        self._look_anew(key)
+        return await self.read(key)
+
     async def touch(self, item: Item[None]) -> bool:
         """Give the live item under the key of `item` the ttl of `item`; say whether there was one."""
         self._look_anew(item.key)
