@@ -9,7 +9,10 @@ from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Any, Final
 
-_STATES: Final = frozenset({"size", "items", "layers", "share", "health"})
+LOAD_BOUNDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+"""Seconds up to which loads are counted together, in `Stats.load_buckets`."""
+_NO_LOADS: Final = (0,) * (len(LOAD_BOUNDS) + 1)
+_STATES: Final = frozenset({"size", "items", "layers", "share", "health", "load_buckets"})
 _NO_LAYERS: Final[Mapping[str, "Stats"]] = MappingProxyType({})
 
 
@@ -37,6 +40,8 @@ class Stats:
     deletes: int = 0
     load_time: float = 0.0
     """Seconds spent in loaders, those that failed included."""
+    load_buckets: tuple[int, ...] = _NO_LOADS
+    """For each of `LOAD_BOUNDS`, how many loads took so long at most, and longer than the one before; then the rest."""
     get_time: float = 0.0
     """Seconds of the reads that were timed; see `timed_gets`."""
     timed_gets: int = 0
@@ -73,8 +78,11 @@ class Stats:
             for each in fields(self)
             if each.name not in _STATES
         }
+        changes["load_buckets"] = tuple(
+            now - before for now, before in zip(self.load_buckets, earlier.load_buckets, strict=True)
+        )
         layers = {name: now - earlier.layers.get(name, Stats()) for name, now in self.layers.items()}
-        states = {name: getattr(self, name) for name in _STATES - {"layers"}}
+        states = {name: getattr(self, name) for name in _STATES - {"layers", "load_buckets"}}
         return Stats(layers=MappingProxyType(layers), **states, **changes)
 
     def as_dict(self) -> dict[str, object]:

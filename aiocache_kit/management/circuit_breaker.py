@@ -20,13 +20,14 @@ import math
 from collections import deque
 from collections.abc import Callable
 from random import Random
-from typing import Final
+from typing import Final, TypeAlias
 
 from aiocache_kit.errors import InvalidArgumentError
 from aiocache_kit.events import CircuitState
 
 __all__ = ["CircuitBreaker", "CircuitState"]
 
+OnChange: TypeAlias = Callable[[CircuitState], None]
 _BUCKETS: Final = 10
 """Parts of the window that are forgotten one by one."""
 
@@ -96,7 +97,7 @@ class CircuitBreaker:
         self._probe_until = -math.inf
         """Until when the probe that is under way has to be heard of."""
         self._told = CircuitState.CLOSED
-        self.on_change: Callable[[CircuitState], None] | None = None
+        self.on_change: OnChange | None = None
         """Told of each state that is another one than before; half open once a call was let through to see."""
         self.openings: int = 0
         """How often the circuit has opened, after probes that failed too."""

@@ -5,7 +5,10 @@ Rule 2: a namespace has a recorder of its own, and its parent's figures include 
 thrown away, its counts are added to the parent's.
 """
 
+from bisect import bisect_left
 from collections import deque
+
+from aiocache_kit.stats import LOAD_BOUNDS
 
 _COUNTERS = (
     "hits",
@@ -27,7 +30,7 @@ _COUNTERS = (
 class Recorder:
     """Counts what one provider, or one namespace of it, does."""
 
-    __slots__ = ("_children", "_gone", *_COUNTERS)
+    __slots__ = ("_buckets", "_children", "_gone", *_COUNTERS)
 
     hits: int
     misses: int
@@ -47,9 +50,21 @@ class Recorder:
         """Start at zero, without children."""
         for name in _COUNTERS:
             setattr(self, name, 0.0 if name.endswith("_time") else 0)
+        self._buckets = [0] * (len(LOAD_BOUNDS) + 1)
         self._children: set[Recorder] = set()
         self._gone: deque[Recorder] = deque()
         """Children whose views are gone. The garbage collector says so, at any line and in any thread."""
+
+    def note_load(self, seconds: float) -> None:
+        """Count how long a loader took."""
+        self.load_time += seconds
+        self._buckets[bisect_left(LOAD_BOUNDS, seconds)] += 1
+
+    def load_buckets(self) -> tuple[int, ...]:
+        """Give how many loads took so long, as `Stats.load_buckets` has it, children included."""
+        self._absorb()
+        parts = [self._buckets, *(child.load_buckets() for child in self._children)]
+        return tuple(map(sum, zip(*parts, strict=True)))
 
     @property
     def average_load_time(self) -> float:
@@ -73,6 +88,7 @@ class Recorder:
             self._children.discard(child)
             for name, count in child.totals().items():
                 setattr(self, name, getattr(self, name) + count)
+            self._buckets = [own + its for own, its in zip(self._buckets, child.load_buckets(), strict=True)]
 
     def totals(self) -> dict[str, float]:
         """Give each counter by its name in `Stats`, children included."""

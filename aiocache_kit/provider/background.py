@@ -1,23 +1,21 @@
 """Work that goes on when nobody waits for it: loads in the background.
 
 Rule 1: every task has this owner, and none is left after `close`. Those that nobody waits for are bounded in number.
-Rule 2: an error of such a load is logged, without keys and values, and no more often than once in ten seconds.
+Rule 2: an error of such a load is logged, now and then (`QuietLog`).
 """
 
 import asyncio
-import logging
 from collections.abc import Callable, Coroutine
 from contextvars import Context
 from typing import Any, Final, TypeVar
 
 from aiocache_kit.clock import Clock
-from aiocache_kit.errors import CacheError, LoadTimeoutError, ProviderClosedError
+from aiocache_kit.errors import LoadTimeoutError, ProviderClosedError
+from aiocache_kit.management.quiet_log import QuietLog
 
 T = TypeVar("T")
 MOST: Final = 1000
 """Loads that nobody waits for, at a time; where there are so many, no more are begun."""
-_QUIET: Final = 10.0
-_log: Final = logging.getLogger("aiocache_kit")
 
 
 class StillLoadingError(Exception):
@@ -27,15 +25,15 @@ class StillLoadingError(Exception):
 class Background:
     """The background loads of one provider."""
 
-    __slots__ = ("_clock", "_kept", "_quiet_until", "_tasks")
+    __slots__ = ("_clock", "_kept", "_log", "_tasks")
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, log: QuietLog | None = None) -> None:
         """Start with none."""
         self._clock = clock
+        self._log = QuietLog(clock) if log is None else log
         self._tasks: set[asyncio.Task[Any]] = set()
         self._kept: dict[asyncio.Task[Any], object] = {}
         """What nobody waits for, with what it waits for itself."""
-        self._quiet_until = 0.0
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -58,13 +56,9 @@ class Background:
     def _ended(self, task: "asyncio.Task[Any]") -> None:
         self._tasks.discard(task)
         error = None if task.cancelled() else task.exception()
-        now = self._clock.monotonic()
         if self._kept.pop(task, None) is None or error is None or isinstance(error, ProviderClosedError):
             return  # somebody waits for it and is told, or there is nothing to tell
-        if now >= self._quiet_until:
-            self._quiet_until = now + _QUIET
-            said = str(error) if isinstance(error, CacheError) else type(error).__name__
-            _log.warning("a load in the background failed: %s", said)
+        self._log.failed("background load", "a load in the background failed: %s", error=error)
 
     async def within(self, seconds: float, work: Coroutine[object, object, T]) -> T:
         """Wait for `work`, a loader's, for at most so long; then end it and raise `LoadTimeoutError`.

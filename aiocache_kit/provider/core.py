@@ -17,8 +17,10 @@ from aiocache_kit.item import Item, Validators
 from aiocache_kit.management.expiration import ttl_of
 from aiocache_kit.management.failures import Failures
 from aiocache_kit.management.freshness import Freshness
+from aiocache_kit.management.quiet_log import QuietLog
 from aiocache_kit.management.single_flight import SingleFlight
 from aiocache_kit.provider.background import Background
+from aiocache_kit.provider.hub import Hub
 from aiocache_kit.provider.leasing import Leasing
 from aiocache_kit.provider.locks import Locks
 from aiocache_kit.provider.maintenance import Maintenance
@@ -46,8 +48,11 @@ class Core:
         "failures",
         "flights",
         "freshness",
+        "hub",
         "leasing",
         "locks",
+        "log",
+        "loop",
         "maintenance",
         "near",
         "ready",
@@ -78,12 +83,16 @@ class Core:
         """How values are served where a call says nothing of it."""
         self.flights = SingleFlight()
         self.failures = Failures()
-        self.background = Background(clock)
+        self.log = QuietLog(clock)
+        self.hub = Hub(storage, clock, self.log)
+        self.background = Background(clock, self.log)
         self.locks = Locks(clock) if storage.locks is None else LocksBetweenProcesses(storage.locks, clock, self.open)
         self.leasing = None if storage.leases is None else Leasing(storage.leases, clock)
         self.turns = Turns()
         self.tagging = Tagging(storage, clock)
-        self.maintenance = Maintenance(storage, self.tagging, self.failures, clock, cleanup=cleanup, sync=sync)
+        self.maintenance = Maintenance(
+            storage, self.tagging, self.failures, clock, cleanup=cleanup, sync=sync, log=self.log
+        )
         near: object = getattr(storage, "near_tables", None)
         self.near = near if isinstance(near, TableStorage) else None
         """The nearest layer of a hierarchy, where that is in tables."""
@@ -95,6 +104,8 @@ class Core:
         """Whether `close` was called."""
         self.ended = False
         """Whether nothing may be stored any more: what was under way at `close` has had its time."""
+        self.loop: asyncio.AbstractEventLoop | None = None
+        """Where it was opened."""
         self._opening: asyncio.Lock | None = None
         self._half_open = False
         """Whether opening the storage was begun, so that something may be left to close even if it failed."""
@@ -115,7 +126,9 @@ class Core:
                 if not self.ready:
                     await self._open_storage()
             self._opening = None
+        self.loop = asyncio.get_running_loop()
         self.maintenance.start()
+        self.hub.start()
 
     async def _open_storage(self) -> None:
         self._half_open = True
@@ -144,6 +157,7 @@ class Core:
         self.ready = False
         async with AsyncExitStack() as ends:  # each of them comes, whatever happens to those before it
             ends.push_async_callback(self._close_storage)
+            ends.push_async_callback(self.hub.close)
             ends.push_async_callback(self.maintenance.stop)
             ends.push_async_callback(self.flights.close)
             ends.callback(self._end)

@@ -150,10 +150,10 @@ class HotPath:
 
     replaced: Final = REPLACED
 
-    def __init__(self, setting: Setting) -> None:
-        """Build them."""
+    def __init__(self, setting: Setting, on_hit: Callable[[str], None] | None = None) -> None:
+        """Build them; `on_hit` is told of the keys that `lookup` and `get_or_set` find, None: nobody is."""
         self.mind_marks = setting.mind_marks
-        if setting.is_plain:
+        if setting.is_plain and on_hit is None:
             table, recorder, monotonic = setting.storage.tables[0], setting.recorder, setting.storage.clock.monotonic
             self.lookup = plain_lookup(table, recorder, monotonic, setting.ahead)
             self.get = _plain_get(table, recorder, monotonic, setting.get)
@@ -164,8 +164,10 @@ class HotPath:
             # Whoever keeps `get` keeps the namespace, whose counts would be lost otherwise.
             vars(self.lookup)["setting"] = setting
             self.get = _get(setting, self.lookup)
-            self.get_or_set = _get_or_set(setting, self.lookup)
             self.get_multi = _get_multi(setting, self.lookup)
+            if on_hit is not None:
+                self.lookup = telling(self.lookup, on_hit)
+            self.get_or_set = _get_or_set(setting, self.lookup)
         self.increment = _increment(setting)
         self.delete = _delete(setting)
         self.exists = _exists(setting)
@@ -210,6 +212,18 @@ def plain_lookup(
         return MISSING
 
     return lookup
+
+
+def telling(lookup: Lookup, on_hit: Callable[[str], None]) -> Lookup:
+    """Make the same function, which also tells of each hit."""
+
+    def told(key: str, *ahead: float | None) -> object:
+        value = lookup(key, *ahead)
+        if value is not MISSING:
+            on_hit(key)
+        return value
+
+    return told
 
 
 def _plain_get(

@@ -9,7 +9,6 @@ that look and the store in a table of this process. Any other storage is written
 """
 
 import asyncio
-import logging
 import math
 from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
 from random import Random
@@ -17,6 +16,7 @@ from typing import Any, Final, cast
 
 from aiocache_kit.clock import stopwatch
 from aiocache_kit.errors import CacheError, InvalidArgumentError
+from aiocache_kit.events import EventKind
 from aiocache_kit.item import Item, Validators
 from aiocache_kit.management.single_flight import Flight, Work
 from aiocache_kit.management.statistics import Recorder
@@ -27,7 +27,6 @@ from aiocache_kit.provider.names import Names
 from aiocache_kit.sentinels import MISSING
 from aiocache_kit.storage.base import ELSEWHERE, if_lease
 
-_log: Final = logging.getLogger("aiocache_kit")
 _random: Final = Random()  # noqa: S311  - spreads ends of life, guards nothing
 
 
@@ -215,7 +214,7 @@ class Loads:
         """Give what a loader gives for stored `keys`, or remember that it failed, as the policy has it."""
         core, policy = self._core, context.freshness
         try:
-            value = await self._timed(calling, policy.timeout)
+            value = await self._timed(keys, calling, policy.timeout)
         except Exception as error:
             if policy.is_failure(error) and flight.invalidated.isdisjoint(tags):
                 now, throttle = core.clock.monotonic(), policy.throttle if policy.keeps_old else 0.0
@@ -228,17 +227,21 @@ class Loads:
         core.failures.forget_many(keys)
         return value
 
-    async def _timed(self, loading: Coroutine[Any, Any, object], timeout: float) -> object:
-        recorder = self._recorder
+    async def _timed(self, keys: Collection[str], loading: Coroutine[Any, Any, object], timeout: float) -> object:
+        core, recorder, first, error = self._core, self._recorder, next(iter(keys)), ""
         recorder.loads += 1
         start = stopwatch()
         try:
-            return await (loading if timeout == math.inf else self._core.background.within(timeout, loading))
-        except Exception:
-            recorder.load_failures += 1
+            with core.hub.around_load(first, len(keys)):
+                return await (loading if timeout == math.inf else core.background.within(timeout, loading))
+        except BaseException as failure:
+            error = type(failure).__name__
+            recorder.load_failures += isinstance(failure, Exception)
             raise
         finally:
-            recorder.load_time += stopwatch() - start
+            seconds = stopwatch() - start
+            recorder.note_load(seconds)
+            core.hub.tell(EventKind.LOAD, first, seconds, len(keys), error)
 
     async def _store(
         self,
@@ -279,7 +282,7 @@ class Loads:
                     await self._write(items, leases)
         except CacheError as error:
             self._recorder.errors += 1
-            _log.warning("a loaded value was not stored: %s", error)
+            core.log.failed("store", "a loaded value was not stored: %s", error=error)
 
     async def _remove(self, keys: list[str], leases: dict[str, str]) -> None:
         """Take away what was there before its source had nothing for it any more."""
@@ -296,7 +299,7 @@ class Loads:
                         await core.storage.remove_multi(keys)
         except CacheError as error:
             self._recorder.errors += 1
-            _log.warning("what is no longer there was not removed: %s", error)
+            core.log.failed("remove", "what is no longer there was not removed: %s", error=error)
 
     async def _write(self, items: list[Item[object]], leases: dict[str, str]) -> None:
         storage = self._core.storage

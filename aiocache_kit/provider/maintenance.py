@@ -1,32 +1,37 @@
 """The background task of a provider: frees what is dead, and writes out what would be lost.
 
 Rule 1: one task a provider, begun when the provider is opened and gone when it is closed.
-Rule 2: a round that fails is logged, without keys or values, and the next one comes in its time.
+Rule 2: a round that fails is logged (`QuietLog`), and the next one comes in its time.
 Rule 3: rounds that were missed, because the process or the loop stood still, are not made up for.
 """
 
 import asyncio
-import logging
-from typing import Final
 
 from aiocache_kit.clock import Clock
-from aiocache_kit.errors import CacheError
 from aiocache_kit.management.failures import Failures
+from aiocache_kit.management.quiet_log import QuietLog
 from aiocache_kit.provider.tagging import Tagging
 from aiocache_kit.storage.base import Storage
-
-_log: Final = logging.getLogger("aiocache_kit")
 
 
 class Maintenance:
     """Calls `Storage.tidy` every `cleanup` seconds and `Storage.sync` every `sync` seconds (zero: never)."""
 
-    __slots__ = ("_cleanup", "_clock", "_failures", "_storage", "_sync", "_tagging", "_task")
+    __slots__ = ("_cleanup", "_clock", "_failures", "_log", "_storage", "_sync", "_tagging", "_task")
 
     def __init__(
-        self, storage: Storage, tagging: Tagging, failures: Failures, clock: Clock, *, cleanup: float, sync: float
+        self,
+        storage: Storage,
+        tagging: Tagging,
+        failures: Failures,
+        clock: Clock,
+        *,
+        cleanup: float,
+        sync: float,
+        log: QuietLog | None = None,
     ) -> None:
         """Prepare; nothing runs before `start`."""
+        self._log = QuietLog(clock) if log is None else log
         self._storage = storage
         self._tagging = tagging
         self._failures = failures
@@ -62,15 +67,10 @@ class Maintenance:
             await self._storage.tidy()
             self._tagging.tidy()
         except Exception as error:  # noqa: BLE001  - a storage of somebody else may raise anything, and time goes on
-            _log.warning("cleaning up the storage %s failed: %s", self._storage.name, _said(error))
+            self._log.failed("tidy", "cleaning up the storage %s failed: %s", self._storage.name, error=error)
 
     async def _write_out(self) -> None:
         try:
             await self._storage.sync()
         except Exception as error:  # noqa: BLE001  - a storage of somebody else may raise anything, and time goes on
-            _log.warning("writing out the storage %s failed: %s", self._storage.name, _said(error))
-
-
-def _said(error: Exception) -> str:
-    """Give what may be logged of an error: errors of ours hold no keys and values, others might."""
-    return str(error) if isinstance(error, CacheError) else type(error).__name__
+            self._log.failed("sync", "writing out the storage %s failed: %s", self._storage.name, error=error)

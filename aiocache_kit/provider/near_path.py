@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Final
 
 from aiocache_kit.management.statistics import Recorder
-from aiocache_kit.provider.hot_path import Lookup, Setting, any_lookup, are_few, plain_lookup, retire
+from aiocache_kit.provider.hot_path import Lookup, Setting, any_lookup, are_few, plain_lookup, retire, telling
 from aiocache_kit.sentinels import DEFAULT, MISSING
 from aiocache_kit.serializers.parts import Parts, whole
 from aiocache_kit.serializers.typed import convert
@@ -27,10 +27,10 @@ class NearPath:
     """The methods of a provider that they stand in for."""
     __slots__ = (*replaced, "_found")
 
-    def __init__(self, setting: Setting) -> None:
-        """Make them; the storage of `setting` is the nearest layer."""
+    def __init__(self, setting: Setting, on_hit: Callable[[str], None] | None = None) -> None:
+        """Make them; the storage of `setting` is the nearest layer. `on_hit` is told as in `HotPath`."""
         recorder, monotonic = setting.recorder, setting.storage.clock.monotonic
-        if setting.is_plain:
+        if setting.is_plain and on_hit is None:
             table = setting.storage.tables[0]
             found = plain_lookup(table, recorder, monotonic)
             self.get = _plain_get(table, recorder, monotonic, setting.get)
@@ -41,9 +41,11 @@ class NearPath:
             # Whoever keeps `get` keeps the namespace, whose counts would be lost otherwise.
             vars(found)["setting"] = setting
             self.get = _get(found, setting.get)
-            self.get_or_set = _get_or_set(found, setting.get_or_load)
+            told = found if on_hit is None else telling(found, on_hit)
+            self.get_or_set = _get_or_set(told, setting.get_or_load)
             self.get_multi = _get_multi(_lookup(found, recorder), recorder, setting)
-        self.lookup = _lookup(found, recorder)
+        lookup = _lookup(found, recorder)
+        self.lookup = lookup if on_hit is None else telling(lookup, on_hit)
         self._found = found
 
     def retire(self) -> None:

@@ -17,7 +17,7 @@ from dataclasses import replace
 from functools import partial
 from inspect import isawaitable
 from types import TracebackType
-from typing import Any, Self, TypeVar, Unpack, cast, final, overload
+from typing import Any, Final, Self, TypeVar, Unpack, cast, final, overload
 
 from aiocache_kit.clock import Clock, stopwatch
 from aiocache_kit.errors import (
@@ -27,10 +27,12 @@ from aiocache_kit.errors import (
     PartialFailureError,
     UnsupportedError,
 )
+from aiocache_kit.events import READS, Event, EventKind
 from aiocache_kit.item import Item
 from aiocache_kit.keys import check_key, namespace_prefix
 from aiocache_kit.management.expiration import TTL, life_of
 from aiocache_kit.management.freshness import OF_FRESHNESS, Freshness, FreshnessOptions, checked
+from aiocache_kit.management.key_groups import GroupRule
 from aiocache_kit.management.statistics import Recorder
 from aiocache_kit.provider.core import Core
 from aiocache_kit.provider.hot_path import HotPath, Setting
@@ -52,6 +54,8 @@ from aiocache_kit.provider.names import Names
 from aiocache_kit.provider.near_path import NearPath
 from aiocache_kit.provider.serving import Serving
 from aiocache_kit.provider.short_path import Methods, ShortPath
+from aiocache_kit.provider.streams import EventStream, Listening
+from aiocache_kit.provider.watched_path import MAY_FAIL, TELLING_READS, watched
 from aiocache_kit.sentinels import DEFAULT, MISSING, DefaultType
 from aiocache_kit.serializers.parts import Parts, whole
 from aiocache_kit.serializers.typed import convert
@@ -59,6 +63,8 @@ from aiocache_kit.stats import Stats
 from aiocache_kit.storage.base import IF_ABSENT, IF_PRESENT, Capabilities, Condition, Storage, if_version
 from aiocache_kit.storage.tables import TableStorage
 
+_REPLACED: Final = {*HotPath.replaced, *NearPath.replaced, *ShortPath.replaced, *TELLING_READS, *MAY_FAIL}
+"""The methods that something else may stand in for, object by object."""
 T = TypeVar("T")
 D = TypeVar("D")
 
@@ -102,6 +108,7 @@ class Provider:
             freshness=checked({**(freshness or {})}, Freshness()),
         )
         self._become(Names("", self._warm_again), Recorder(), outer=None)
+        self._core.hub.when_changed = self._listened
 
     def _become(self, names: Names, recorder: Recorder, outer: "Provider | None") -> None:
         self._names = names
@@ -185,6 +192,7 @@ class Provider:
             evictions=size.evictions,
             expired=size.expired,
             layers=await self._core.storage.layers(),
+            load_buckets=self._recorder.load_buckets(),
             **counters,
         )
 
@@ -239,10 +247,11 @@ class Provider:
         core = self._core
         if not core.ready:
             return
+        on_hit = self._tell_hit if core.hub.hears(*READS) else None
         if core.tables is not None:
-            self._hot = HotPath(self._setting(core.tables))
+            self._hot = HotPath(self._setting(core.tables), on_hit)
         elif core.near is not None:
-            self._hot = NearPath(self._setting(core.near))
+            self._hot = NearPath(self._setting(core.near), on_hit)
         elif core.shortcuts is not None:
             methods = Methods(
                 get=partial(Provider.get, self),
@@ -251,12 +260,24 @@ class Provider:
                 set=self._set_slowly,
             )
             self._hot = ShortPath(core, core.shortcuts, self._names, self._recorder, methods)
+        own: dict[str, Any] = {}
         for name in () if self._hot is None else set(self._hot.replaced) - self._left_to_policy():
-            setattr(self, name, getattr(self._hot, name))
+            own[name] = getattr(self._hot, name)
+        for name in _REPLACED:
+            vars(self).pop(name, None)
+        told = watched(core, self._names, lambda name: own.get(name) or getattr(Provider, name).__get__(self))
+        vars(self).update(own | told)
 
     def _left_to_policy(self) -> set[str]:
-        """Give the methods that no closure can stand in for, because the configured policy has a say in each call."""
-        policy, left = self._core.freshness, set[str]()
+        """Give the methods that no closure can stand in for, because the configured policy has a say in each call.
+
+        Or because a listener has to be told, of what only the methods tell.
+        """
+        policy, hub, left = self._core.freshness, self._core.hub, set[str]()
+        if hub.hears(EventKind.REMOVAL):
+            left.add("set")
+        if hub.hears(*READS) and isinstance(self._hot, ShortPath):
+            left.add("get_or_set")
         if policy.stale_for:  # a value that is set can become an old one, too
             left.add("set")
         if policy.early_beta or (policy.keeps_old and self._core.tables is None):
@@ -288,10 +309,60 @@ class Provider:
         """Take the closures away again, here and in the namespaces."""
         for view in self._views.values():
             view._cool()  # noqa: SLF001  - of the same class
-        if self._hot is not None:
-            for name in self._hot.replaced:
-                vars(self).pop(name, None)
-            self._hot = None
+        for name in _REPLACED:
+            vars(self).pop(name, None)
+        self._hot = None
+
+    # --- telling -----------------------------------------------------------------------------------------------------
+
+    def events(
+        self, *, kinds: Iterable[str] | None = None, keys: bool = False, room: int = 1000, sample: int = 1
+    ) -> EventStream:
+        """Hear what happens: ``async with provider.events(kinds={"load"}) as stream: async for event in stream: ...``.
+
+        `kinds` are out of `EventKind`, None: all. Events hold keys only with `keys`. At most `room` of them wait; where
+        there are more the oldest goes, and is counted. Of hits and misses about one of `sample` is given. Of a
+        namespace, what concerns its keys, or none, is told. Raises `InvalidArgumentError`.
+        """
+        self._core.check_open()
+        return self._core.hub.stream(self._names.prefix, kinds=kinds, keys=keys, room=room, sample=sample)
+
+    def listen(
+        self,
+        function: Callable[[Event], object],
+        *,
+        kinds: Iterable[str] | None = None,
+        keys: bool = False,
+        room: int = 1000,
+        sample: int = 1,
+    ) -> Listening:
+        """Call `function` with each event, until ``stop()`` of what is given, or `close`; otherwise as `events`.
+
+        A coroutine function runs on the event loop, any other in a thread, one call at a time. No caller of the cache
+        waits for it; what it raises is logged. May be called before the event loop runs.
+        """
+        check_callable(function, "function")
+        stream = self.events(kinds=kinds, keys=keys, room=room, sample=sample)
+        return self._core.hub.listen(stream, function, at_once=self._core.ready)
+
+    def group_keys(self, rule: GroupRule) -> None:
+        """Have events and metrics name the groups of keys by `rule`, also those of all namespaces.
+
+        It is a plain function that takes a key and gives the name of its group, or pairs of a regular expression, which
+        the whole key must match, and a name. There are at most a hundred names; all further ones are ``other``. Raises
+        `InvalidArgumentError` for what is neither.
+        """
+        self._core.hub.group_by(rule)
+
+    def _tell_hit(self, key: str) -> None:
+        self._core.hub.tell(EventKind.HIT, self._names.key(key))
+
+    def _listened(self) -> None:
+        """Take the ways that what is listened to needs."""
+        self._core.shortcuts = self._core.storage.shortcuts
+        self._warm()
+        for view in self._views.values():
+            view._listened()  # noqa: SLF001  - of the same class
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
@@ -723,6 +794,7 @@ class Provider:
             return await self._serve_one(key, loader, ttl, options)
         value = await self._value(key)
         if value is not MISSING:
+            self._tell_hit(key)
             return whole(value) if options.get("type") is None else convert(value, options["type"])
         return await self._load_one(key, loader, ttl, options)
 
@@ -759,7 +831,9 @@ class Provider:
         full = self._names.key(key)
         if not self._core.ready:
             await self._open()
-        self._recorder.misses += not anew
+        if not anew:
+            self._recorder.misses += 1
+            self._core.hub.tell(EventKind.MISS, full)
         context.replaces = anew
         value = await self._loads.one(full, loader, context, told=told, anew=anew)
         return whole(value) if kind is None else convert(value, kind)

@@ -9,11 +9,12 @@ to be waited for have an old value to fall back to.
 """
 
 import math
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from random import Random
 from typing import Any, Final, NamedTuple, TypeVar
 
 from aiocache_kit.errors import InvalidArgumentError, ProviderClosedError, RecursiveLoadError
+from aiocache_kit.events import EventKind
 from aiocache_kit.item import Item
 from aiocache_kit.management.freshness import Freshness, Verdict, judge
 from aiocache_kit.management.single_flight import apart
@@ -57,24 +58,23 @@ class Serving:
 
     async def one(self, key: str, loader: Callable[..., object], context: LoadContext, *, told: bool) -> object:
         """Give the value under a stored key as the policy of `context` has it; `told`: the loader takes the context."""
-        core, recorder = self._core, self._recorder
+        core = self._core
         if core.tables is not None and not context.freshness.early_beta:
             value = core.tables.young(key, context.freshness.refresh_ahead)
             if value is not None:
-                recorder.hits += 1
+                self._hit(key)
                 return value[0]
         item = await core.read_whole(key)
         verdict = self._judge(context.freshness, item)
         context.replaces = item is not None
         if item is None or verdict is Verdict.GONE:
-            recorder.misses += 1
+            self._missed([key])
             return await self._loads.one(key, loader, context, told=told)
         if verdict is Verdict.FALLBACK:
             return await self._or_fall_back(item, key, loader, context, told=told)
-        recorder.hits += 1
-        recorder.stale_hits += verdict is Verdict.STALE
+        self._hit(key, stale=verdict is Verdict.STALE)
         if verdict is not Verdict.FRESH and self._may_refresh(key):
-            recorder.refreshes += 1
+            self._refreshes(key)
             is_live = verdict is Verdict.AGEING
             load = self._loads.one(key, loader, context, told=told, anew=is_live, waits=False)
             core.background.begin(load, apart())
@@ -96,38 +96,53 @@ class Serving:
     async def _or_fall_back(
         self, item: Item[object], key: str, loader: Callable[..., object], context: LoadContext, *, told: bool
     ) -> object:
-        core, recorder = self._core, self._recorder
+        core = self._core
         if not core.failures.is_quiet(key, core.clock.monotonic()):
             load = self._loads.one(key, loader, context, told=told)
             # Who has ended it by hand has said that it is not true: that a load takes long makes it no truer.
             value = await self._tried(load, context.freshness, [key], may_be_late=bool(item.ttl))
             if value is not None:
                 return value[0]
-        recorder.hits += 1
-        recorder.stale_hits += 1
+        self._hit(key, stale=True)
         return item.value
+
+    def _hit(self, key: str, *, stale: bool = False) -> None:
+        """Count and tell of a value that is given."""
+        self._recorder.hits += 1
+        self._recorder.stale_hits += stale
+        self._core.hub.tell(EventKind.STALE_HIT if stale else EventKind.HIT, key)
+
+    def _missed(self, keys: Collection[str]) -> None:
+        self._recorder.misses += len(keys)
+        for key in keys:
+            self._core.hub.tell(EventKind.MISS, key)
+
+    def _refreshes(self, key: str) -> None:
+        """Count and tell of a load in the background; one of several keys is known by the first of them."""
+        self._recorder.refreshes += 1
+        self._core.hub.tell(EventKind.REFRESH, key)
 
     async def _tried(
         self, load: Coroutine[Any, Any, T], policy: Freshness, keys: list[str], *, may_be_late: bool
     ) -> tuple[T] | None:
         """Give what a load of `keys` gives, or None where it fails, or takes too long; count the misses otherwise."""
-        core, counted = self._core, len(keys)
+        core, missed = self._core, keys
         try:
             if policy.stale_timeout == math.inf or not may_be_late:
                 return (await load,)
             return (await core.background.or_later(policy.stale_timeout, load, lambda: core.flights.to_join(keys[0])),)
         except StillLoadingError:
-            counted = 0
+            missed = []
             return None
         except _OURS:
             raise
         except Exception as error:
             if not policy.is_failure(error):
                 raise
-            counted = 0
+            missed = []
             return None
         finally:
-            self._recorder.misses += counted
+            self._missed(missed)
 
     # --- several keys ------------------------------------------------------------------------------------------------
 
@@ -144,12 +159,12 @@ class Serving:
         found, anew, again, fallbacks, gone = self._sort(wanted, items, context.freshness)
         for keys, is_live in ((anew, True), (again, False)):
             if keys and not self._core.background.is_full:
-                self._recorder.refreshes += 1
+                self._refreshes(keys[0])
                 names = {key: wanted[key] for key in keys}
                 load = self._loads.many(names, load_missing, context, tags, anew=is_live, waits=False)
                 self._core.background.begin(load, apart())
         if gone:
-            self._recorder.misses += len(gone) + len(fallbacks)
+            self._missed([*gone, *fallbacks])
             names = {key: wanted[key] for key in (*gone, *fallbacks)}
             found |= await self._loads.many(names, load_missing, context, tags)
         elif fallbacks:
@@ -157,14 +172,14 @@ class Serving:
             may_be_late = all(items[key].ttl for key in fallbacks)
             loaded = await self._tried(load, context.freshness, list(fallbacks), may_be_late=may_be_late)
             if loaded is None:
-                self._recorder.hits += len(fallbacks)
-                self._recorder.stale_hits += len(fallbacks)
+                for key in fallbacks:
+                    self._hit(key, stale=True)
             found |= fallbacks if loaded is None else loaded[0]
         return found
 
     def _sort(self, wanted: Mapping[str, str], items: Mapping[str, Item[object]], policy: Freshness) -> _Sorted:
         """Decide for each key, and count the hits."""
-        core, recorder, now = self._core, self._recorder, self._core.clock.monotonic()
+        core, now = self._core, self._core.clock.monotonic()
         into = _Sorted({}, [], [], {}, [])
         for key in wanted:
             item = items.get(key)
@@ -176,8 +191,7 @@ class Serving:
                 into.fallbacks[key] = item.value
                 continue
             into.found[key] = item.value
-            recorder.hits += 1
-            recorder.stale_hits += item.is_stale
+            self._hit(key, stale=item.is_stale)
             if verdict is Verdict.AGEING and self._may_refresh(key):
                 into.anew.append(key)
             elif verdict is Verdict.STALE and self._may_refresh(key):

@@ -3,7 +3,7 @@
 Rule 1: whoever makes an event puts a few facts into a queue and goes on: no caller of the cache waits for a listener,
 runs its code or sees its errors. What is told is made of the facts by whoever reads.
 Rule 2: a queue is bounded. The oldest goes for the newest, and is counted.
-Rule 3: what a listener raises is logged, no more often than `quiet` allows, and the next event is told all the same.
+Rule 3: what a listener raises is logged, seldom, and the next event is told all the same.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ from aiocache_kit.events import (
 )
 from aiocache_kit.keys import parted
 from aiocache_kit.management.key_groups import KeyGrouping
-from aiocache_kit.provider.quiet import Quiet
+from aiocache_kit.management.quiet_log import QuietLog
 
 Facts: TypeAlias = tuple[Any, ...]
 """What kind, when, the stored key or None, and what the kind has besides, in the order of its fields."""
@@ -39,8 +39,16 @@ _LAST_WORDS: Final = 1.0
 """Seconds that a listener has for what waits when the provider is closed."""
 _BATCH: Final = 100
 """Events that are told before others have their turn."""
+_makers: Final[dict[EventKind, Callable[..., Event]]] = {
+    EventKind.HIT: lambda of_key, sample: Hit(**of_key, weight=sample),
+    EventKind.STALE_HIT: lambda of_key, sample: StaleHit(**of_key, weight=sample),
+    EventKind.MISS: lambda of_key, sample: Miss(**of_key, weight=sample),
+    EventKind.LOAD: lambda of_key, _, seconds, keys, error: Load(**of_key, seconds=seconds, keys=keys, error=error),
+    EventKind.REFRESH: lambda of_key, _: Refresh(**of_key),
+    EventKind.REMOVAL: lambda of_key, _, cause, layer: Removal(**of_key, cause=cause, layer=layer),
+}
+"""From what all events of keys have, the size of the sample, and the facts of the kind."""
 _random: Final = Random()  # noqa: S311  - chooses a sample, guards nothing
-_quiet: Final = Quiet("aiocache_kit.events")
 
 
 class Choice(NamedTuple):
@@ -71,7 +79,9 @@ def choice(kinds: Iterable[str] | None, *, keys: bool, room: int, sample: int, p
 class EventStream:
     """Events, one after the other: ``async for event in stream``. It ends when the provider, or its block, does."""
 
-    def __init__(self, chosen: Choice, grouping: Callable[[], KeyGrouping], leave: "Callable[[EventStream], None]") -> None:
+    def __init__(
+        self, chosen: Choice, grouping: Callable[[], KeyGrouping], leave: "Callable[[EventStream], None]"
+    ) -> None:
         """Hold events of a provider, which puts them in by `offer`; `leave` tells it to put in no more."""
         self.chosen: Final = chosen
         self.dropped: int = 0
@@ -156,30 +166,19 @@ class EventStream:
             "group": self._grouping().of(key),
             "key": key if self.chosen.keys else None,
         }
-        match kind:
-            case EventKind.HIT:
-                return Hit(**of_key, weight=self.chosen.sample)
-            case EventKind.STALE_HIT:
-                return StaleHit(**of_key, weight=self.chosen.sample)
-            case EventKind.MISS:
-                return Miss(**of_key, weight=self.chosen.sample)
-            case EventKind.LOAD:
-                return Load(**of_key, seconds=rest[0], keys=rest[1], error=rest[2])
-            case EventKind.REFRESH:
-                return Refresh(**of_key)
-            case _:
-                return Removal(**of_key, cause=rest[0], layer=rest[1])
+        return _makers[kind](of_key, self.chosen.sample, *rest)
 
 
 class Listening:
     """One listener, until it is stopped or the provider is closed."""
 
-    def __init__(self, stream: EventStream, function: Callable[[Event], object]) -> None:
+    def __init__(self, stream: EventStream, function: Callable[[Event], object], log: QuietLog) -> None:
         """Hand what `stream` gives to `function`, once `start` is called."""
         if not callable(function):
             raise InvalidArgumentError(f"a listener must be callable, not {type(function).__name__}")
         self._stream = stream
         self._function = function
+        self._log = log
         self._is_async = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
             getattr(function, "__call__", None)  # noqa: B004  - an object with such a method is a listener as well
         )
@@ -211,7 +210,7 @@ class Listening:
         """Tell what waits, within a second, and then no more."""
         self._stream.end()
         task = self._task
-        if task is None or task.get_loop() is not asyncio.get_running_loop():
+        if task is None or task is asyncio.current_task() or task.get_loop() is not asyncio.get_running_loop():
             return
         if not self._stopped:
             await asyncio.wait([task], timeout=_LAST_WORDS)
@@ -232,7 +231,7 @@ class Listening:
             result: Any = self._function(event)
             await result
         except Exception as error:  # noqa: BLE001  - of somebody else, and the next event is told
-            _quiet.warning("a listener of events failed: %s", error)
+            self._log.warning("a listener of events failed: %s", error)
 
     def _tell_all(self, events: list[Event]) -> None:
         for event in events:
@@ -241,4 +240,4 @@ class Listening:
             try:
                 self._function(event)
             except Exception as error:  # noqa: BLE001  - as above
-                _quiet.warning("a listener of events failed: %s", error)
+                self._log.warning("a listener of events failed: %s", error)

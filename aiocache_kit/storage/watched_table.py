@@ -6,7 +6,6 @@ pays nothing, not even for a look at whether somebody does.
 Rule: telling comes after the deed, and costs an entry in a queue.
 """
 
-from functools import cache
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from aiocache_kit.events import RemovalCause
@@ -91,7 +90,11 @@ def _watcher(table: Table) -> _Watcher:
     return cast("_Watcher", table.watcher)
 
 
-@cache
+_classes: Final[dict[type[Table], type[Table]]] = {}
+
+
 def _watched(kind: type[Table]) -> type[Table]:
     """Make the watched class of a class of tables. It has no attribute more, or no table could change to it."""
-    return cast("type[Table]", type(f"Watched{kind.__name__}", (_Watched, kind), {"__slots__": ()}))
+    if kind not in _classes:
+        _classes[kind] = type(f"Watched{kind.__name__}", (_Watched, kind), {"__slots__": ()})
+    return _classes[kind]

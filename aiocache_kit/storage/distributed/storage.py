@@ -36,8 +36,8 @@ from aiocache_kit.storage.distributed.shared import (
     in_common,
     inward,
 )
-from aiocache_kit.storage.observer import Observer
 from aiocache_kit.storage.errands import Errands
+from aiocache_kit.storage.observer import Observer
 
 
 class DistributedStorage(Storage):

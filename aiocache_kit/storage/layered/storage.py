@@ -200,8 +200,9 @@ class LayeredStorage(Storage):
     def observe(self, observer: Observer) -> None:
         """Tell of each layer, by its name."""
         super().observe(observer)
-        for layer in (*self._copies.nears, self._lowest):
-            layer.observe(observer.part(layer.name))
+        for near in self._copies.nears:
+            near.observe(observer.part(near.name))
+        self._lowest.observe(observer.part(self._lowest.name))
 
     async def tidy(self) -> None:
         """Let all layers tidy, but those that are away."""

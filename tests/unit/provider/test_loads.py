@@ -84,7 +84,7 @@ async def test_what_the_loader_decides_is_stored() -> None:
 
 
 async def test_a_storage_that_refuses_costs_nobody_his_value(caplog: pytest.LogCaptureFixture) -> None:
-    """An error of the storage is counted and logged, and the value given."""
+    """An error of the storage is counted and logged, once in a while, and the value given."""
     storage = FaultyStorage(memory_storage())
     async with Provider(storage) as cache:
         storage.fail(StorageUnavailableError("down"), of=["write", "write_multi"], times=None)
@@ -93,7 +93,7 @@ async def test_a_storage_that_refuses_costs_nobody_his_value(caplog: pytest.LogC
             assert await cache.get_or_set_multi(["a", "b"], lambda keys: dict.fromkeys(keys, 1)) == {"a": 1, "b": 1}
 
         assert (await cache.stats()).errors == 2
-    assert caplog.messages == ["a loaded value was not stored: down"] * 2
+    assert caplog.messages == ["a loaded value was not stored: down"]
 
 
 async def test_loads_are_counted() -> None:

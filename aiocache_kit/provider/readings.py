@@ -1,0 +1,104 @@
+"""`Readings`: the figures of a provider for whoever cannot wait for its event loop: scrapers in threads, exporters.
+
+Rule 1: figures are read on the provider's loop, which is the only one who may. From another thread it is asked to, and
+waited for no longer than the caller says; the last figures are given where it is busy, or gone.
+Rule 2: on the loop itself nobody can wait for it: counters are read at once there, and what a storage must be asked for
+is that of the last `update`, which is begun anew in the background.
+Rule 3: reading never opens a provider: one that is not open has the figures that it had.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Future, wait
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from aiocache_kit.errors import CacheError
+from aiocache_kit.events import CircuitState
+from aiocache_kit.keys import parted
+from aiocache_kit.provider.provider import Provider
+from aiocache_kit.stats import Stats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """The figures of one provider, or namespace of it, at one moment."""
+
+    stats: Stats = field(default_factory=Stats)
+    circuits: Mapping[str, CircuitState] = field(default_factory=dict[str, CircuitState])
+    """The state of each circuit that has ever opened, by layer."""
+    openings: Mapping[str, int] = field(default_factory=dict[str, int])
+    """How often each of them has opened."""
+    events_dropped: int = 0
+    """Events that those who listen now did not take in time."""
+
+
+class Readings:
+    """Reads one provider, or one namespace."""
+
+    def __init__(self, provider: Provider) -> None:
+        """Read `provider`, whether or not it is open yet."""
+        self._provider = provider
+        self._core = provider._core  # noqa: SLF001  - of the same package
+        self._latest = Reading()
+        self._updating: Future[None] | None = None
+        names, _ = parted(provider._names.prefix)  # noqa: SLF001  - as above
+        self.namespace: str = ":".join(names)
+        """The names of the namespaces, the outermost first, with ``:`` between them; "": the whole provider."""
+
+    @property
+    def latest(self) -> Reading:
+        """The figures that were read last."""
+        return self._latest
+
+    async def update(self) -> Reading:
+        """Read now, on the provider's loop; give the figures that were there where the storage fails, or is closed."""
+        if self._core.ready:
+            try:
+                self._take(await self._provider.stats())
+            except CacheError:
+                self._look()
+        return self._latest
+
+    def _take(self, stats: Stats) -> None:
+        hub = self._core.hub
+        self._latest = Reading(
+            stats=stats, circuits=dict(hub.circuits), openings=dict(hub.openings), events_dropped=hub.dropped
+        )
+
+    def _look(self) -> None:
+        """Read what needs no waiting."""
+        recorder = self._provider._recorder  # noqa: SLF001  - of the same package
+        counters: dict[str, Any] = {**recorder.totals(), "load_buckets": recorder.load_buckets()}
+        known = self._latest.stats
+        counters["errors"] = max(counters["errors"], known.errors)  # those of the storage are not in it
+        self._take(replace(known, **counters))
+
+    def begin(self) -> "Future[None] | None":
+        """Let the figures be read; None where there is nothing to wait for."""
+        loop = self._core.loop
+        if loop is None or loop.is_closed() or not self._core.ready:
+            return None
+        if _running_loop() is loop:
+            self._look()
+        if self._updating is None or self._updating.done():
+            try:
+                self._updating = asyncio.run_coroutine_threadsafe(self._update(), loop)
+            except RuntimeError:  # it was closed just now
+                return None
+        return None if _running_loop() is loop else self._updating
+
+    async def _update(self) -> None:
+        await self.update()
+
+
+def read_all(readings: Iterable[Readings], timeout: float) -> None:
+    """Let all of them read, side by side, and wait for `timeout` seconds at most, from any thread."""
+    wait([begun for each in readings if (begun := each.begin()) is not None], timeout)
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
