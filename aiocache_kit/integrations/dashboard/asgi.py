@@ -5,7 +5,7 @@ Rule 2: a client that goes away while it sends leaves nothing behind and gets no
 """
 
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from aiocache_kit.integrations.dashboard.http import MOST_BODY, Answer, Request
 
@@ -19,10 +19,22 @@ class _GoneError(Exception):
     """Raised when the client goes away before it has said everything."""
 
 
-async def serve(answer: Callable[[Request], Awaitable[Answer]], scope: Scope, receive: Receive, send: Send) -> None:
+class Answering(Protocol):
+    """What answers requests."""
+
+    async def answer(self, request: Request) -> Answer:
+        """Answer one."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of everything."""
+        ...
+
+
+async def serve(answering: Answering, scope: Scope, receive: Receive, send: Send) -> None:
     """Serve one connection: a request, the life of a server that runs this application alone, or a refusal."""
     if scope["type"] == "lifespan":
-        await _live(receive, send)
+        await _live(answering, receive, send)
     elif scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": 1000})
     else:
@@ -30,12 +42,14 @@ async def serve(answer: Callable[[Request], Awaitable[Answer]], scope: Scope, re
             request = await _request_of(scope, receive)
         except _GoneError:
             return
-        await _send(request, await answer(request), send)
+        await _send(request, await answering.answer(request), send)
 
 
-async def _live(receive: Receive, send: Send) -> None:
+async def _live(answering: Answering, receive: Receive, send: Send) -> None:
     while True:
         message = await receive()
+        if message["type"] == "lifespan.shutdown":
+            await answering.close()
         await send({"type": f"{message['type']}.complete"})
         if message["type"] == "lifespan.shutdown":
             return

@@ -15,11 +15,14 @@ from aiocache_kit.integrations.dashboard.actions import ACTIONS, act
 from aiocache_kit.integrations.dashboard.asgi import Receive, Scope, Send, serve
 from aiocache_kit.integrations.dashboard.assets import Assets
 from aiocache_kit.integrations.dashboard.http import Answer, Request, of_data, of_refusal
+from aiocache_kit.integrations.dashboard.listening import Listening
 from aiocache_kit.integrations.dashboard.watch import Providers, Watch, check_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+_PATIENCE: Final = 10
+"""Intervals, but no fewer seconds, after the last look at which nobody is taken to watch any more."""
 _TOKEN_WANTED: Final = (("www-authenticate", "Bearer"),)
 
 
@@ -33,6 +36,9 @@ class Dashboard:
     Every `interval` seconds (0.1 to 3600) at most, and only while somebody watches, each provider's `stats` is called
     once, for all viewers together. `keep` points (2 to 10,000) of each provider are kept for whoever comes later.
 
+    Groups of keys are counted while somebody watches, from events of loads and of one in `read_sample` reads, so that
+    the hits of a busy cache cost a little more meanwhile; None counts none, and no events are asked for.
+
     Whoever can reach the page can read it, unless `read_token` is given. What is stored can be changed with
     `action_token` only; without one there are no actions. Tokens are of 16 characters or more, and differ.
 
@@ -45,15 +51,19 @@ class Dashboard:
         *,
         interval: float = 2.0,
         keep: int = 300,
+        read_sample: int | None = 20,
         read_token: str | None = None,
         action_token: str | None = None,
         clock: Clock | None = None,
     ) -> None:
         """Watch `providers`; nothing is asked of them before the first viewer comes."""
-        check_numbers(interval, keep)
+        check_numbers(interval, keep, read_sample)
         self._access = Access(read_token, action_token)
         self._assets = Assets()
-        self._watch = Watch(providers, interval, keep, SystemClock() if clock is None else clock)
+        used_clock = SystemClock() if clock is None else clock
+        patience = max(interval * _PATIENCE, _PATIENCE)
+        listening = None if read_sample is None else Listening(read_sample, patience, used_clock)
+        self._watch = Watch(providers, interval, keep, used_clock, listening)
         self._routes: dict[str, tuple[str, Callable[[Request], Awaitable[Answer]]]] = {
             "/settings": ("GET", self._settings),
             "/figures": ("GET", self._figures),
@@ -67,7 +77,11 @@ class Dashboard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection of an ASGI server."""
-        await serve(self.answer, scope, receive, send)
+        await serve(self, scope, receive, send)
+
+    async def close(self) -> None:
+        """Stop listening to providers: no task is left. A server that runs this alone calls it; else they end it."""
+        await self._watch.close()
 
     async def answer(self, request: Request) -> Answer:
         """Answer one request: what bridges to other kinds of servers call."""

@@ -10,6 +10,7 @@ Rule 2: what depends on data is never kept by a cache; what does not is asked fo
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Final
 
 Headers = tuple[tuple[str, str], ...]
@@ -57,8 +58,9 @@ class Answer:
 
     @property
     def complete_headers(self) -> Headers:
-        """Give all headers to send, the length of the body included."""
-        return (*self.headers, *SECURITY, ("content-length", str(len(self.body))))
+        """Give all headers to send, the length of the body included where there may be one."""
+        length = () if self.status == HTTPStatus.NOT_MODIFIED else (("content-length", str(len(self.body))),)
+        return (*self.headers, *SECURITY, *length)
 
 
 def of_data(data: object, status: int = 200, headers: Headers = ()) -> Answer:

@@ -2,8 +2,7 @@
 
 Rule 1: a reading is taken when a viewer asks and the one before is an interval old; whoever asks meanwhile waits for it
 and gets the same. So the providers are asked once an interval, however many watch, and never while nobody does.
-Rule 2: there is no task of its own. The viewer who found that a reading was due takes it; where he leaves, the next in
-line does. So there is nothing to end with the application.
+Rule 2: readings need no task. The viewer who found that one was due takes it; where he leaves, the next in line does.
 Rule 3: a provider that fails is shown as failing, with its last figures; the others go on.
 """
 
@@ -15,6 +14,7 @@ from typing import Final, Protocol, TypeAlias
 
 from aiocache_kit.clock import Clock
 from aiocache_kit.errors import CacheError, InvalidArgumentError
+from aiocache_kit.integrations.dashboard.listening import Listening, Telling
 from aiocache_kit.integrations.dashboard.series import Reading, Series, layers_of, totals_of
 from aiocache_kit.stats import Stats
 
@@ -58,6 +58,7 @@ class Watch:
     __slots__ = (
         "_clock",
         "_errors",
+        "_listening",
         "_lock",
         "_number",
         "_providers",
@@ -68,12 +69,18 @@ class Watch:
         "keep",
     )
 
-    def __init__(self, providers: Providers, interval: float, keep: int, clock: Clock) -> None:
-        """Read `providers` no more often than every `interval` seconds, and keep `keep` points of each."""
+    def __init__(
+        self, providers: Providers, interval: float, keep: int, clock: Clock, listening: Listening | None
+    ) -> None:
+        """Read `providers` no more often than every `interval` seconds, and keep `keep` points of each.
+
+        `listening` counts groups of keys; None shows none.
+        """
         self._providers = providers
         self.interval: Final = interval
         self.keep: Final = keep
         self._clock = clock
+        self._listening = listening
         self._lock = asyncio.Lock()
         self._series: dict[str, Series] = {}
         self._errors: dict[str, str] = {}
@@ -112,6 +119,8 @@ class Watch:
         providers = named(self._providers)
         self._series = {name: self._series.get(name) or Series(self.interval, self.keep) for name in providers}
         self._errors = {}
+        if self._listening is not None:
+            self._listening.look({name: each for name, each in providers.items() if isinstance(each, Telling)})
         number = self._number + 1
         async with asyncio.TaskGroup() as tasks:  # their owner is whoever looks: they end when this call does
             for name, provider in providers.items():
@@ -127,6 +136,11 @@ class Watch:
         else:
             self._series[name].add(Reading(number, self._clock.time(), self._clock.monotonic(), stats))
 
+    async def close(self) -> None:
+        """Stop listening; readings are still taken for whoever looks, who begins it again."""
+        if self._listening is not None:
+            await self._listening.close()
+
     def _shown(self, name: str, since: int) -> dict[str, object]:
         series = self._series[name]
         stats = series.last.stats if series.last is not None else None
@@ -136,13 +150,16 @@ class Watch:
             "at": None if series.last is None else series.last.at,
             "totals": None if stats is None else totals_of(stats),
             "layers": [] if stats is None else list(layers_of(stats)),
+            "groups": None if self._listening is None else self._listening.shown(name),
             "points": series.since(since),
         }
 
 
-def check_numbers(interval: object, keep: object) -> None:
-    """Raise `InvalidArgumentError` unless `interval` is 0.1 to 3600 seconds and `keep` 2 to 10,000 points."""
+def check_numbers(interval: object, keep: object, sample: object) -> None:
+    """Raise `InvalidArgumentError` unless these are what `Dashboard` says of them."""
     if isinstance(interval, bool) or not isinstance(interval, int | float) or not 0.1 <= interval <= 3600.0:  # noqa: PLR2004  - said in words above
         raise InvalidArgumentError(f"interval must be a number of seconds from 0.1 to 3600, not {interval!r:.40}")
     if isinstance(keep, bool) or not isinstance(keep, int) or not 2 <= keep <= 10_000:  # noqa: PLR2004  - as above
         raise InvalidArgumentError(f"keep must be an int from 2 to 10000, not {keep!r:.40}")
+    if sample is not None and (isinstance(sample, bool) or not isinstance(sample, int) or sample < 1):
+        raise InvalidArgumentError(f"read_sample must be an int from 1 up, or None, not {sample!r:.40}")

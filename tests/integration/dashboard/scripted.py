@@ -3,12 +3,16 @@
 They do what the dashboard asks of a provider, and remember what was changed through it.
 """
 
+import asyncio
 import math
 import random
+from collections.abc import AsyncGenerator, AsyncIterator, Collection
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from types import MappingProxyType
 
 from aiocache_kit import Stats
+from aiocache_kit.events import Event, EventKind, Hit, Load, Miss
 
 
 class Scripted:
@@ -24,12 +28,15 @@ class Scripted:
         get_time: float = 1.9e-6,
         items: int = 10_000,
         layers: tuple[str, ...] = (),
+        groups: tuple[tuple[str, float, float], ...] = (),
         seconds: float = 2.0,
     ) -> None:
-        """Draw the traffic from `seed`."""
-        self._chance = random.Random(seed)
+        """Draw the traffic from `seed`. `groups` are the names of key groups, their hit rates and seconds of a load."""
+        self._chance = random.Random(seed)  # noqa: S311  - traffic, and the same each time
+        self._chance_of_groups = random.Random(seed)  # noqa: S311  - as above
         self._reads, self._hit_rate, self._load_time, self._get_time = reads, hit_rate, load_time, get_time
         self._items, self._layers, self._seconds = items, layers, seconds
+        self.groups = groups
         self._turn = 0
         self.current = Stats()
         self.readings = 0
@@ -87,6 +94,23 @@ class Scripted:
                 health=1.0 if place < 2 else 0.5,
             )
         return parts
+
+    @asynccontextmanager
+    async def events(
+        self, *, kinds: Collection[EventKind | str] | None = None, sample: int = 1
+    ) -> AsyncGenerator[AsyncIterator[Event]]:
+        """Give some events of some groups, and then wait for the end."""
+        del kinds
+        yield self._told(sample)
+
+    async def _told(self, sample: int) -> AsyncIterator[Event]:
+        for place, (group, rate, seconds) in enumerate(self.groups):
+            for _ in range(round(3000 / (place + 1) ** 1.3)):
+                is_hit = self._chance_of_groups.random() < rate
+                yield (Hit if is_hit else Miss)(at=0.0, group=group, weight=sample)
+                for _ in range(0 if is_hit else sample * 7 // 10):
+                    yield Load(at=0.0, group=group, seconds=seconds * self._chance_of_groups.uniform(0.6, 1.5))
+        await asyncio.Event().wait()
 
     async def invalidate_tags(self, *tags: str) -> None:
         """Remember that tags were invalidated."""

@@ -8,7 +8,7 @@ import { offerActions } from "./actions.js";
 import { Chart } from "./charts.js";
 import { byId, element } from "./elements.js";
 import { time } from "./figures.js";
-import { CHARTS, showCounters, showLayers, showProviders, showTiles } from "./sections.js";
+import { CHARTS, showCounters, showGroups, showLayers, showProviders, showTiles } from "./sections.js";
 
 const SLOWEST = 30; // seconds between questions to a server that does not answer
 
@@ -87,13 +87,20 @@ function show() {
     Object.assign(kept, { chosen: name, moment: null });
     show();
   });
-  const { error = null, totals = null, layers = [], points = [], name = "" } = provider ?? {};
+  const { error = null, totals = null, layers = [], groups = null, points = [], name = "" } = provider ?? {};
   document.title = byId("title").textContent = all.length === 1 && name !== "cache" ? name : "Cache";
   byId("actions-on").textContent = name;
   byId("trouble").hidden = error === null;
   byId("trouble").textContent = error === null ? "" : `${name} does not answer: ${error}`;
   for (const id of ["now", "charts", "totals"]) byId(id).hidden = totals === null;
   byId("layers").hidden = layers.length === 0;
+  const heard = groups !== null && groups.hot.length + groups.slow.length > 0;
+  byId("groups").hidden = !heard;
+  if (heard) {
+    for (const kind of ["hot", "slow"]) byId(kind).hidden = groups[kind].length === 0;
+    byId("hot-since").textContent = `since ${time(groups.since)}, about`;
+    showGroups(byId("hot-table"), byId("slow-table"), groups);
+  }
   if (totals !== null) {
     showTiles(byId("tiles"), points.at(-1) ?? {}, totals);
     showCounters(byId("counters"), totals);

@@ -1,6 +1,6 @@
 // What the page shows of a provider: which figures, under which names, and in which order.
 
-import { element, fill } from "./elements.js";
+import { drawn, element, fill } from "./elements.js";
 import { NOTHING, bytes, count, duration, percent, rate } from "./figures.js";
 
 const each = (name) => (point) => point[name];
@@ -138,3 +138,32 @@ export function showLayers(table, layers) {
   ];
   fill(table, columns, layers);
 }
+
+const GROUP = { title: "Group", of: (row) => row.group };
+
+// Give each of the hot groups its reads, with a bar that is as long as its share of the reads of the hottest.
+export function showGroups(hot, slow, groups) {
+  const most = Math.max(...groups.hot.map((row) => row.reads), 1);
+  fill(hot, [
+    GROUP,
+    { title: "", of: (row) => bar(row.reads / most, "good") },
+    number("Reads", (row) => count(row.reads)),
+    number("Hit rate", (row) => percent(row.hit_rate)),
+  ], groups.hot);
+  const longest = Math.max(...groups.slow.map((row) => row.load_seconds), 1e-9);
+  fill(slow, [
+    GROUP,
+    { title: "", of: (row) => bar(row.load_seconds / longest, "deep") },
+    number("Loads", (row) => count(row.loads)),
+    number("Failed", (row) => count(row.load_failures)),
+    number("Mean", (row) => duration(row.average_load_time)),
+    number("Slowest", (row) => duration(row.slowest_load)),
+  ], groups.slow);
+}
+
+const bar = (share, tone) =>
+  drawn(
+    "svg", { class: "share", width: 72, height: 8, "aria-hidden": "true" },
+    drawn("rect", { class: "share-of", width: 72, height: 8, rx: 4 }),
+    drawn("rect", { class: `share-is ${tone}`, width: Math.max(share * 72, 4).toFixed(1), height: 8, rx: 4 }),
+  );
