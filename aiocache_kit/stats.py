@@ -92,5 +92,6 @@ class Stats:
         }
         for name in ("hit_rate", "average_load_time", "average_get_time"):
             plain[name] = getattr(self, name)
+        plain["load_buckets"] = dict(zip([*map(str, LOAD_BOUNDS), "inf"], self.load_buckets, strict=True))
         plain["layers"] = {name: layer.as_dict() for name, layer in self.layers.items()}
         return plain

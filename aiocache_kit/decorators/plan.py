@@ -13,7 +13,7 @@ from typing import Any, Final, TypeAlias, cast
 from aiocache_kit.decorators.calls import Hole, Signature, Values
 from aiocache_kit.decorators.closures import check_captured
 from aiocache_kit.decorators.declared import declared_result
-from aiocache_kit.decorators.recipe import NO_ELEMENT, KeyRecipe, key_recipe, template_recipe
+from aiocache_kit.decorators.recipe import NO_ELEMENT, KeyRecipe, Recipe, key_recipe, template_recipe
 from aiocache_kit.decorators.target import Target, asker
 from aiocache_kit.errors import InvalidArgumentError
 from aiocache_kit.keys import check_tags
@@ -103,6 +103,9 @@ class Plan:
     def _check(self, provider: Provider) -> None:
         if self.order.key is None:
             check_captured(provider, self.function, self.label)
+        if isinstance(self.key, Recipe):
+            pieces = [piece if isinstance(piece, str) else None for piece in self.key.pieces]
+            provider.name_keys(pieces, self.order.key if isinstance(self.order.key, str) else self.label)
 
     def compile(self, body: str, objects: dict[str, object], *, is_async: bool) -> Callable[..., Any]:
         """Make a function that looks like the decorated one; see `Signature.compile`."""

@@ -68,7 +68,7 @@ class KeyGrouping:
         if self._rule is None:
             return self._bounded(self._by_itself(key))
         try:
-            name: object = self._rule(key)
+            name = cast("object", self._rule(key))
         except Exception:  # noqa: BLE001  - a rule of somebody else's, for what is only told
             return OTHER
         return self._bounded(name) if isinstance(name, str) and name else OTHER

@@ -36,6 +36,7 @@ from aiocache_kit.management.key_groups import GroupRule
 from aiocache_kit.management.statistics import Recorder
 from aiocache_kit.provider.core import Core
 from aiocache_kit.provider.hot_path import HotPath, Setting
+from aiocache_kit.provider.hub import LoadSpan
 from aiocache_kit.provider.loading import (
     AsyncLoader,
     AsyncMultiLoader,
@@ -52,6 +53,7 @@ from aiocache_kit.provider.loads import Loads
 from aiocache_kit.provider.locks import Lease
 from aiocache_kit.provider.names import Names
 from aiocache_kit.provider.near_path import NearPath
+from aiocache_kit.provider.readings import Readings
 from aiocache_kit.provider.serving import Serving
 from aiocache_kit.provider.short_path import Methods, ShortPath
 from aiocache_kit.provider.streams import EventStream, Listening
@@ -61,6 +63,7 @@ from aiocache_kit.serializers.parts import Parts, whole
 from aiocache_kit.serializers.typed import convert
 from aiocache_kit.stats import Stats
 from aiocache_kit.storage.base import IF_ABSENT, IF_PRESENT, Capabilities, Condition, Storage, if_version
+from aiocache_kit.storage.observer import Span
 from aiocache_kit.storage.tables import TableStorage
 
 _REPLACED: Final = {*HotPath.replaced, *NearPath.replaced, *ShortPath.replaced, *TELLING_READS, *MAY_FAIL}
@@ -353,6 +356,24 @@ class Provider:
         `InvalidArgumentError` for what is neither.
         """
         self._core.hub.group_by(rule)
+
+    def readings(self) -> Readings:
+        """Give what reads the figures for whoever cannot wait for the event loop, such as a scraper in a thread."""
+        return Readings(self._core, self._recorder, self._names.prefix, self.stats)
+
+    def trace(self, span: Span | None, load_span: LoadSpan | None) -> None:
+        """Let what these give be there while a call of the storage, or a loader, lasts; None: nothing any more.
+
+        For tracers. Calls of tables in this process are too short to be traced. For this provider and its namespaces.
+        """
+        self._core.hub.trace(span, load_span)
+
+    def name_keys(self, pieces: Iterable[str | None], group: str) -> None:
+        """Know keys that are made of these pieces, None standing for any text, as this group.
+
+        For what is built on a provider and makes keys, such as decorators; `group_keys` comes before it.
+        """
+        self._core.hub.grouping.learn(pieces, group)
 
     def _tell_hit(self, key: str) -> None:
         self._core.hub.tell(EventKind.HIT, self._names.key(key))

@@ -8,7 +8,7 @@ Rule 3: reading never opens a provider: one that is not open has the figures tha
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -16,7 +16,8 @@ from typing import Any
 from aiocache_kit.errors import CacheError
 from aiocache_kit.events import CircuitState
 from aiocache_kit.keys import parted
-from aiocache_kit.provider.provider import Provider
+from aiocache_kit.management.statistics import Recorder
+from aiocache_kit.provider.core import Core
 from aiocache_kit.stats import Stats
 
 
@@ -36,13 +37,16 @@ class Reading:
 class Readings:
     """Reads one provider, or one namespace."""
 
-    def __init__(self, provider: Provider) -> None:
-        """Read `provider`, whether or not it is open yet."""
-        self._provider = provider
-        self._core = provider._core  # noqa: SLF001  - of the same package
+    def __init__(
+        self, core: Core, recorder: Recorder, prefix: str, stats: Callable[[], Coroutine[Any, Any, Stats]]
+    ) -> None:
+        """Read what `stats` gives, and `recorder` for the namespace whose stored keys begin with `prefix`."""
+        self._core = core
+        self._recorder = recorder
+        self._stats = stats
         self._latest = Reading()
         self._updating: Future[None] | None = None
-        names, _ = parted(provider._names.prefix)  # noqa: SLF001  - as above
+        names, _ = parted(prefix)
         self.namespace: str = ":".join(names)
         """The names of the namespaces, the outermost first, with ``:`` between them; "": the whole provider."""
 
@@ -55,7 +59,7 @@ class Readings:
         """Read now, on the provider's loop; give the figures that were there where the storage fails, or is closed."""
         if self._core.ready:
             try:
-                self._take(await self._provider.stats())
+                self._take(await self._stats())
             except CacheError:
                 self._look()
         return self._latest
@@ -68,7 +72,7 @@ class Readings:
 
     def _look(self) -> None:
         """Read what needs no waiting."""
-        recorder = self._provider._recorder  # noqa: SLF001  - of the same package
+        recorder = self._recorder
         counters: dict[str, Any] = {**recorder.totals(), "load_buckets": recorder.load_buckets()}
         known = self._latest.stats
         counters["errors"] = max(counters["errors"], known.errors)  # those of the storage are not in it

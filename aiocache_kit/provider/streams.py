@@ -39,15 +39,11 @@ _LAST_WORDS: Final = 1.0
 """Seconds that a listener has for what waits when the provider is closed."""
 _BATCH: Final = 100
 """Events that are told before others have their turn."""
-_makers: Final[dict[EventKind, Callable[..., Event]]] = {
-    EventKind.HIT: lambda of_key, sample: Hit(**of_key, weight=sample),
-    EventKind.STALE_HIT: lambda of_key, sample: StaleHit(**of_key, weight=sample),
-    EventKind.MISS: lambda of_key, sample: Miss(**of_key, weight=sample),
-    EventKind.LOAD: lambda of_key, _, seconds, keys, error: Load(**of_key, seconds=seconds, keys=keys, error=error),
-    EventKind.REFRESH: lambda of_key, _: Refresh(**of_key),
-    EventKind.REMOVAL: lambda of_key, _, cause, layer: Removal(**of_key, cause=cause, layer=layer),
+_READS: Final[dict[EventKind, type[Hit | Miss]]] = {
+    EventKind.HIT: Hit,
+    EventKind.STALE_HIT: StaleHit,
+    EventKind.MISS: Miss,
 }
-"""From what all events of keys have, the size of the sample, and the facts of the kind."""
 _random: Final = Random()  # noqa: S311  - chooses a sample, guards nothing
 
 
@@ -166,7 +162,15 @@ class EventStream:
             "group": self._grouping().of(key),
             "key": key if self.chosen.keys else None,
         }
-        return _makers[kind](of_key, self.chosen.sample, *rest)
+        if kind in READS:
+            return _READS[kind](**of_key, weight=self.chosen.sample)
+        match kind:
+            case EventKind.LOAD:
+                return Load(**of_key, seconds=rest[0], keys=rest[1], error=rest[2])
+            case EventKind.REFRESH:
+                return Refresh(**of_key)
+            case _:
+                return Removal(**of_key, cause=rest[0], layer=rest[1])
 
 
 class Listening:

@@ -6,7 +6,7 @@ Rule 2: hits of `lookup` and `get_or_set` in tables are told by the look-up itse
 """
 
 import weakref
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping
 from functools import wraps
 from typing import Any, Final
 
@@ -88,8 +88,8 @@ class _Told:
         return pop
 
     def get_multi(self, own: Method) -> Method:
-        async def get_multi(keys: Any, *, type: Any = None) -> object:  # noqa: ANN401  - see Provider.get_multi
-            if isinstance(keys, Iterable) and not isinstance(keys, Collection):
+        async def get_multi(keys: Iterable[str], *, type: Any = None) -> object:  # noqa: ANN401  - see Provider.get_multi
+            if isinstance(keys, Iterator):  # it can be gone over only once
                 keys = list(keys)
             try:
                 found = await own(keys, type=type)

@@ -62,25 +62,25 @@ class Observer:
 def trace(storage: Any, observer: Observer) -> None:  # noqa: ANN401  - of whatever attributes
     """Let the calls of `storage` be watched as `observer` has it, and no more as another one had it."""
     for operation in _OPERATIONS:
-        vars(storage).pop(operation, None)
+        storage.__dict__.pop(operation, None)
         if observer.span is not None:
-            setattr(storage, operation, _traced(getattr(storage, operation), storage.name, operation, observer))
+            method = getattr(storage, operation)
+            setattr(storage, operation, _traced(method, storage.name, operation, observer.layer, observer.span))
     short = storage.shortcuts
     if isinstance(short, _TracedShortcuts):
         storage.shortcuts = short = short.own
     if short is not None and observer.span is not None:
-        storage.shortcuts = _TracedShortcuts(short, storage.name, observer)
+        storage.shortcuts = _TracedShortcuts(short, storage.name, observer.layer, observer.span)
 
 
-def _traced(method: Callable[..., Any], name: str, operation: str, observer: Observer) -> Callable[..., Any]:
-    span, layer = observer.span, observer.layer
+def _traced(method: Callable[..., Any], name: str, operation: str, layer: str, span: Span) -> Callable[..., Any]:
     is_many = operation.endswith("_multi")
 
     @wraps(method)
     async def traced(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  - as the method
         first = args[0] if is_many and args else ()
         items = len(first) if hasattr(first, "__len__") else 0
-        with span(layer, name, operation, items if is_many else 1):  # type: ignore[misc]  # not None, or nobody traces
+        with span(layer, name, operation, items if is_many else 1):
             return await method(*args, **kwargs)
 
     return traced
@@ -91,7 +91,7 @@ class _TracedShortcuts:
 
     __slots__ = ("own", *_SHORT)
 
-    def __init__(self, own: Any, name: str, observer: Observer) -> None:  # noqa: ANN401  - `Shortcuts`, which `base` has
+    def __init__(self, own: Any, name: str, layer: str, span: Span) -> None:  # noqa: ANN401  - `Shortcuts`, which `base` has
         self.own = own
         for method, operation in _SHORT.items():
-            setattr(self, method, _traced(getattr(own, method), name, operation, observer))
+            setattr(self, method, _traced(getattr(own, method), name, operation, layer, span))

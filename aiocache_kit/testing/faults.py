@@ -15,6 +15,7 @@ from aiocache_kit.clock import Clock
 from aiocache_kit.errors import InvalidArgumentError, StorageUnavailableError
 from aiocache_kit.item import Item
 from aiocache_kit.storage.base import ALWAYS, Capabilities, Condition, Leases, SharedLocks, SharedTags, Size, Storage
+from aiocache_kit.storage.observer import Observer
 from aiocache_kit.testing.shared_faults import FaultyLeases, FaultyLocks, FaultyTags
 
 T = TypeVar("T")
@@ -208,6 +209,11 @@ class FaultyStorage(Storage):
     async def size(self) -> Size:
         """Give the size of the inner storage."""
         return await self._call("size", self.inner.size)
+
+    def observe(self, observer: Observer) -> None:
+        """Tell of what happens inside, and of calls that were made to fail."""
+        super().observe(observer)
+        self.inner.observe(observer)
 
     async def tidy(self) -> None:
         """Tidy the inner storage."""

@@ -1,7 +1,7 @@
 """What the site adds to the pages: the order in which they are listed, and the reference made of docstrings.
 
 Rule 1: whoever adds a page adds nothing here. The pages of a folder are listed in the order in which docs/index.md
-links them and under the names that it gives them; those that it does not link follow, by their titles.
+links them under "Documentation", by the words of the links; those that it does not link follow, by their titles.
 Rule 2: so with the reference. What is public is read from `__all__`, and goes to the page of its module.
 """
 
@@ -75,8 +75,8 @@ def _sections(
 
 
 def _linked(text: str) -> Iterator[tuple[str, str]]:
-    """Give the pages that a page links, with the words of the links."""
-    for found in _LINK.finditer(text):
+    """Give the pages that the home page lists, with the words of the links."""
+    for found in _LINK.finditer(text.partition("\n## Documentation\n")[2]):
         yield found[2], found[1]
 
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from aiocache_kit.stats import Stats
+from aiocache_kit.stats import LOAD_BOUNDS, Stats
 
-STATES = {"size", "items", "layers", "share", "health"}
+STATES = {"size", "items", "layers", "share", "health", "load_buckets"}
 COUNTERS = [field.name for field in dataclasses.fields(Stats) if field.name not in STATES]
 
 
@@ -18,6 +18,18 @@ def test_nothing_has_happened_at_first() -> None:
     assert {getattr(stats, name) for name in [*COUNTERS, "size", "items"]} == {0}
     assert (stats.hit_rate, stats.average_load_time, stats.average_get_time) == (0.0, 0.0, 0.0)
     assert dict(stats.layers) == {}
+
+
+def test_loads_are_counted_by_how_long_they_took() -> None:
+    """A count for each bound, and one for all that took longer; a difference has those in between."""
+    none, one = [0] * (len(LOAD_BOUNDS) + 1), [0] * len(LOAD_BOUNDS) + [1]
+
+    assert list(Stats().load_buckets) == none
+    assert list((Stats(load_buckets=tuple(one)) - Stats()).load_buckets) == one
+    assert Stats(load_buckets=tuple(one)).as_dict()["load_buckets"] == {
+        **{str(each): 0 for each in LOAD_BOUNDS},
+        "inf": 1,
+    }
 
 
 def test_derived_figures() -> None:
