@@ -1,12 +1,13 @@
 """A quick look at what calls cost with this configuration, from here: some seconds, one row a kind of call.
 
-Rule 1: all of it happens in a namespace of its own, by a name that nobody else has, which is removed at the end,
-however it ends. Items there have a ttl, should even that fail.
+Rule 1: all of it happens in a namespace of its own (and, for files, in a directory of its own beside the configured one),
+by a name that nobody else has, which is removed at the end, however it ends. Items there have a ttl, should that fail.
 Rule 2: calls are timed one by one; where they are shorter than what timing costs, in groups, and the table says so.
 Rule 3: it is no benchmark: the machine, the server and the network have other things to do meanwhile.
 """
 
 import asyncio
+import shutil
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from os import urandom
@@ -73,12 +74,17 @@ class Plan:
     """Tasks of the rows with several."""
 
 
-async def bench(screen: Screen, provider: Provider, plan: Plan, *, as_json: bool) -> Exit:
-    """Measure, and show the table."""
+def new_name() -> str:
+    """Give a name that nobody else has."""
+    return f"aiocache_kit-bench-{urandom(4).hex()}"
+
+
+async def bench(screen: Screen, provider: Provider, plan: Plan, *, made: Sequence[str], as_json: bool) -> Exit:
+    """Measure, and show the table. The directories that were `made` for it are removed."""
     if not provider.capabilities.stores:
         await provider.close()
         raise UnsupportedError("the provider null keeps nothing, so there is nothing to measure")
-    space = provider.namespace(f"aiocache_kit bench {urandom(4).hex()}")
+    space = provider.namespace(new_name())
     try:
         bench_of = _Bench(space, plan)
         steps = bench_of.steps()
@@ -93,6 +99,8 @@ async def bench(screen: Screen, provider: Provider, plan: Plan, *, as_json: bool
             await space.clear()
         finally:
             await provider.close()
+            for path in made:
+                await asyncio.to_thread(shutil.rmtree, path, ignore_errors=True)
     _show(screen, rows, bench_of, as_json=as_json)
     return Exit.DONE
 

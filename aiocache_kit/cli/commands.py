@@ -15,7 +15,7 @@ from typing import Any, Final, TypedDict, TypeVar, Unpack
 
 from aiocache_kit import __version__
 from aiocache_kit.cli import items, sources
-from aiocache_kit.cli.bench import Plan, bench
+from aiocache_kit.cli.bench import Plan, bench, new_name
 from aiocache_kit.cli.doctor import checkup
 from aiocache_kit.cli.doctor.findings import Severity, worst
 from aiocache_kit.cli.exits import Exit, exit_of
@@ -350,9 +350,9 @@ def measure(screen: Screen, *, seconds: float, size: int, tasks: int, as_json: b
     It loads the servers while it runs: think twice before you run it on those that serve customers.
     """
     cache = _found(given)
-    provider = cache.to_measure()
+    provider, made = cache.to_measure(new_name())
     plan = Plan(seconds=seconds, size=size, tasks=tasks)
-    return _perform(screen, cache, partial(bench, screen, provider, plan, as_json=as_json))
+    return _perform(screen, cache, partial(bench, screen, provider, plan, made=made, as_json=as_json))
 
 
 @commands.command(short_help="watch the servers live")

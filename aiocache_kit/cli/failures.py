@@ -5,6 +5,7 @@ are looked through for those that beginners meet most: nothing listens there, no
 """
 
 import errno
+import re
 import socket
 import ssl
 from collections.abc import Iterator
@@ -56,6 +57,7 @@ _BY_WORD: Final = (
         Failure("the server takes no more clients", "raise its maxclients, or find who leaves connections open"),
     ),
 )
+_REFUSED_COMMAND: Final = re.compile(r"run the '([a-z|_-]+)' command")
 _BY_KIND: Final[tuple[tuple[type[BaseException], Failure], ...]] = (
     (socket.gaierror, Failure("no host has this name", "correct the name, or look at the name service")),
     (
@@ -75,7 +77,7 @@ _BY_KIND: Final[tuple[tuple[type[BaseException], Failure], ...]] = (
 SILENT: Final = Failure(
     "nothing answers in time", "look whether the server runs, and whether a firewall swallows what is sent there"
 )
-_HUNG_UP: Final = Failure(
+HUNG_UP: Final = Failure(
     "the server closed the connection before it answered", "if it speaks TLS, use rediss:// or redis_config.tls"
 )
 
@@ -117,6 +119,9 @@ def _of(cause: BaseException) -> Failure | None:
     if isinstance(cause, OSError) and not isinstance(cause, CacheError) and cause.errno in _BY_NUMBER:
         return _BY_NUMBER[cause.errno]
     text = str(cause)
+    if refused := _REFUSED_COMMAND.search(text):
+        command = refused[1]
+        return Failure(f"the user may not run {command.upper()}", f"grant it: ACL SETUSER ... +{command}")
     return next((failure for word, failure in _BY_WORD if word in text), None)
 
 
@@ -125,7 +130,7 @@ def _of_silence(error: CacheError) -> Failure:
     if "in time" in text:
         return SILENT
     if "closed the connection before" in text:
-        return _HUNG_UP
+        return HUNG_UP
     return Failure(_first_down(text), _advice(error))
 
 

@@ -58,11 +58,14 @@ async def list_keys(
                     screen.write_json({"key": key}, indent=None)
                 else:
                     screen.write(safe(key))
-            errors = (await cache.stats()).errors
+            stats = await cache.stats()
     if only_count:
         screen.write_json({"count": count}, indent=None) if as_json else screen.write(str(count))
-    if errors:
-        words = f"{plural(errors, 'item')} could not be read with this configuration, and were left out"
+    if stats.errors:
+        words = f"{plural(stats.errors, 'item')} could not be read with this configuration, and were left out"
+        screen.tell(Span(f"aiocache-kit: {words}", Style.WARNING))
+    elif not count and stats.items:
+        words = f"of {plural(stats.items, 'item')}, none begins so in this namespace and can be read as is configured"
         screen.tell(Span(f"aiocache-kit: {words}", Style.WARNING))
     return Exit.DONE
 
@@ -195,6 +198,8 @@ async def show_stats(screen: Screen, cache: Cache, clock: Clock, *, count: bool,
             code = exit_of(error)
             facts, parts = {"error": failure.problem}, []
             screen.fail(failure)
+        if facts.get("away"):
+            code = Exit.UNREACHABLE
         told.append({"name": place.name, "kind": place.config.provider, **facts})
         if not as_json:
             screen.show(*([Line(Span(safe(place.name), Style.STRONG))] if place.name else []), *parts)
@@ -215,7 +220,11 @@ async def _of_redis(screen: Screen, place: Place, clock: Clock, *, count: bool) 
         if count:
             with screen.progress("names looked at") as told:
                 names = await count_names(servers, place.config.redis_config.key_prefix, told)
+        away = servers.away
+    if away:
+        screen.tell(Span(f"aiocache-kit: {plural(away, 'server')} cannot be reached", Style.BAD))
     facts: dict[str, object] = {
+        "away": away,
         "servers": [reading.as_dict() for reading in readings],
         "names": None if names is None else names.as_dict(),
     }

@@ -9,7 +9,7 @@ from contextlib import suppress
 from ipaddress import ip_address
 from typing import Final, cast
 
-from aiocache_kit.cli.failures import SILENT, Failure, explain
+from aiocache_kit.cli.failures import HUNG_UP, SILENT, Failure, explain
 from aiocache_kit.config import Config
 from aiocache_kit.errors import CacheError, StorageAccessError
 
@@ -90,7 +90,9 @@ async def _knock(config: Config, place: str) -> Failure | None:
         return _NO_TLS if is_redis else None
     if answer.startswith(_TLS_ALERT):
         return _TLS
-    return None if is_redis or not answer else _NO_REDIS
+    if not answer:
+        return HUNG_UP
+    return None if is_redis else _NO_REDIS
 
 
 async def _said(config: Config, place: str) -> bytes:

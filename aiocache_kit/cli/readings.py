@@ -16,7 +16,7 @@ from urllib.parse import unquote
 
 from aiocache_kit.clock import Clock, stopwatch
 from aiocache_kit.config import Config
-from aiocache_kit.errors import StorageError
+from aiocache_kit.errors import StorageError, StorageUnavailableError
 from aiocache_kit.factory import new_redis_channel
 
 _PINGS: Final = 5
@@ -97,7 +97,8 @@ class Servers:
         self._config = config
         self._clock = clock
         self.channel: Final = new_redis_channel(config)
-        self._names: dict[int, str] = {}
+        self.away = 0
+        """How many servers could not be reached when they were last read."""
 
     async def open(self) -> None:
         """Connect; raises `StorageError`."""
@@ -108,9 +109,22 @@ class Servers:
         await self.channel.close()
 
     async def read(self, *, pings: int = _PINGS) -> list[Reading]:
-        """Ask every server that holds keys of its own, side by side; `pings` round trips are timed."""
+        """Ask every server that holds keys of its own, side by side; `pings` round trips are timed.
+
+        Those that cannot be reached are counted as `away`; where that is all of them, and for other errors, it raises.
+        """
         servers: list[Server] = list(self.channel.servers())
-        return list(await asyncio.gather(*(self._read(server, number, pings) for number, server in enumerate(servers))))
+        found = await asyncio.gather(
+            *(self._read(server, number, pings) for number, server in enumerate(servers)), return_exceptions=True
+        )
+        readings = [outcome for outcome in found if isinstance(outcome, Reading)]
+        for outcome in found:
+            if isinstance(outcome, BaseException) and (
+                not readings or not isinstance(outcome, StorageUnavailableError)
+            ):
+                raise outcome
+        self.away = len(found) - len(readings)
+        return readings
 
     async def _read(self, server: Server, number: int, pings: int) -> Reading:
         times: list[float] = []

@@ -1,7 +1,8 @@
 """From what was typed to a cache: a URL, a file, environment variables, layers, nodes, or an object of a program.
 
-Rule 1: whoever looks in from outside must change nothing by that. So bounds are lifted (a directory would be trimmed to
-them), failures are raised instead of being misses, and a directory that is not there is not made.
+Rule 1: whoever looks in from outside must change nothing by that. So a directory is not trimmed to bounds, what cannot
+be read in it is not swept (a single owner removes what his secrets do not open), and one that is not there is not made.
+Failures are raised instead of being misses.
 Rule 2: what lies in another process's memory cannot be looked at, and that is said instead of showing an empty cache.
 Rule 3: everything here happens before the event loop runs: files are read, and a program's module is imported.
 """
@@ -28,6 +29,8 @@ from aiocache_kit.storage.distributed import Node
 Backplane: TypeAlias = Literal["auto", "pubsub", "streams", "none"]
 IN_PROCESS: Final = frozenset({"memory", "lru", "null"})
 """Providers of which another process sees nothing."""
+_NEVER: Final = 30 * 86_400.0
+"""Seconds: longer than any command runs."""
 _WAYS: Final = "--url, --config, --app, --layer or --node"
 
 
@@ -104,11 +107,28 @@ class Cache:
         _check_visible(place.config)
         return new_provider(_from_outside(place.config, strict=False))
 
-    def to_measure(self) -> Provider:
-        """Make a provider as it is configured, but that nothing of others is trimmed and no failure hidden."""
+    def to_try(self) -> Provider:
+        """Make a provider for a value of one's own: that of a process, or one that looks in from outside."""
         return self._within(
             lambda config: config if config.provider in IN_PROCESS else _from_outside(config, strict=config.strict)
         )
+
+    def to_measure(self, name: str) -> tuple[Provider, tuple[str, ...]]:
+        """Make a provider as it is configured, and give the directories that are to be removed afterwards.
+
+        A directory is not measured itself, since one process may have it: one of this `name` is, beside it.
+        """
+        made: list[str] = []
+
+        def aside(config: Config) -> Config:
+            if config.provider in IN_PROCESS:
+                return config
+            if config.provider != "file":
+                return _from_outside(config, strict=config.strict)
+            made.append(f"{os.path.abspath(cast('str', config.file_config.dir))}.{name}-{len(made)}")  # noqa: PTH100  - a text
+            return replace(config, file_config=replace(config.file_config, dir=made[-1]))
+
+        return self._within(aside), tuple(made)
 
     def _within(self, changed: Callable[[Config], Config]) -> Provider:
         provider = self.build(changed)
@@ -220,7 +240,15 @@ def _from_outside(config: Config, *, strict: bool) -> Config:
     part = replace(config.redis_config, on_unavailable="raise", client_cache=None, breaker_failures=None)
     if config.provider != "file":
         return replace(config, redis_config=part, strict=strict)
-    return replace(config, redis_config=part, strict=strict, max_entries=MOST_ENTRIES, max_size=None, sync_interval=0.0)
+    return replace(
+        config,
+        strict=strict,
+        max_entries=MOST_ENTRIES,
+        max_size=None,
+        sync_interval=0.0,
+        cleanup_interval=_NEVER,
+        file_config=replace(config.file_config, shared=True, janitor_interval=_NEVER),
+    )
 
 
 # --- files ----------------------------------------------------------------------------------------------------------

@@ -118,7 +118,7 @@ def frame(
     rows: list[Sequence[Cell]] = [_row(each, history) for each in rates]
     if len(rates) > 1:
         rows.append(_total(rates))
-    lines: list[Part] = [Line(Span(f"{safe(name)} is away: {why}", Style.BAD)) for name, why in away.items()]
+    lines: list[Part] = [Line(Span(f"{safe(name)}: {why}", Style.BAD)) for name, why in away.items()]
     caption = "Servers count for all programs that use them. Ctrl-C ends."
     return [Line(head), *lines, Table(columns, rows, caption=caption)]
 
@@ -187,6 +187,10 @@ class _Watched:
     async def rates(self) -> list[Rates]:
         return self._take(await self._servers.read(pings=1))
 
+    @property
+    def away(self) -> int:
+        return self._servers.away
+
     async def close(self) -> None:
         await self._servers.close()
 
@@ -239,6 +243,8 @@ async def _look(watched: Sequence[_Watched]) -> tuple[list[Rates], dict[str, str
             raise outcome
         else:
             rates += outcome
+            if each.away:
+                away[each.name] = f"{plural(each.away, 'server')} cannot be reached"
     return rates, away
 
 

@@ -21,7 +21,7 @@ from aiocache_kit.cli.exits import Exit, exit_of
 from aiocache_kit.cli.knock import is_open, why
 from aiocache_kit.cli.readings import Servers, servers_of
 from aiocache_kit.cli.sources import Cache, Place
-from aiocache_kit.cli.texts import time_text
+from aiocache_kit.cli.texts import plural, time_text
 from aiocache_kit.clock import Clock, stopwatch
 from aiocache_kit.errors import CacheError, StorageAccessError, StorageUnavailableError
 from aiocache_kit.provider import Provider
@@ -117,6 +117,8 @@ async def _look_at_redis(examined: Examined, cache: Cache, place: Place, clock: 
 
 async def _ask(examined: Examined, cache: Cache, place: Place, servers: Servers, about: str) -> None:
     config = place.config
+    if config.redis_config.cluster:
+        examined.add(await look_at_cluster(servers.channel), "cluster")
     try:
         readings = await servers.read()
     except StorageAccessError:
@@ -125,11 +127,19 @@ async def _ask(examined: Examined, cache: Cache, place: Place, servers: Servers,
         for reading in readings:
             examined.add(of_server(reading, config))
         examined.add(of_servers(readings), about)
-    if config.redis_config.cluster:
-        examined.add(await look_at_cluster(servers.channel), "cluster")
+        if servers.away:
+            examined.add([_away(servers.away)], about)
     has_backplane = cache.kind == "layered" and cache.has_backplane and not place.is_copy
     examined.add(
         await look_at_rights(servers.channel, config.redis_config, has_backplane=has_backplane), place.name or "rights"
+    )
+
+
+def _away(count: int) -> Finding:
+    return problem(
+        "server.away",
+        f"{plural(count, 'server')} of the cluster cannot be reached",
+        "start it again, or look at the network",
     )
 
 
@@ -151,7 +161,7 @@ async def _try_out(examined: Examined, cache: Cache) -> list[Finding]:
     if any(each.check == "directory.missing" for each in examined.findings):
         return []
     try:
-        provider = await asyncio.to_thread(cache.to_measure)
+        provider = await asyncio.to_thread(cache.to_try)
         try:
             return [await _trip(provider)]
         finally:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, cast
 
 from aiocache_kit.cli.doctor.findings import Finding, good, note, problem, warning
-from aiocache_kit.cli.failures import explain
+from aiocache_kit.cli.knock import why
 from aiocache_kit.cli.readings import Server, fields_in, servers_of
 from aiocache_kit.cli.texts import plural
 from aiocache_kit.clock import Clock
@@ -123,8 +123,9 @@ async def _watch(config: Config, guards: SentinelConfig, place: str, clock: Cloc
         password=guards.password,
         max_retries=0,
     )
+    its_own = replace(config, redis_config=part)
     try:
-        async with servers_of(replace(config, redis_config=part), clock) as servers:
+        async with servers_of(its_own, clock) as servers:
             told: Any = await servers.channel.call((b"SENTINEL", b"MASTER", guards.service_name), again=True)
             state = _paired(told)
             return Watch(
@@ -137,7 +138,7 @@ async def _watch(config: Config, guards: SentinelConfig, place: str, clock: Cloc
     except CacheError as error:
         if "No such master" in str(error.__cause__):
             return Watch(place)
-        return Watch(place, failure=explain(error).problem)
+        return Watch(place, failure=(await why(error, its_own)).problem)
 
 
 async def _has_quorum(server: Server, service: str) -> bool:

@@ -75,7 +75,7 @@ def _of_memory(reading: Reading, config: Config) -> Iterator[Finding]:
         state = problem if used > most * _NEARLY_FULL else warning
         yield state(
             "server.policy",
-            f"it evicts nothing (noeviction), and writes fail at {size_text(most)}; {share_text(used / most)} are used",
+            f"it evicts nothing (noeviction), and writes fail at {size_text(most)} ({share_text(used / most)} used)",
             "set maxmemory-policy allkeys-lru (or volatile-lru where other programs keep things there)",
         )
     elif policy.startswith("volatile-") and config.default_ttl is None:
@@ -85,7 +85,7 @@ def _of_memory(reading: Reading, config: Config) -> Iterator[Finding]:
             "give default_ttl, or set maxmemory-policy allkeys-lru",
         )
     else:
-        yield good("server.policy", f"makes room by {policy} at {size_text(most)}; {share_text(used / most)} are used")
+        yield good("server.policy", f"makes room by {policy} at {size_text(most)} ({share_text(used / most)} used)")
     largest = cast("int", config.max_value_size)
     if most and largest > most / 2:
         yield note(
