@@ -50,13 +50,23 @@ from aiocache_kit.errors import (
     WrongTypeError,
 )
 from aiocache_kit.item import Item
-from aiocache_kit.provider import Lease, LoadContext, LoadOptions, Provider
+from aiocache_kit.management.rate_limit import RateDecision
+from aiocache_kit.provider import Lease, LoadContext, LoadOptions, Provider, RateLimiter
 from aiocache_kit.sentinels import DEFAULT, MISSING
 from aiocache_kit.stats import Stats
 
 if TYPE_CHECKING:
     from aiocache_kit.batching import BatchLoader
-    from aiocache_kit.config import Config, FileConfig, LoadConfig, MemoryConfig, RedisConfig, SentinelConfig, TLSConfig
+    from aiocache_kit.config import (
+        Config,
+        FileConfig,
+        LoadConfig,
+        MemoryConfig,
+        RateLimitConfig,
+        RedisConfig,
+        SentinelConfig,
+        TLSConfig,
+    )
     from aiocache_kit.decorators import KeyBy, cached, cached_multi
     from aiocache_kit.factory import new_distributed, new_layered, new_provider, new_storage
     from aiocache_kit.storage.distributed import Node
@@ -98,7 +108,10 @@ __all__ = [
     "PartialFailureError",
     "Provider",
     "ProviderClosedError",
+    "RateDecision",
+    "RateLimitConfig",
     "RateLimitedError",
+    "RateLimiter",
     "RecursiveLoadError",
     "RedisConfig",
     "SentinelConfig",
@@ -132,6 +145,7 @@ _LATER: Final = {
     "KeyBy": "aiocache_kit.decorators",
     "Layer": "aiocache_kit.storage.layered",
     "Node": "aiocache_kit.storage.distributed",
+    "RateLimitConfig": "aiocache_kit.config",
     "RedisConfig": "aiocache_kit.config",
     "SentinelConfig": "aiocache_kit.config",
     "TLSConfig": "aiocache_kit.config",

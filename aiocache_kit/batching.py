@@ -21,6 +21,7 @@ from typing import Any, Generic, NamedTuple, Self, TypeVar, cast
 
 from aiocache_kit.clock import Clock, SystemClock
 from aiocache_kit.errors import BatchLoaderClosedError, InvalidArgumentError, NotLoadedError, RecursiveLoadError
+from aiocache_kit.management.rate_limit import check_whole
 from aiocache_kit.management.single_flight import Flight, SingleFlight, apart, flight_here
 from aiocache_kit.management.slots import Slots
 from aiocache_kit.provider.loading import call, check_callable
@@ -91,8 +92,8 @@ class BatchLoader(Generic[K, V]):
         """
         check_callable(function, "function")
         self._window = _window(window)
-        self._max_batch = _whole("max_batch", max_batch)
-        self._slots = None if max_concurrency is None else Slots(_whole("max_concurrency", max_concurrency))
+        self._max_batch = check_whole("max_batch", max_batch)
+        self._slots = None if max_concurrency is None else Slots(check_whole("max_concurrency", max_concurrency))
         self._function = function
         self._missing = missing
         self._clock: Clock = SystemClock() if clock is None else clock
@@ -284,9 +285,3 @@ def _window(seconds: object) -> float:
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0.0 <= seconds < math.inf:
         raise InvalidArgumentError(f"window must be a number of seconds from 0 up, not {seconds!r:.40}")
     return float(seconds)
-
-
-def _whole(name: str, number: object) -> int:
-    if isinstance(number, bool) or not isinstance(number, int) or number < 1:
-        raise InvalidArgumentError(f"{name} must be a whole number from 1 up, not {number!r:.40}")
-    return number

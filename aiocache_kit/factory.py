@@ -15,6 +15,7 @@ from aiocache_kit.provider import Provider
 from aiocache_kit.storage.base import Storage
 
 if TYPE_CHECKING:
+    from aiocache_kit.provider.rate_limiter import OnUnavailable
     from aiocache_kit.serializers.seal import Seal
     from aiocache_kit.storage.backplane import Backplane
     from aiocache_kit.storage.distributed import Node
@@ -39,14 +40,27 @@ def new_provider(config: Config | str | None = None, *, clock: Clock | None = No
         config = Config.from_url(config)
     elif not isinstance(config, Config):  # pyright: ignore[reportUnnecessaryIsInstance]  - callers without types
         raise InvalidArgumentError(f"config must be a Config, a URL or None, not {type(config).__name__}")
-    return Provider(
+    provider = Provider(
         _storage(config, clock),
         default_ttl=config.default_ttl,
         cleanup_interval=cast("float", config.cleanup_interval),
         sync_interval=cast("float", config.sync_interval),
         freshness=config.load_config.options(),
+        max_loads=config.load_config.max_loads,
+        max_waiting_loads=config.load_config.max_waiting_loads,
         clock=clock,
     )
+    limit = config.rate_limit
+    if limit is None:
+        return provider
+    limiter = provider.rate_limiter(
+        "provider",
+        limit.rate,
+        per=limit.per,
+        burst=limit.burst,
+        on_unavailable=cast("OnUnavailable", limit.on_unavailable),
+    )
+    return provider.limited(limiter, closes=True)
 
 
 def new_storage(config: Config | str, *, clock: Clock | None = None) -> Storage:

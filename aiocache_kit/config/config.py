@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Final, Self
 
 from aiocache_kit.config import kinds
+from aiocache_kit.config.limits import RateLimitConfig
 from aiocache_kit.config.loads import LoadConfig
 from aiocache_kit.config.parts import FileConfig, FilePath, MemoryConfig, RedisConfig, Seconds
 from aiocache_kit.config.rules import Part, Rule
@@ -67,6 +68,7 @@ class Config(Part):
         "key_hash_readable": kinds.whole(0, 64),
         "strict": kinds.flag(),
         "load_config": kinds.part(LoadConfig),
+        "rate_limit": kinds.part(RateLimitConfig, none="for no limit"),
         "redis_config": kinds.part(RedisConfig),
         "file_config": kinds.part(FileConfig),
         "memory_config": kinds.part(MemoryConfig),
@@ -118,6 +120,8 @@ class Config(Part):
     """Whether stored bytes that cannot be read raise `CorruptPayloadError`. False: they are counted, and are a miss."""
     load_config: LoadConfig = field(default_factory=LoadConfig)
     """How values are served, and when their source is asked again."""
+    rate_limit: RateLimitConfig | None = None
+    """How often the provider may be called; None: as often as anybody likes."""
     redis_config: RedisConfig = field(default_factory=RedisConfig)
     file_config: FileConfig = field(default_factory=FileConfig)
     memory_config: MemoryConfig = field(default_factory=MemoryConfig)

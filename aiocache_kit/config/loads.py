@@ -1,6 +1,7 @@
 """The part of a configuration that concerns loads: how values are served, and when their source is asked again.
 
-Rule: its fields are the options of a load, and mean the same; a call that says otherwise of one counts.
+Rule: its fields are the options of a load, and mean the same; a call that says otherwise of one counts. The bounds at
+the end are of the provider as a whole.
 """
 
 from collections.abc import Mapping
@@ -38,6 +39,8 @@ class LoadConfig(Part):
         "stale_timeout": kinds.lasting("stale_timeout", none=_AS_LONG_AS_IT_TAKES),
         "negative_ttl": kinds.lasting("negative_ttl", none=_FOR_EVER),
         "cache_none": kinds.flag(),
+        "max_loads": kinds.whole(1, none="for any number"),
+        "max_waiting_loads": kinds.whole(0),
     }
 
     jitter: float = 0.0
@@ -62,6 +65,10 @@ class LoadConfig(Part):
     """Seconds for which an error of a loader is remembered and raised again; 0: not at all."""
     cache_none: bool = True
     """Whether None is stored like any other value."""
+    max_loads: int | None = None
+    """Loads under way at a time, those in the background included; None: any number."""
+    max_waiting_loads: int = 1000
+    """Loads that wait for others to end, beyond which `OverloadedError` is raised, or an old value given."""
 
     def options(self) -> FreshnessOptions:
         """Give the fields as the options of a call."""

@@ -16,7 +16,14 @@ from datetime import timedelta
 from enum import Enum
 from typing import Any, Final, NamedTuple, TypeAlias, TypedDict, cast
 
-from aiocache_kit.errors import InvalidArgumentError, InvalidTTLError, LoadFailedError, LoadTimeoutError
+from aiocache_kit.errors import (
+    InvalidArgumentError,
+    InvalidTTLError,
+    LoadFailedError,
+    LoadTimeoutError,
+    OverloadedError,
+    RateLimitedError,
+)
 from aiocache_kit.item import Item
 from aiocache_kit.management.expiration import TTL, life_of
 
@@ -36,7 +43,8 @@ class FreshnessOptions(TypedDict, total=False):
     stale_on: Failing
     """Which errors mean that the source fails: classes, or a function that decides; by default every `Exception`.
 
-    `LoadFailedError` (`LoadContext.fail`) and `LoadTimeoutError` mean that in any case.
+    `LoadFailedError` (`LoadContext.fail`), `LoadTimeoutError`, `OverloadedError` and `RateLimitedError` mean that in
+    any case.
     """
     throttle: TTL
     """Seconds for which a source that failed is not asked again while there is an old value to give; 0: always ask."""
@@ -89,7 +97,7 @@ class Freshness(NamedTuple):
 
     def is_failure(self, error: Exception) -> bool:
         """Whether an error of a loader means that its source fails."""
-        if isinstance(error, LoadFailedError | LoadTimeoutError):
+        if isinstance(error, LoadFailedError | LoadTimeoutError | OverloadedError | RateLimitedError):
             return True
         stale_on: Failing = self.stale_on
         if isinstance(stale_on, type) or isinstance(stale_on, tuple):  # noqa: SIM101  - pyright tells them apart

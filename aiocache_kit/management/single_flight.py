@@ -68,9 +68,11 @@ class Flight:
         "done",
         "invalidated",
         "keys",
+        "on_urgent",
         "superseded",
         "tags",
         "task",
+        "urgent",
         "waits_for",
     )
 
@@ -86,6 +88,10 @@ class Flight:
         self.abandoned = False
         """Whether everyone who waited left before the end: nobody may join any more."""
         self.task: asyncio.Task[dict[str, object]] | None = None
+        self.urgent = False
+        """Whether other work under way waits for this, which therefore must not wait for that."""
+        self.on_urgent: Callable[[], None] | None = None
+        """Called whenever other work begins to wait for this."""
         self._waiters: set[asyncio.Future[None]] = set()
         self.waits_for: list[Flight] = []
         """Flights that the work of this one waits for, one as often as it does; what recursion is found by."""
@@ -134,6 +140,9 @@ class Flight:
             if self.leads_to(asker):
                 raise RecursiveLoadError
             asker.waits_for.append(self)
+            self.urgent = True
+            if self.on_urgent is not None:
+                self.on_urgent()
         self._waiters.add(waiter)
         return waiter
 
@@ -228,6 +237,7 @@ class SingleFlight:
         waits = asker is not None and not asker.done
         if asker is not None and waits:
             asker.waits_for.append(flight)
+            flight.urgent = True
         self._nested += 1
         try:
             flight.task = self._begin(flight, work)

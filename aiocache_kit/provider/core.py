@@ -19,6 +19,7 @@ from aiocache_kit.management.failures import Failures
 from aiocache_kit.management.freshness import Freshness
 from aiocache_kit.management.quiet_log import QuietLog
 from aiocache_kit.management.single_flight import SingleFlight
+from aiocache_kit.management.slots import Slots
 from aiocache_kit.provider.background import Background
 from aiocache_kit.provider.hub import Hub
 from aiocache_kit.provider.leasing import Leasing
@@ -57,6 +58,7 @@ class Core:
         "near",
         "ready",
         "shortcuts",
+        "slots",
         "storage",
         "tables",
         "tagging",
@@ -72,6 +74,7 @@ class Core:
         clock: Clock,
         *,
         freshness: Freshness | None = None,
+        slots: Slots | None = None,
     ) -> None:
         """Put the parts together; nothing is opened yet."""
         storage.clock = clock
@@ -81,6 +84,8 @@ class Core:
         self.clock = clock
         self.freshness = Freshness() if freshness is None else freshness
         """How values are served where a call says nothing of it."""
+        self.slots = slots
+        """What bounds the loads that are under way; None: nothing does."""
         self.flights = SingleFlight()
         self.failures = Failures()
         self.log = QuietLog(clock)

@@ -6,11 +6,13 @@ Rule 2: where the storage gives leases, a load is under one, so that no other pr
 stored over what another process has changed meanwhile.
 Rule 3: between the loader's end and the look at whether the flight was superseded there is no await, and none between
 that look and the store in a table of this process. Any other storage is written to under `SingleFlight.storing`.
+Rule 4: where loads under way are bounded, one that another load waits for is not: or both would wait for ever.
 """
 
 import asyncio
 import math
 from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
+from functools import partial
 from random import Random
 from typing import Any, Final, cast
 
@@ -212,6 +214,26 @@ class Loads:
         tags: tuple[str, ...],
     ) -> object:
         """Give what a loader gives for stored `keys`, or remember that it failed, as the policy has it."""
+        slots = self._core.slots
+        if slots is None:
+            return await self._called_now(flight, keys, calling, context, tags)
+        flight.on_urgent, has_begun = partial(slots.let_in, flight), False
+        try:
+            async with slots.held(flight, at_once=flight.urgent):
+                has_begun = True
+                return await self._called_now(flight, keys, calling, context, tags)
+        finally:
+            if not has_begun:
+                calling.close()
+
+    async def _called_now(
+        self,
+        flight: Flight,
+        keys: Collection[str],
+        calling: Coroutine[Any, Any, object],
+        context: LoadContext,
+        tags: tuple[str, ...],
+    ) -> object:
         core, policy = self._core, context.freshness
         try:
             value = await self._timed(keys, calling, policy.timeout)

@@ -32,11 +32,20 @@ from aiocache_kit.item import Item
 from aiocache_kit.keys import check_key, namespace_prefix
 from aiocache_kit.management.expiration import TTL, life_of
 from aiocache_kit.management.freshness import OF_FRESHNESS, Freshness, FreshnessOptions, checked
+<<<<<<< HEAD
 from aiocache_kit.management.key_groups import GroupRule
 from aiocache_kit.management.statistics import Recorder
 from aiocache_kit.provider.core import Core
 from aiocache_kit.provider.hot_path import HotPath, Setting
 from aiocache_kit.provider.hub import LoadSpan
+=======
+from aiocache_kit.management.rate_limit import Rate, RateDecision, check_whole
+from aiocache_kit.management.slots import Slots
+from aiocache_kit.management.statistics import Recorder
+from aiocache_kit.provider.core import Core
+from aiocache_kit.provider.hot_path import HotPath, Setting
+from aiocache_kit.provider.limited import put_before
+>>>>>>> a4e5ac12a1da1548772d6c1f948e54ebbfcff417
 from aiocache_kit.provider.loading import (
     AsyncLoader,
     AsyncMultiLoader,
@@ -53,7 +62,11 @@ from aiocache_kit.provider.loads import Loads
 from aiocache_kit.provider.locks import Lease
 from aiocache_kit.provider.names import Names
 from aiocache_kit.provider.near_path import NearPath
+<<<<<<< HEAD
 from aiocache_kit.provider.readings import Readings
+=======
+from aiocache_kit.provider.rate_limiter import MOST_KEYS, OnUnavailable, RateLimiter
+>>>>>>> a4e5ac12a1da1548772d6c1f948e54ebbfcff417
 from aiocache_kit.provider.serving import Serving
 from aiocache_kit.provider.short_path import Methods, ShortPath
 from aiocache_kit.provider.streams import EventStream, Listening
@@ -90,11 +103,14 @@ class Provider:
         cleanup_interval: float = 1.0,
         sync_interval: float = 0.0,
         freshness: FreshnessOptions | None = None,
+        max_loads: int | None = None,
+        max_waiting_loads: int = 1000,
         clock: Clock | None = None,
     ) -> None:
         """Use `storage`, which nobody else uses.
 
-        `freshness` says how values are served where a call of `get_or_set` says nothing of it.
+        `freshness` says how values are served where a call of `get_or_set` says nothing of it. No more than `max_loads`
+        loads are under way at a time, None for any number; `max_waiting_loads` wait, and others are refused.
         Every `cleanup_interval` seconds the storage frees what is dead, and every `sync_interval` seconds it writes out
         what would be lost with the process (zero: when the provider is closed, only). `clock` is the storage's own
         unless it is given; the storage is told to use it then.
@@ -109,6 +125,7 @@ class Provider:
             sync_interval,
             used_clock,
             freshness=checked({**(freshness or {})}, Freshness()),
+            slots=_slots(max_loads, max_waiting_loads),
         )
         self._become(Names("", self._warm_again), Recorder(), outer=None)
         self._core.hub.when_changed = self._listened
@@ -122,6 +139,8 @@ class Provider:
         self._serving = Serving(self._core, self._loads, recorder)
         self._views: weakref.WeakValueDictionary[str, Provider] = weakref.WeakValueDictionary()
         self._hot: HotPath | NearPath | ShortPath | None = None
+        self._limit: tuple[RateLimiter, str] | None = None
+        self._closes = outer is None
 
     def __repr__(self) -> str:
         core = self._core
@@ -145,7 +164,7 @@ class Provider:
     ) -> None:
         """Close; the block of a namespace leaves the provider that it was made of open."""
         del kind, error, trace
-        if self._root is None:
+        if self._closes:
             await self.close()
 
     async def close(self, timeout: float = 0.0) -> None:
@@ -216,7 +235,9 @@ class Provider:
         """
         prefix = namespace_prefix(self._names.prefix, name)
         view = self._views.get(prefix)
-        if view is None:
+        if view is None and self._limit is not None and self._outer is not None:
+            view = self._views[prefix] = self._outer.namespace(name).limited(*self._limit)
+        elif view is None:
             view = object.__new__(Provider)
             view._core = self._core
             recorder = self._recorder.child()
@@ -248,7 +269,7 @@ class Provider:
     def _warm(self) -> None:
         """Put closures in the place of methods, where there are any for the storage, and only while it is open."""
         core = self._core
-        if not core.ready:
+        if not core.ready or self._limit is not None:
             return
         on_hit = self._tell_hit if core.hub.hears(*READS) else None
         if core.tables is not None:
@@ -994,6 +1015,60 @@ class Provider:
             )
         return core.locks.hold(full, life, wait)
 
+    # --- limits ------------------------------------------------------------------------------------------------------
+
+    def rate_limiter(
+        self,
+        name: str,
+        rate: int,
+        *,
+        per: TTL = 1.0,
+        burst: int | None = None,
+        max_keys: int = MOST_KEYS,
+        on_unavailable: OnUnavailable = "local",
+    ) -> RateLimiter:
+        """Give a `RateLimiter` by that name, which all share who share the storage; in memory, it is this process's.
+
+        Those with another `rate` or `per` have other buckets. `on_unavailable` says what happens while the storage is
+        away. Raises `UnsupportedError` where the storage is shared and has no rate limits.
+        """
+        full, core = self._names.key(name), self._core
+        if core.storage.rates is None and core.storage.capabilities.shared:
+            raise UnsupportedError(
+                "this storage is shared with other processes, and counts for no rate limits among them"
+            )
+
+        async def take(key: str, rate: Rate, tokens: int, patience: int) -> RateDecision:
+            if not core.ready:
+                await self._open()
+            assert core.storage.rates is not None  # noqa: S101  - asked below
+            bucket = f"{len(full)}:{full}{rate.token}:{rate.refill}:{key}"
+            return await core.storage.rates.take(bucket, rate, tokens, patience)
+
+        shared = None if core.storage.rates is None else take
+        return RateLimiter(
+            rate,
+            per=per,
+            burst=burst,
+            max_keys=max_keys,
+            on_unavailable=on_unavailable,
+            shared=shared,
+            clock=core.clock,
+        )
+
+    def limited(self, limiter: RateLimiter, key: str = "", *, closes: bool = False) -> "Provider":
+        """Give a view for one caller: each call takes a token of `limiter` for `key` first, or `RateLimitedError`.
+
+        It shares everything else, its counters included. A call for many keys is one call; `close`, `ping` and `stats`
+        take no token. With `closes`, the end of ``async with`` closes the provider.
+        """
+        view = object.__new__(Provider)
+        view._core = self._core
+        view._become(self._names, self._recorder, self)
+        view._limit, view._closes = (limiter, key), closes
+        put_before(view, self, partial(limiter.acquire, key))
+        return view
+
     # --- checking input ----------------------------------------------------------------------------------------------
 
     def _life(self, ttl: object) -> float:
@@ -1004,6 +1079,11 @@ class Provider:
     ) -> tuple[str, float, tuple[str, ...], int | None]:
         """Give the stored key, the life, the stored tags and the cost, or raise for the first that is wrong."""
         return self._names.key(key), self._life(ttl), self._names.tags(tags), check_cost(cost)
+
+
+def _slots(most: object, most_waiting: object) -> Slots | None:
+    check_whole("max_waiting_loads", most_waiting, least=0)
+    return None if most is None else Slots(check_whole("max_loads", most), cast("int", most_waiting))
 
 
 def _joined(parts: list[dict[str, str]]) -> dict[str, str]:

@@ -85,12 +85,13 @@ class Serving:
         return judge(policy, item, self._core.clock.time(), load_time=load_time, draw=draw)
 
     def _may_refresh(self, key: str) -> bool:
-        """Whether to load in the background: that is not under way, and the source has not just failed."""
+        """Whether to load in the background: not what is under way, nor from a source that failed or has no room."""
         core = self._core
         return (
             core.flights.to_join(key) is None
             and not core.failures.is_quiet(key, core.clock.monotonic())
             and not core.background.is_full
+            and (core.slots is None or core.slots.has_free)
         )
 
     async def _or_fall_back(

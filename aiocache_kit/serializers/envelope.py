@@ -125,6 +125,8 @@ def pack_notes(item: Item[object]) -> bytes:
         if item.validators is not None:
             etag, last_modified = item.validators
             which = (_ETAG if etag is not None else 0) | (_LAST_MODIFIED if last_modified is not None else 0)
+            if not which or "" in item.validators:
+                raise SerializationError("the validators of an item are an etag, a date in words, or both")
             parts.append(bytes((which,)))
             for text in item.validators:
                 parts += () if text is None else _text(text)
@@ -188,6 +190,8 @@ def _validators_at(body: bytes, at: int) -> tuple[Validators, int]:
         etag, at = _text_at(body, at)
     if which[0] & _LAST_MODIFIED:
         last_modified, at = _text_at(body, at)
+    if "" in (etag, last_modified):
+        raise _wrong("validators")
     return Validators(etag, last_modified), at
 
 

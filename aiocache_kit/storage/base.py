@@ -22,6 +22,7 @@ from aiocache_kit.clock import Clock, SystemClock
 from aiocache_kit.errors import WrongTypeError
 from aiocache_kit.item import Item
 from aiocache_kit.management.invalidation import TagMarks
+from aiocache_kit.management.rate_limit import Rate, RateDecision
 from aiocache_kit.stats import Stats
 from aiocache_kit.storage.observer import Observer, trace
 
@@ -92,6 +93,8 @@ class Capabilities(NamedTuple):
     """It heeds tags by itself, for all who share it (`Storage.tags`): `read` gives no item that was invalidated."""
     locks: bool = False
     """It gives locks that hold among all who share it (`Storage.locks`)."""
+    rates: bool = False
+    """It counts for rate limits that hold among all who share it (`Storage.rates`)."""
 
 
 class Size(NamedTuple):
@@ -229,6 +232,14 @@ class SharedLocks(ABC):
         """Give the lock back; say whether `token` still held it."""
 
 
+class SharedRates(ABC):
+    """Rate limits among all who share a storage. A bucket is no item: `clear` leaves it, `scan` does not give it."""
+
+    @abstractmethod
+    async def take(self, name: str, rate: Rate, tokens: int, patience: int) -> RateDecision:
+        """Take tokens from the bucket `name`, in one step, as `management.rate_limit.take` does."""
+
+
 class Storage(ABC):
     """Keeps items. One provider uses one storage, from one event loop.
 
@@ -244,6 +255,7 @@ class Storage(ABC):
     """The clock of whoever uses the storage; set it before `open` where that is another one, as in tests."""
     leases: "Leases | None" = None
     locks: "SharedLocks | None" = None
+    rates: "SharedRates | None" = None
     tags: "SharedTags | None" = None
     shortcuts: "Shortcuts | None" = None
     """What a storage may offer for the sake of other processes, or of speed; None: it does not, and the provider does

@@ -14,13 +14,28 @@ from typing import Final, TypeVar
 from aiocache_kit.clock import Clock
 from aiocache_kit.errors import InvalidArgumentError, StorageUnavailableError
 from aiocache_kit.item import Item
+<<<<<<< HEAD
 from aiocache_kit.storage.base import ALWAYS, Capabilities, Condition, Leases, SharedLocks, SharedTags, Size, Storage
 from aiocache_kit.storage.observer import Observer
 from aiocache_kit.testing.shared_faults import FaultyLeases, FaultyLocks, FaultyTags
+=======
+from aiocache_kit.storage.base import (
+    ALWAYS,
+    Capabilities,
+    Condition,
+    Leases,
+    SharedLocks,
+    SharedRates,
+    SharedTags,
+    Size,
+    Storage,
+)
+from aiocache_kit.testing.shared_faults import FaultyLeases, FaultyLocks, FaultyRates, FaultyTags
+>>>>>>> a4e5ac12a1da1548772d6c1f948e54ebbfcff417
 
 T = TypeVar("T")
 
-_OFFERS: Final = {"leases": Leases, "locks": SharedLocks, "tags": SharedTags}
+_OFFERS: Final = {"leases": Leases, "locks": SharedLocks, "rates": SharedRates, "tags": SharedTags}
 """What a storage may offer beside its own methods, by the name of the attribute."""
 
 
@@ -93,6 +108,7 @@ class FaultyStorage(Storage):
         """The methods called so far, in order."""
         self.leases: Leases | None = None if inner.leases is None else FaultyLeases(inner.leases, self._call)
         self.locks: SharedLocks | None = None if inner.locks is None else FaultyLocks(inner.locks, self._call)
+        self.rates: SharedRates | None = None if inner.rates is None else FaultyRates(inner.rates, self._call)
         self.tags: SharedTags | None = None if inner.tags is None else FaultyTags(inner.tags, self._call)
         self._turns = turns
         self._orders = _Orders()

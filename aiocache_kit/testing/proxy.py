@@ -60,7 +60,8 @@ class _Connection:
         """End both halves; what was passed on already still arrives, unless it is a reset."""
         for writer in (self.client, self.server):
             if reset:
-                writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+                with suppress(OSError):  # this half is closed already
+                    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
                 writer.transport.abort()
             else:
                 writer.close()

@@ -3,7 +3,8 @@
 from collections.abc import Awaitable, Callable, Collection
 from typing import Protocol, TypeVar
 
-from aiocache_kit.storage.base import Grant, Leases, SharedLocks, SharedTags
+from aiocache_kit.management.rate_limit import Rate, RateDecision
+from aiocache_kit.storage.base import Grant, Leases, SharedLocks, SharedRates, SharedTags
 
 T = TypeVar("T")
 
@@ -70,3 +71,16 @@ class FaultyLocks(SharedLocks):
     async def release(self, name: str, token: str) -> bool:
         """Give one of the inner ones back."""
         return await self._caller("locks.release", lambda: self._inner.release(name, token))
+
+
+class FaultyRates(SharedRates):
+    """The rate limits `inner`, with faults."""
+
+    def __init__(self, inner: SharedRates, caller: Caller) -> None:
+        """Make each call by way of `caller`."""
+        self._inner = inner
+        self._caller = caller
+
+    async def take(self, name: str, rate: Rate, tokens: int, patience: int) -> RateDecision:
+        """Take tokens from an inner one."""
+        return await self._caller("rates.take", lambda: self._inner.take(name, rate, tokens, patience))

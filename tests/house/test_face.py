@@ -12,7 +12,18 @@ from aiocache_kit import errors
 
 LOADED_ON_DEMAND = {
     *("aiofiles", "anyio", "hiredis", "msgpack", "orjson", "redis"),  # needed by some storages and serializers only
-    *("cryptography", "fastapi", "google", "lz4", "msgspec", "pydantic", "starlette", "zstandard"),  # extras
+    *(
+        "click",
+        "cryptography",
+        "fastapi",
+        "google",
+        "lz4",
+        "msgspec",
+        "pydantic",
+        "rich",
+        "starlette",
+        "zstandard",
+    ),  # extras
     *("multiprocessing", "pickle", "sqlite3", "tomllib", "typing_extensions"),  # heavy, or not ours to need
 }
 

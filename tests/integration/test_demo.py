@@ -115,6 +115,18 @@ def test_disagreement_is_shown() -> None:
     assert "This is a bug." in console.file.getvalue()
 
 
+def test_what_the_demo_shows_can_be_drawn(tmp_path: Path) -> None:
+    """The picture loads nothing from elsewhere: the two addresses in it are the name of its format and a comment."""
+    view = View(Console(file=StringIO(), record=True, force_terminal=True, width=104))
+    view.begin(300, 24, 4)
+    view.draw(tmp_path / "demo.svg")
+    picture = (tmp_path / "demo.svg").read_text("utf-8")
+
+    assert "processors" in picture
+    assert set(re.findall(r"https?://[\w./]+", picture)) == {"http://www.w3.org/2000/svg", "https://www.textualize.io"}
+    assert "url(http" not in picture.replace('"', "")
+
+
 def test_report_counts_what_is_in_a_module(tmp_path: Path) -> None:
     """Lines, docstrings, imports and branches are those that one would count by hand."""
     path = tmp_path / "small.py"

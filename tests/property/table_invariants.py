@@ -29,6 +29,7 @@ def check_invariants(table: Table, now: float, *, policy: bool = True) -> None:
     assert all(table.columns.keys[slot] == key for key, slot in table.index.items())
     assert all(table.columns.keys[slot] == "" and table.values[slot] is None for slot in free)
     assert set(table.extras) <= held
+    assert set(table.validators) <= set(table.extras)
     assert set(table.versions) <= held
     assert {slot for slot in held if table.fresh[slot] == ASK} <= set(table.extras)
     assert len(set(table.versions.values())) == len(table.versions)

@@ -10,13 +10,31 @@ from typing import cast
 
 import pytest
 
-from aiocache_kit.config import Config, FileConfig, LoadConfig, MemoryConfig, RedisConfig, SentinelConfig, TLSConfig
+from aiocache_kit.config import (
+    Config,
+    FileConfig,
+    LoadConfig,
+    MemoryConfig,
+    RateLimitConfig,
+    RedisConfig,
+    SentinelConfig,
+    TLSConfig,
+)
 from aiocache_kit.config.config import LEVELS
 from aiocache_kit.config.rules import Part
 from aiocache_kit.errors import ConfigError
 from aiocache_kit.management.eviction import POLICIES
 
-PARTS: list[type[Part]] = [Config, LoadConfig, MemoryConfig, FileConfig, RedisConfig, SentinelConfig, TLSConfig]
+PARTS: list[type[Part]] = [
+    Config,
+    LoadConfig,
+    MemoryConfig,
+    FileConfig,
+    RateLimitConfig,
+    RedisConfig,
+    SentinelConfig,
+    TLSConfig,
+]
 SECRET = "correct horse"  # noqa: S105  - it opens nothing
 
 DURATION = 'a positive number of seconds, a timedelta or text such as "1h30m"'
@@ -145,6 +163,11 @@ WRONG: list[tuple[type[Part], str, str, tuple[object, ...]]] = [
     (Config, "file_config", "a FileConfig", (None, "dir", FileConfig)),
     (Config, "memory_config", "a MemoryConfig", (None, 5, MemoryConfig)),
     (Config, "load_config", "a LoadConfig", (None, 5, LoadConfig)),
+    (Config, "rate_limit", "a RateLimitConfig, or None for no limit", (5, RateLimitConfig)),
+    (RateLimitConfig, "rate", "a whole number from 1 to 1000000000", (0, None, True, 1.0, "5", 10**10)),
+    (RateLimitConfig, "per", DURATION, (None, 0, *NO_DURATIONS)),
+    (RateLimitConfig, "burst", "a whole number from 1 to 1000000000, or None for as many as rate", (0, True, 1.5)),
+    (RateLimitConfig, "on_unavailable", "one of local, allow, raise", ("", "open", None, True)),
     (LoadConfig, "jitter", "a number from 0 up and below 1", (1, -0.1, True, None, "x")),
     *(
         (
@@ -166,6 +189,8 @@ WRONG: list[tuple[type[Part], str, str, tuple[object, ...]]] = [
     (LoadConfig, "refresh_ahead", "a number above 0 and below 1, or None for never", (0, 1, True, "x")),
     (LoadConfig, "early_beta", "a number from 0 up", (-1, True, None, "x", float("inf"))),
     (LoadConfig, "cache_none", "True or False", NO_FLAGS),
+    (LoadConfig, "max_loads", "a whole number of at least 1, or None for any number", (0, -1, True, 1.5, "5")),
+    (LoadConfig, "max_waiting_loads", "a whole number of at least 0", (-1, None, True, "5")),
     (
         MemoryConfig,
         "shard_count",
@@ -260,7 +285,10 @@ SECRET_FIELDS: dict[type[Part], set[str]] = {
     SentinelConfig: {"password"},
 }
 OLD, NEW, LONG = bytes(range(32)), bytes(range(32, 64)), bytes(range(100))
-REQUIRED: dict[type[Part], dict[str, object]] = {SentinelConfig: {"addrs": ["a"], "service_name": "main"}}
+REQUIRED: dict[type[Part], dict[str, object]] = {
+    SentinelConfig: {"addrs": ["a"], "service_name": "main"},
+    RateLimitConfig: {"rate": 10},
+}
 
 
 def field_names(kind: type[Part]) -> set[str]:

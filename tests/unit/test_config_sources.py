@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aiocache_kit.config import Config, FileConfig, LoadConfig, MemoryConfig, RedisConfig, SentinelConfig, TLSConfig
+from aiocache_kit.config import (
+    Config,
+    FileConfig,
+    LoadConfig,
+    MemoryConfig,
+    RateLimitConfig,
+    RedisConfig,
+    SentinelConfig,
+    TLSConfig,
+)
 from aiocache_kit.config.sources import names_of
 from aiocache_kit.errors import ConfigError
 
@@ -39,7 +48,10 @@ FULL = Config(
         stale_timeout=0.5,
         negative_ttl=2,
         cache_none=False,
+        max_loads=50,
+        max_waiting_loads=0,
     ),
+    rate_limit=RateLimitConfig(rate=100, per=60, burst=200, on_unavailable="raise"),
     memory_config=MemoryConfig(shard_count=4, isolation="copy", snapshot_path="/var/lib/app/items"),
     file_config=FileConfig(
         dir="/var/cache/app", file_perm=0o640, dir_perm=0o750, cache_file_prefix="app_", janitor_interval=90
@@ -98,6 +110,12 @@ ENVIRONMENT = {
     "LOAD_STALE_TIMEOUT": "500ms",
     "LOAD_NEGATIVE_TTL": "2",
     "LOAD_CACHE_NONE": "no",
+    "LOAD_MAX_LOADS": "50",
+    "LOAD_MAX_WAITING_LOADS": "0",
+    "RATE_LIMIT_RATE": "100",
+    "RATE_LIMIT_PER": "1m",
+    "RATE_LIMIT_BURST": "200",
+    "RATE_LIMIT_ON_UNAVAILABLE": "raise",
     "MEMORY_SHARD_COUNT": "4",
     "MEMORY_ISOLATION": "copy",
     "MEMORY_SNAPSHOT_PATH": "/var/lib/app/items",
@@ -171,6 +189,14 @@ timeout = "10s"
 stale_timeout = 0.5
 negative_ttl = "2s"
 cache_none = false
+max_loads = 50
+max_waiting_loads = 0
+
+[aiocache_kit.rate_limit]
+rate = 100
+per = "1m"
+burst = 200
+on_unavailable = "raise"
 
 [aiocache_kit.memory_config]
 shard_count = 4

@@ -13,6 +13,7 @@ def test_what_is_not_said_is_what_most_items_are() -> None:
     assert (item.ttl, item.expiration, item.stale_until) == (None, None, None)
     assert (item.tags, item.cost, item.version) == ((), None, 0)
     assert (item.created_at, item.is_stale) == (0.0, False)
+    assert (item.validators, item.etag, item.last_modified) == (None, None, None)
 
 
 def test_nobody_changes_an_item() -> None:

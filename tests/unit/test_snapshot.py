@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aiocache_kit.errors import StorageError
-from aiocache_kit.item import Item
+from aiocache_kit.item import Item, Validators
 from aiocache_kit.storage.frames import END, FRAME, Target
 from aiocache_kit.storage.records import MOST_DEPTH, Packer
 from aiocache_kit.storage.snapshot import Snapshot
@@ -141,6 +141,7 @@ async def test_everything_else_of_an_item_comes_back(tmp_path: Path) -> None:
         cost=7,
         version=9,
         created_at=NOON - 30,
+        validators=Validators("e", None),
     )
     forever = item("forever", ttl=None)
 
@@ -150,6 +151,7 @@ async def test_everything_else_of_an_item_comes_back(tmp_path: Path) -> None:
     assert found[0].key == full.key
     assert (found[0].ttl, found[0].expiration, found[0].created_at) == (60.0, NOON + 60, NOON - 30)
     assert (found[0].tags, found[0].cost, found[0].version) == (("a", "ü"), 7, 0)
+    assert (found[0].validators, found[1].validators) == (full.validators, None)
     assert (found[1].ttl, found[1].expiration, found[1].tags, found[1].cost) == (None, None, (), None)
 
 
@@ -438,6 +440,9 @@ HEAD = b"\x96\xa1k\xc0\xc0\xcb" + bytes(8) + b"\xc0\x90"
         HEAD[:-1] + b"\xc0",
         HEAD.replace(b"k\xc0\xc0", b"k\xa1x\xc0"),
         HEAD.replace(b"k\xc0\xc0", b"k\xc0\xa1x"),
+        HEAD.replace(b"\x96", b"\x97", 1) + b"\xa1e",
+        HEAD.replace(b"\x96", b"\x98", 1) + b"\xa1e\x07",
+        HEAD.replace(b"\x96", b"\x98", 1) + b"\x07\xc0",
     ],
 )
 async def test_a_head_that_nobody_writes_is_damage(

@@ -23,7 +23,7 @@ def dashboard_app(dashboard: Dashboard) -> web.Application:
     """
 
     async def serve(request: web.Request) -> web.Response:
-        path: str = request.match_info.get("path", "")
+        path = f"/{request.match_info['path']}" if "path" in request.match_info else ""
         asked = Request(
             method=request.method,
             path=path,
@@ -39,15 +39,18 @@ def dashboard_app(dashboard: Dashboard) -> web.Application:
         del app
         await dashboard.close()
 
-    app = web.Application(client_max_size=MOST_BODY)
+    app = web.Application()
     app.router.add_route("*", "", serve)
-    app.router.add_route("*", "{path:/.*}", serve)
+    app.router.add_route("*", "/{path:.*}", serve)
     app.on_cleanup.append(close)
     return app
 
 
 async def _body_of(request: web.Request) -> bytes | None:
-    try:
-        return await request.read()
-    except web.HTTPRequestEntityTooLarge:
-        return None
+    # Not by `request.read`: its limit is that of the outermost application.
+    body = bytearray()
+    async for part in request.content.iter_any():
+        body += part
+        if len(body) > MOST_BODY:
+            return None
+    return bytes(body)

@@ -1,16 +1,18 @@
-"""What nodes offer for the sake of other processes, offered by all of them together: leases, tags and locks.
+"""What nodes offer for the sake of other processes, offered by all of them together: leases, tags, locks and rates.
 
 Rule 1: a lease is given by the owner that decides about the key, and holds nowhere else: where another one decides by
 the time of writing, the write is refused, and the loaded value is not kept.
 Rule 2: tags are invalidated on all nodes; one that does not do it is out until it has.
 Rule 3: a lock is given by the first owner of its name, and by no other one: while that one is out nobody gets it, since
 two nodes could give it to two. A lock is lost where its node loses it, or where it belongs to another node from now on.
+Rule 4: so it is with the bucket of a rate limit; one that belongs to another node from now on is full there.
 """
 
 from collections.abc import Collection, Sequence
 from functools import partial
 
-from aiocache_kit.storage.base import ELSEWHERE, Capabilities, Grant, Leases, SharedLocks, SharedTags
+from aiocache_kit.management.rate_limit import Rate, RateDecision
+from aiocache_kit.storage.base import ELSEWHERE, Capabilities, Grant, Leases, SharedLocks, SharedRates, SharedTags
 from aiocache_kit.storage.distributed.changes import Changes
 from aiocache_kit.storage.distributed.member import Member, side_by_side
 from aiocache_kit.storage.distributed.nodes import Nodes, unavailable
@@ -41,6 +43,19 @@ def in_common(each_one: Sequence[Capabilities]) -> Capabilities:
         leases=all(each.leases for each in each_one),
         tags=all(each.tags for each in each_one),
         locks=all(each.locks for each in each_one),
+        rates=all(each.rates for each in each_one),
+    )
+
+
+def offered(
+    capabilities: Capabilities, nodes: Nodes, changes: Changes
+) -> "tuple[Leases | None, SharedTags | None, SharedLocks | None, SharedRates | None]":
+    """Give what is offered by nodes that have these in common."""
+    return (
+        DistributedLeases(nodes) if capabilities.leases else None,
+        DistributedTags(changes) if capabilities.tags else None,
+        DistributedLocks(nodes) if capabilities.locks else None,
+        DistributedRates(nodes) if capabilities.rates else None,
     )
 
 
@@ -107,24 +122,39 @@ class DistributedLocks(SharedLocks):
 
     async def acquire(self, name: str, token: str, ttl: float) -> int | None:
         """Take the lock of the node that it belongs to."""
-        member = self._home(name)
+        member = _home(self._nodes, name)
         return await member.call(partial(_locks(member).acquire, name, token, ttl))
 
     async def extend(self, name: str, token: str, ttl: float) -> bool:
         """Extend it there."""
-        member = self._home(name)
+        member = _home(self._nodes, name)
         return await member.call(partial(_locks(member).extend, name, token, ttl))
 
     async def release(self, name: str, token: str) -> bool:
         """Release it there."""
-        member = self._home(name)
+        member = _home(self._nodes, name)
         return await member.call(partial(_locks(member).release, name, token))
 
-    def _home(self, name: str) -> Member:
-        member = self._nodes.members[self._nodes.ring.owners(name)[0]]
-        if not member.is_in:
-            raise unavailable()
-        return member
+
+class DistributedRates(SharedRates):
+    """Buckets of the first owners of their names."""
+
+    def __init__(self, nodes: Nodes) -> None:
+        """Ask `nodes`."""
+        self._nodes = nodes
+
+    async def take(self, name: str, rate: Rate, tokens: int, patience: int) -> RateDecision:
+        """Take from the bucket of the node that it belongs to."""
+        member = _home(self._nodes, name)
+        assert member.storage.rates is not None  # noqa: S101  - as above
+        return await member.call(partial(member.storage.rates.take, name, rate, tokens, patience))
+
+
+def _home(nodes: Nodes, name: str) -> Member:
+    member = nodes.members[nodes.ring.owners(name)[0]]
+    if not member.is_in:
+        raise unavailable()
+    return member
 
 
 def _outward(member: Member, grant: Grant) -> Grant:

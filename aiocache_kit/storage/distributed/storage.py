@@ -29,13 +29,7 @@ from aiocache_kit.storage.distributed.reads import Plain, chunks, read, read_mul
 from aiocache_kit.storage.distributed.recovery import Recovery
 from aiocache_kit.storage.distributed.ring import VIRTUAL_NODES, Ring
 from aiocache_kit.storage.distributed.settings import OnFailure, Settings
-from aiocache_kit.storage.distributed.shared import (
-    DistributedLeases,
-    DistributedLocks,
-    DistributedTags,
-    in_common,
-    inward,
-)
+from aiocache_kit.storage.distributed.shared import in_common, inward, offered
 from aiocache_kit.storage.errands import Errands
 from aiocache_kit.storage.observer import Observer
 
@@ -99,12 +93,7 @@ class DistributedStorage(Storage):
         self.capabilities = in_common(all_of_them)
         if all(member.storage.shortcuts is not None for member in self._nodes.members.values()):
             self.shortcuts = Plain(self._nodes, self._degrade)
-        if self.capabilities.leases:
-            self.leases = DistributedLeases(self._nodes)
-        if self.capabilities.tags:
-            self.tags = DistributedTags(self._changes)
-        if self.capabilities.locks:
-            self.locks = DistributedLocks(self._nodes)
+        self.leases, self.tags, self.locks, self.rates = offered(self.capabilities, self._nodes, self._changes)
 
     def __repr__(self) -> str:
         members = self._nodes.members.values()

@@ -36,6 +36,7 @@ class FileTags(SharedTags):
         if not keeper.marks or self._opening.loading.left:
             return
         version, pace = keeper.version, Pace()
+        keeper.version += 1  # marks that are made from now on are newer than those that will have done their work
         for table in keeper.tables:
             slot = 0
             while table.extras and slot < table.slots():

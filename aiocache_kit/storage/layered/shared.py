@@ -1,10 +1,10 @@
-"""What the lowest layer offers for the sake of other processes, offered by the whole hierarchy: leases, tags, locks.
+"""What the lowest layer offers for the sake of other processes, offered by the whole hierarchy.
 
 Rule 1: while the lowest layer is away everybody may load, since a cache that is away must not stop its program; what
 was loaded then is copied into the layers above and nowhere else.
 Rule 2: an invalidation of tags that did not reach the lowest layer waits, or is raised; the copies here are dead in
 either case.
-Rule 3: locks are never given by anybody but the lowest layer.
+Rule 3: locks and rates are never given by anybody but the lowest layer.
 """
 
 from collections.abc import Awaitable, Callable, Collection
@@ -12,7 +12,8 @@ from functools import partial
 from typing import Final
 
 from aiocache_kit.errors import StorageUnavailableError
-from aiocache_kit.storage.base import Grant, Leases, SharedLocks, SharedTags
+from aiocache_kit.management.rate_limit import Rate, RateDecision
+from aiocache_kit.storage.base import Grant, Leases, SharedLocks, SharedRates, SharedTags
 from aiocache_kit.storage.layered.copies import Copies
 from aiocache_kit.storage.layered.lowest import Lowest
 
@@ -93,3 +94,16 @@ class LayeredLocks(SharedLocks):
     async def release(self, name: str, token: str) -> bool:
         """Release it there."""
         return await self._lowest.call(partial(self._inner.release, name, token))
+
+
+class LayeredRates(SharedRates):
+    """Rate limits of the lowest layer; raises where that is away."""
+
+    def __init__(self, lowest: Lowest, inner: SharedRates) -> None:
+        """Ask `inner`, which belongs to `lowest`."""
+        self._lowest = lowest
+        self._inner = inner
+
+    async def take(self, name: str, rate: Rate, tokens: int, patience: int) -> RateDecision:
+        """Take tokens there."""
+        return await self._lowest.call(partial(self._inner.take, name, rate, tokens, patience))

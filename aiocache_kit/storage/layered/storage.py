@@ -31,8 +31,12 @@ from aiocache_kit.storage.layered.lowest import Lowest
 from aiocache_kit.storage.layered.near import Near
 from aiocache_kit.storage.layered.pending import MOST_KEYS, Pending
 from aiocache_kit.storage.layered.reads import Reads
+<<<<<<< HEAD
 from aiocache_kit.storage.layered.shared import LayeredLeases, LayeredLocks, LayeredTags
 from aiocache_kit.storage.observer import Observer
+=======
+from aiocache_kit.storage.layered.shared import LayeredLeases, LayeredLocks, LayeredRates, LayeredTags
+>>>>>>> a4e5ac12a1da1548772d6c1f948e54ebbfcff417
 from aiocache_kit.storage.tables import TableStorage
 
 BACKPLANE = "backplane"
@@ -116,6 +120,7 @@ class LayeredStorage(Storage):
             leases=its.leases,
             tags=its.tags,
             locks=its.locks,
+            rates=its.rates,
         )
         if lowest.leases is not None:
             self.leases = LayeredLeases(self._lowest, lowest.leases, self._copies)
@@ -123,6 +128,8 @@ class LayeredStorage(Storage):
             self.tags = LayeredTags(self._invalidate)
         if lowest.locks is not None:
             self.locks = LayeredLocks(self._lowest, lowest.locks)
+        if lowest.rates is not None:
+            self.rates = LayeredRates(self._lowest, lowest.rates)
 
     def __repr__(self) -> str:
         names = [near.name for near in self._copies.nears] + [self._lowest.name]

@@ -8,6 +8,7 @@ serve many programs.
     prefix @:s: key             who refreshes the stale item under a key
     prefix @:l:{digest}         who holds a lock
     prefix @:f:{digest}         the fencing number of that lock; the braces keep both on one node of a cluster
+    prefix @:r:digest           the bucket of a caller, for a rate limit
 
 No stored key begins with ``@:``, since a namespace has a name (see `aiocache_kit.keys`).
 """
@@ -81,6 +82,11 @@ class Layout:
         """Give the names of a lock and of its fencing number."""
         digest = blake2b(_encoded(lock), digest_size=_DIGEST).hexdigest().encode()
         return b"%b@:l:{%b}" % (self._prefix, digest), b"%b@:f:{%b}" % (self._prefix, digest)
+
+    def bucket(self, caller: str) -> bytes:
+        """Give the name of the bucket of a caller, which tells nothing of who that is."""
+        text = caller if self._hashed is None else self._hashed(caller)
+        return b"%b@:r:%b" % (self._prefix, blake2b(_encoded(text), digest_size=_DIGEST).hexdigest().encode())
 
 
 def _encoded(text: str) -> bytes:

@@ -289,3 +289,45 @@ return text
 
 It is kept as KEYS[2] for ARGV[3] milliseconds: the server's microseconds, or one more than the last, so that it grows
 even if that was lost."""
+
+
+TAKE_TOKENS: Final = Script(
+    """
+local time = redis.call('TIME')
+local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
+local room, token, refill = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local asked, patience = tonumber(ARGV[4]) * token, tonumber(ARGV[5])
+local function up(units)
+  local rest = math.fmod(units, refill)
+  return (units - rest) / refill + (rest > 0 and 1 or 0)
+end
+local missing, at = 0, now
+local kept = redis.call('GET', KEYS[1])
+if kept then
+  local first, second = string.match(kept, '^(%d+) (%d+)$')
+  if first then missing, at = tonumber(first), tonumber(second) end
+end
+at = math.min(at, now + up(room))
+if now > at then
+  missing = math.max(missing - (now - at) * refill, 0)
+  at = now
+end
+local over, wait, given = missing + asked - room, 0, 0
+if over > 0 then wait = at - now + up(over) end
+if wait <= patience then
+  given = 1
+  missing = missing + asked
+end
+local reset = 0
+if missing > 0 then
+  reset = at - now + up(missing)
+  local life = string.format('%.0f', math.ceil(reset / 1000))
+  redis.call('SET', KEYS[1], string.format('%.0f %.0f', missing, at), 'PX', life)
+end
+return {given, math.floor((room - missing) / token), wait, reset}
+"""
+)
+"""Take ARGV[4] tokens out of a bucket, if they are there within ARGV[5] microseconds, by the server's clock.
+
+It is what `management.rate_limit.take` does, with the room, the token and the refill of a rate as ARGV[1] to ARGV[3].
+Gives whether they were taken, how many are left, and the microseconds until there are enough and until it is full."""

@@ -34,6 +34,7 @@ from aiocache_kit.storage.redis.leases import RedisLeases
 from aiocache_kit.storage.redis.link import Channel
 from aiocache_kit.storage.redis.locks import RedisLocks
 from aiocache_kit.storage.redis.payloads import MOST_BARE, Payloads, version_sought
+from aiocache_kit.storage.redis.rates import RedisRates
 from aiocache_kit.storage.redis.reading import Reader
 from aiocache_kit.storage.redis.replies import checked
 from aiocache_kit.storage.redis.server_time import ServerTime
@@ -49,7 +50,7 @@ _SCANNED: Final = 1000
 class RedisStorage(Storage):
     """Items in Redis under the names that begin with a prefix."""
 
-    capabilities = Capabilities(shared=True, persistent=True, leases=True, tags=True, locks=True)
+    capabilities = Capabilities(shared=True, persistent=True, leases=True, tags=True, locks=True, rates=True)
     name = "redis"
 
     def __init__(
@@ -101,6 +102,7 @@ class RedisStorage(Storage):
         self.tags = RedisTags(sides.writes, self._layout, self._time)
         self.leases = self._leases
         self.locks = RedisLocks(channel, self._layout)
+        self.rates = RedisRates(channel, self._layout)
         self.shortcuts = _PlainValues(self._reader, self._writer)
 
     # --- life --------------------------------------------------------------------------------------------------------

@@ -1,7 +1,9 @@
 """Checks of a storage: what is written is read back, and removed."""
 
 import asyncio
+from dataclasses import replace
 
+from aiocache_kit.item import Item, Validators
 from aiocache_kit.testing.contract import NASTY, outcomes
 from aiocache_kit.testing.storage_contract.case import StorageCase
 
@@ -75,6 +77,51 @@ class Items(StorageCase):
             await self.store.write(self.item(cost=cost))
             item = await self.store.read("k")
             assert item is None or item.cost == cost
+
+    async def test_validators_come_back(self) -> None:
+        """What the source calls the state of a value comes back as it was given, alone and beside everything else."""
+        said = (Validators(etag='"v1"'), Validators(last_modified="Tue, 01 Nov"), Validators("ä\ud800", "x" * 1024))
+        items = [
+            self.item(),
+            self.item(ttl=60.0, stale_for=60.0),
+            self.item(tags=("t",)),
+            self.item(cost=3),
+            self.item(value={"a": [1]}),
+            self.item(value=b"x" * 100_000),
+        ]
+        for validators in said:
+            for item in items:
+                await self.store.write(replace(item, validators=validators))
+                found = await self.store.read("k")
+                many = (await self.store.read_multi(["k"])).get("k")
+                assert [each and (each.value, each.validators) for each in (found, many)] == [
+                    self.kept((item.value, validators), None)
+                ] * 2
+        await self.store.write_multi([replace(self.item(), validators=said[0])])
+
+        assert await self.validators() == self.kept(said[0], None)
+
+    async def test_validators_are_the_values(self) -> None:
+        """They stay as long as the value does, whatever becomes of its dates, and not a write longer."""
+        said = Validators("e", "m")
+        await self.store.write(replace(self.item(ttl=60.0, stale_for=60.0), validators=said))
+        await self.store.touch(Item(key="k", value=None, ttl=30.0, expiration=self.clock.time() + 30.0))
+        assert await self.validators() == self.kept(said, None)
+        await self.store.expire("k")
+        found = await self.store.read("k")
+        assert found is None or found.validators == said
+        for write in (self.write, lambda: self.store.write_multi([self.item(ttl=5.0)]), self._counted):
+            await self.store.write(replace(self.item(value=1), validators=said))
+            await write()
+            assert await self.validators() is None
+
+    async def _counted(self) -> None:
+        await self.store.increment(Item(key="k", value=1), 1)
+
+    async def validators(self) -> Validators | None:
+        """Read what is known of the state of the source."""
+        item = await self.store.read("k")
+        return None if item is None else item.validators
 
     async def test_write_replaces_everything(self) -> None:
         """Nothing of the older item is left in the newer one."""

@@ -3,6 +3,7 @@
     python docs/examples/demo/main.py               about half a minute
     python docs/examples/demo/main.py --null        one more pass, with a cache that stores nothing
     python docs/examples/demo/main.py --quick       a few seconds, to see that everything works
+    python docs/examples/demo/main.py --picture demo.svg    draws what it has shown
 
 Exit status: 0 where every answer with the cache was the same as without it, 1 where one was not or the service failed,
 130 when it was interrupted.
@@ -13,6 +14,7 @@ import asyncio
 import sys
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 
 from redis_server import redis_server
 from traffic import Pass, ServiceError, agree, measure, running, zipf
@@ -27,6 +29,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--workers", type=_count, default=4, help="processes of the service (default: %(default)s)")
     parser.add_argument("--null", action="store_true", help="add a pass with the cache that stores nothing")
     parser.add_argument("--quick", action="store_true", help="24 requests by 6 clients to 2 workers")
+    parser.add_argument("--picture", type=Path, metavar="FILE", help="draw what is shown into this file, as SVG")
     chosen = parser.parse_args()
     if chosen.quick:
         chosen.requests, chosen.clients, chosen.workers = 24, 6, 2
@@ -52,7 +55,7 @@ def kinds(redis: str | None, *, null: bool) -> Iterator[tuple[str, str | None]]:
 async def run(chosen: argparse.Namespace) -> bool:
     """Make the passes, show them, and tell whether all gave the same answers."""
     requests, clients, workers = chosen.requests, chosen.clients, chosen.workers
-    view = View()
+    view = View(draws=chosen.picture is not None)
     view.begin(requests, clients, workers)
     passes: dict[str, Pass] = {}
     with redis_server() as redis:
@@ -65,6 +68,8 @@ async def run(chosen: argparse.Namespace) -> bool:
     view.explain(passes, workers)
     view.stats(passes)
     view.verdict(same=same, answers=len(passes) * requests)
+    if chosen.picture is not None:
+        view.draw(chosen.picture)
     return same
 
 

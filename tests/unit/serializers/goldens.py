@@ -6,12 +6,13 @@ writes those that `tests/golden/v1.json` does not have yet. One that it has is n
 """
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, cast
 
 from google.protobuf import wrappers_pb2
 
-from aiocache_kit.item import Item
+from aiocache_kit.item import Item, Validators
 from tests.unit.serializers.samples import KEY, SEALS, codec, item
 
 FILE: Final = Path(__file__).parents[2] / "golden" / "v1.json"
@@ -38,6 +39,11 @@ def items() -> dict[str, tuple[str, Item[object]]]:
     found["msgpack/checksum dict"] = ("msgpack/checksum", item({"a": [1.5, b"x"], 2: None}))
     found["msgpack/checksum tagged"] = ("msgpack/checksum", item((1, frozenset({2}))))
     found["protobuf/checksum"] = ("protobuf/checksum", item(wrappers_pb2.StringValue(value="Ada")))
+    said = Validators('"v1"', "Tue, 14 Nov 2023 22:13:20 GMT")
+    for name, validators in {"etag": said._replace(last_modified=None), "both validators": said}.items():
+        found[f"json/checksum {name}"] = ("json/checksum", replace(item({"id": 1}), validators=validators))
+    dated: Item[object] = Item(key=KEY, value=1, validators=said._replace(etag=None))
+    found["json/checksum last_modified"] = ("json/checksum", dated)
     for seal in SEALS:
         found[f"json/{seal}"] = (f"json/{seal}", item(_PLAIN["dict"]))
         if seal != "checksum":

@@ -19,6 +19,7 @@ from aiocache_kit import (
     UnsupportedError,
     ValueTooLargeError,
 )
+from aiocache_kit.item import Validators
 from aiocache_kit.serializers.aside import decode_aside, encode_aside
 from aiocache_kit.serializers.codec import Codec, bytes_of
 from aiocache_kit.serializers.compression import Compression
@@ -228,6 +229,7 @@ WRONG_BODIES: dict[str, bytes] = {
     "a tag that is no UTF-8": BODY.pack(0x86, 0, 0) + NOTES.pack(0, 0, 1) + b"\0\0\0\1\xff",
     "a cost that is not there": BODY.pack(0x86, 0, 0) + NOTES.pack(0, 5, 0),
     "a cost that is two": BODY.pack(0x86, 0, 0) + NOTES.pack(2, 5, 0),
+    "validators that nothing announces": BODY.pack(0x81, 0, 0) + NOTES.pack(0, 0, 0) + b"\1\0\0\0\1a",
     "notes without a value": BODY.pack(0x84, 0, 0) + NOTES.pack(0, 0, 0),
 }
 
@@ -291,6 +293,49 @@ def test_tags_are_announced_or_corrupt(given: int) -> None:
         codec("json/checksum").decode(KEY, payload(head(given), wrong))
 
 
+@pytest.mark.parametrize("seal", SEALS)
+def test_the_head_tells_whether_there_are_validators(seal: str) -> None:
+    """A bit of its own says that there are validators, whatever else there is; nobody can change it."""
+    sealing = codec(f"json/{seal}")
+    for tags in ((), ("tag",)):
+        for validators in (None, Validators("e"), Validators(None, "m"), Validators("e", "m")):
+            written: Item[object] = Item(key=KEY, value=1, tags=tags, validators=validators)
+            data = sealing.encode(written)
+            assert data[3] & 16 == (16 if validators else 0)
+            assert sealing.decode(KEY, data) == written
+            with pytest.raises(CorruptPayloadError):
+                sealing.decode(KEY, data[:3] + bytes((data[3] ^ 16,)) + data[4:])
+
+
+@pytest.mark.parametrize(
+    "validators",
+    [
+        b"",
+        b"\0",
+        b"\4\0\0\0\1a",
+        b"\1",
+        b"\1\0\0\0\0",
+        b"\1\0\0\0\2a",
+        b"\3\0\0\0\1a",
+        b"\1\0\0\0\1\xff",
+        b"\2\xff\xff\xff\xffa",
+    ],
+)
+def test_validators_that_cannot_be_are_corrupt(validators: bytes) -> None:
+    """Validators that end early, are empty, of an unknown kind or no text are refused though the checksum fits."""
+    right = BODY.pack(0x81, 0, 0) + NOTES.pack(0, 0, 0) + b"\1\0\0\0\1a"
+    assert codec("json/checksum").decode(KEY, payload(head(16), right)).etag == "a"
+    with pytest.raises(CorruptPayloadError):
+        codec("json/checksum").decode(KEY, payload(head(16), BODY.pack(0x81, 0, 0) + NOTES.pack(0, 0, 0) + validators))
+
+
+def test_empty_validators_are_not_written() -> None:
+    """What would be read as corrupt is refused when it is written."""
+    for validators in (Validators(), Validators(""), Validators("a", "")):
+        with pytest.raises(SerializationError, match="validators"):
+            codec("json/checksum").encode(Item(key=KEY, value=1, validators=validators))
+
+
 def test_an_end_in_infinity_comes_back() -> None:
     """A fall-back that is kept for ever has an infinite date, which is not the same as none."""
     kept = Item(key=KEY, value=cast("object", 1), ttl=0.0, expiration=5.0, stale_until=math.inf)
@@ -349,6 +394,8 @@ def test_what_is_not_plain_is_left_to_the_long_way() -> None:
     for left in (
         Item(key=KEY, value=1, tags=("tag",)),
         Item(key=KEY, value=1, cost=5),
+        Item(key=KEY, value=1, validators=Validators("e")),
+        Item(key=KEY, value=b"text", ttl=1.0, expiration=2.0, stale_until=3.0, validators=Validators(None, "m")),
         Item(key=KEY, value="text" * 100),
         Item(key=KEY, value=b"text" * 100),
         Item(key=KEY, value=os.urandom(100_000)),
@@ -371,6 +418,7 @@ def test_what_is_written_at_once_is_the_same(kind: str, value: object) -> None:
         Item(key="\ud800", value=value, ttl=1.0, expiration=2.0, stale_until=3.0, created_at=1.0, version=9),
         Item(key=KEY, value=value, cost=5),
         Item(key=KEY, value=value, tags=("tag",)),
+        Item(key=KEY, value=value, validators=Validators("e", "m")),
     ):
         assert writer.encode_now(each) == writer.encode(each)
 

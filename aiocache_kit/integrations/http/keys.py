@@ -1,0 +1,101 @@
+"""The key of a stored response: path and query as they are routed by, then scheme and host.
+
+The path comes first, so that what lies below a path, on any host and with any query, has keys that begin alike:
+``/users?page=2 https://example.org``. No part holds a space, so no two addresses have one key.
+
+Rule 1: two requests have one key only if an application cannot tell them apart by path, query, scheme, host or a
+forwarded address. What is equivalent (`%61` and `a`) may have one; what only looks alike (`%2F` and `/`) has two.
+Rule 2: whatever a proxy says of the address makes the key finer and is believed only where the options say so.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Final
+from urllib.parse import quote, unquote, urlsplit
+
+FORWARDED: Final = (
+    *(b"x-forwarded-host", b"x-forwarded-proto", b"x-forwarded-scheme", b"x-forwarded-port", b"x-forwarded-prefix"),
+    *(b"x-original-url", b"x-rewrite-url"),
+)
+"""Fields that some frameworks build addresses from: they are part of the key, or one user could poison another's."""
+_ESCAPE: Final = re.compile(r"%([0-9A-Fa-f]{2})")
+_UNRESERVED: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+_PLAIN: Final = re.compile(r"[A-Za-z0-9/:@!$&'()*+,;=._~-]+")
+_SAFE: Final = "/:@!$&'()*+,;=-._~"
+_HOST: Final = re.compile(r"(?P<name>[a-z0-9._~%-]+|\[[0-9a-f:.]+\])(?::(?P<port>\d{1,5})?)?")
+_DEFAULT_PORTS: Final = {"http": "80", "https": "443"}
+
+
+def path_of(path: str, raw_path: str | None, root_path: str = "") -> str:
+    """Give the part of the key that stands for the path.
+
+    `path` is what the application routes by, decoded, and `raw_path` what came over the wire, without the query, None
+    where the server does not say. Where something between the two has changed the path, both count.
+    """
+    if root_path and not path.startswith(root_path):
+        path = root_path + path
+    if raw_path == path and _PLAIN.fullmatch(path):
+        return path
+    routed = quote(path, safe=_SAFE)
+    if raw_path is None:
+        return routed
+    raw = quote(_ESCAPE.sub(_plain, raw_path), safe=_SAFE + "%")
+    return raw if unquote(raw_path) == path else f"{routed}|{raw}"
+
+
+def _plain(escape: re.Match[str]) -> str:
+    """Give an escaped sign as it is where it means the same (RFC 3986, 6.2.2), and in capitals where it may not."""
+    sign = chr(int(escape[1], 16))
+    return sign if sign in _UNRESERVED else escape[0].upper()
+
+
+def query_of(query: str, *, ordered: bool, ignored: frozenset[str]) -> str:
+    """Give the part of the key that stands for the query: as it is, unless told otherwise.
+
+    `ordered`: parameters are sorted by name, those of one name stay in their order. `ignored` are names of parameters
+    that the application does not look at.
+    """
+    if ordered or ignored:
+        parts = [(part.partition("=")[0], part) for part in query.split("&")]
+        kept = [(name, part) for name, part in parts if name not in ignored]
+        if ordered:
+            kept.sort(key=lambda pair: pair[0])
+        query = "&".join(part for _, part in kept)
+    return query if " " not in query else query.replace(" ", "%20")
+
+
+def host_of(host: str, scheme: str) -> str | None:
+    """Give a host in the form that keys have: lower case, without the port that goes without saying; None if wrong."""
+    found = _HOST.fullmatch(host.lower())
+    if found is None:
+        return None
+    port = found["port"]
+    return found["name"] if not port or _DEFAULT_PORTS.get(scheme) == port else f"{found['name']}:{port}"
+
+
+def key_of(path: str, query: str, scheme: str, host: str, found: Mapping[bytes, bytes]) -> str:
+    """Put the parts together; `found` are headers of the request, those in `FORWARDED` among them."""
+    key = f"{path}?{query} {scheme}://{host}"
+    if found.keys().isdisjoint(FORWARDED):
+        return key
+    return key + "".join(f" {name.decode()}={quote(found[name], safe='')}" for name in FORWARDED if name in found)
+
+
+def key_of_url(url: str, *, ordered: bool, ignored: frozenset[str]) -> str | None:
+    """Give the key of an absolute address that is asked for directly; None where it is none."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return None
+    host = host_of(parts.netloc, parts.scheme)
+    if host is None or parts.scheme not in _DEFAULT_PORTS:
+        return None
+    path = path_of(unquote(parts.path) or "/", parts.path or "/")
+    return key_of(path, query_of(parts.query, ordered=ordered, ignored=ignored), parts.scheme, host, {})
+
+
+def below(path: str) -> Iterable[str]:
+    """Give what the keys of a path, and of all that lies below it, begin with."""
+    start = path_of(path, None)
+    yield f"{start}?"
+    yield start if start.endswith("/") else f"{start}/"

@@ -1,0 +1,154 @@
+"""Where responses are in the provider: under the key of their address, or among the variants of it.
+
+Rule 1: an index is changed in one atomic step, and only while it is the one that was found: if somebody has invalidated
+the address meanwhile, what was made before is not found any more.
+Rule 2: whoever waits for a response is given one only if all that it varies by is part of what he waits for.
+"""
+
+import logging
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final, TypeAlias
+
+from aiocache_kit.errors import CacheError, NotFoundError
+from aiocache_kit.integrations.http import stored, vary
+from aiocache_kit.integrations.http.asked import Asked
+from aiocache_kit.integrations.http.fields import names, value
+from aiocache_kit.integrations.http.stored import Stored
+from aiocache_kit.integrations.http.storing import Plan, is_shared
+from aiocache_kit.integrations.http.turn import NOTHING, Made, Turn
+from aiocache_kit.provider import Provider
+from aiocache_kit.sentinels import MISSING
+
+ProviderSource: TypeAlias = Provider | Callable[[], Provider]
+
+_log: Final = logging.getLogger("aiocache_kit")
+_INDEX_LIFE: Final = 86_400.0
+"""Seconds that an index lives at least: it is small, and without it no variant is found."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What there is for a request."""
+
+    key: str
+    """Under which a response to the request is, or will be."""
+    index: vary.Index | None
+    stored: Stored | None
+
+
+class Shelf:
+    """The responses in one provider."""
+
+    __slots__ = ("_most", "_provider", "_source")
+
+    def __init__(self, source: ProviderSource, most: int) -> None:
+        """Keep at most so many variants of one address; `source` gives the provider when it is first needed."""
+        self._source = source
+        self._provider = source if isinstance(source, Provider) else None
+        self._most = most
+
+    def __repr__(self) -> str:
+        return repr(self._provider) if self._provider is not None else "a provider to come"
+
+    @property
+    def provider(self) -> Provider:
+        """The provider."""
+        found = self._provider
+        if found is None:
+            found = self._source if isinstance(self._source, Provider) else self._source()
+            self._provider = found
+        return found
+
+    @property
+    def leaves(self) -> bool:
+        """Whether what is stored leaves this process."""
+        return not self.provider.capabilities.by_reference
+
+    async def find(self, asked: Asked) -> Found:
+        """Look for the response to a request."""
+        return await self._resolved(asked, await self.provider.get(asked.key, MISSING))
+
+    async def _resolved(self, asked: Asked, value: object) -> Found:
+        """Give the response for a request from what lies under the key of its address."""
+        key, index = asked.key, vary.unpacked(value)
+        if index is not None:
+            key = index.key_of(key, index.variant_for(asked.headers))
+            value = await self.provider.get(key, MISSING)
+        return Found(key, index, _for(asked, value))
+
+    async def shared(self, asked: Asked, found: Found, value: object) -> Found:
+        """Give what another request has made under the key of `found`, as far as it is for this one as well."""
+        if found.key == asked.key:
+            return await self._resolved(asked, value)
+        return replace(found, stored=_for(asked, value))
+
+    async def end(self, asked: Asked, found: Found, turn: Turn | None, made: Stored, plan: Plan) -> None:
+        """Hand a response to those who wait for `turn`, and to the storage."""
+        if turn is None:
+            return
+        try:
+            turn.end(await self._placed(asked, found, made, plan))
+        except CacheError as error:
+            if not isinstance(error, NotFoundError):  # which means: invalidated meanwhile
+                _log.warning("a response is not stored: %s", error)
+            known = () if found.index is None else found.index.names
+            turn.end(Made(made.packed()) if set(plan.vary).issubset(known) else NOTHING)
+
+    async def _placed(self, asked: Asked, found: Found, made: Stored, plan: Plan) -> Made:
+        """Find the place of a response, and say what is to be stored under the key of `found`."""
+        if found.index is None and not plan.vary:
+            return Made(made.packed(), plan.keep, plan.tags)
+        index = (found.index or vary.Index(secrets.token_hex(8), ())).widened(plan.vary)
+        variant = index.variant_for(asked.headers)
+        key, life = index.key_of(asked.key, variant), max(plan.keep, _INDEX_LIFE)
+        if found.index is None:
+            await self.provider.set(key, made.packed(), plan.keep, tags=plan.tags)
+            return Made(index.with_variant(variant, self._most)[0].packed(), life)
+        if index.names != found.index.names or variant not in found.index.variants:
+            for gone in await self._add(asked.key, index, variant, life):
+                await self.provider.delete(index.key_of(asked.key, gone))
+        if key == found.key:
+            return Made(made.packed(), plan.keep, plan.tags)
+        await self.provider.set(key, made.packed(), plan.keep, tags=plan.tags)
+        return NOTHING
+
+    async def _add(self, key: str, index: vary.Index, variant: str, life: float) -> tuple[str, ...]:
+        """Add a variant to the index that is stored, and give those that had to go.
+
+        Raises `NotFoundError` where the index is no longer there.
+        """
+        gone: tuple[str, ...] = ()
+
+        def added(value: object) -> list[object]:
+            nonlocal gone
+            there = vary.unpacked(value)
+            if there is None or there.identity != index.identity:
+                raise NotFoundError(key)
+            there, gone = there.widened(index.names).with_variant(variant, self._most)
+            return there.packed()
+
+        await self.provider.update(key, added, life)
+        return gone
+
+    async def forget(self, key: str) -> None:
+        """Remove what lies under a key."""
+        try:
+            await self.provider.delete(key)
+        except CacheError as error:
+            _log.warning("a response that is no longer true could not be removed: %s", error)
+
+
+def _for(asked: Asked, value: object) -> Stored | None:
+    """Give the stored response, if it is one and is for who asks."""
+    response = stored.unpacked(value)
+    return response if response is not None and is_for(asked, response) else None
+
+
+def is_for(asked: Asked, response: Stored) -> bool:
+    """Whether a stored response may be given to who asks (3.5)."""
+    if not asked.personal or response.flags & stored.FOR_ALL:
+        return True
+    varied = names(value(response.headers, b"vary") or "")
+    return is_shared(asked.personal, flags=response.flags, vary=varied)
