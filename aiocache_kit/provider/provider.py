@@ -32,20 +32,14 @@ from aiocache_kit.item import Item
 from aiocache_kit.keys import check_key, namespace_prefix
 from aiocache_kit.management.expiration import TTL, life_of
 from aiocache_kit.management.freshness import OF_FRESHNESS, Freshness, FreshnessOptions, checked
-<<<<<<< HEAD
 from aiocache_kit.management.key_groups import GroupRule
-from aiocache_kit.management.statistics import Recorder
-from aiocache_kit.provider.core import Core
-from aiocache_kit.provider.hot_path import HotPath, Setting
-from aiocache_kit.provider.hub import LoadSpan
-=======
 from aiocache_kit.management.rate_limit import Rate, RateDecision, check_whole
 from aiocache_kit.management.slots import Slots
 from aiocache_kit.management.statistics import Recorder
 from aiocache_kit.provider.core import Core
 from aiocache_kit.provider.hot_path import HotPath, Setting
+from aiocache_kit.provider.hub import LoadSpan
 from aiocache_kit.provider.limited import put_before
->>>>>>> a4e5ac12a1da1548772d6c1f948e54ebbfcff417
 from aiocache_kit.provider.loading import (
     AsyncLoader,
     AsyncMultiLoader,
@@ -62,11 +56,8 @@ from aiocache_kit.provider.loads import Loads
 from aiocache_kit.provider.locks import Lease
 from aiocache_kit.provider.names import Names
 from aiocache_kit.provider.near_path import NearPath
-<<<<<<< HEAD
-from aiocache_kit.provider.readings import Readings
-=======
 from aiocache_kit.provider.rate_limiter import MOST_KEYS, OnUnavailable, RateLimiter
->>>>>>> a4e5ac12a1da1548772d6c1f948e54ebbfcff417
+from aiocache_kit.provider.readings import Readings
 from aiocache_kit.provider.serving import Serving
 from aiocache_kit.provider.short_path import Methods, ShortPath
 from aiocache_kit.provider.streams import EventStream, Listening

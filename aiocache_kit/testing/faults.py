@@ -14,11 +14,6 @@ from typing import Final, TypeVar
 from aiocache_kit.clock import Clock
 from aiocache_kit.errors import InvalidArgumentError, StorageUnavailableError
 from aiocache_kit.item import Item
-<<<<<<< HEAD
-from aiocache_kit.storage.base import ALWAYS, Capabilities, Condition, Leases, SharedLocks, SharedTags, Size, Storage
-from aiocache_kit.storage.observer import Observer
-from aiocache_kit.testing.shared_faults import FaultyLeases, FaultyLocks, FaultyTags
-=======
 from aiocache_kit.storage.base import (
     ALWAYS,
     Capabilities,
@@ -30,8 +25,8 @@ from aiocache_kit.storage.base import (
     Size,
     Storage,
 )
+from aiocache_kit.storage.observer import Observer
 from aiocache_kit.testing.shared_faults import FaultyLeases, FaultyLocks, FaultyRates, FaultyTags
->>>>>>> a4e5ac12a1da1548772d6c1f948e54ebbfcff417
 
 T = TypeVar("T")
 

@@ -31,12 +31,8 @@ from aiocache_kit.storage.layered.lowest import Lowest
 from aiocache_kit.storage.layered.near import Near
 from aiocache_kit.storage.layered.pending import MOST_KEYS, Pending
 from aiocache_kit.storage.layered.reads import Reads
-<<<<<<< HEAD
-from aiocache_kit.storage.layered.shared import LayeredLeases, LayeredLocks, LayeredTags
-from aiocache_kit.storage.observer import Observer
-=======
 from aiocache_kit.storage.layered.shared import LayeredLeases, LayeredLocks, LayeredRates, LayeredTags
->>>>>>> a4e5ac12a1da1548772d6c1f948e54ebbfcff417
+from aiocache_kit.storage.observer import Observer
 from aiocache_kit.storage.tables import TableStorage
 
 BACKPLANE = "backplane"
