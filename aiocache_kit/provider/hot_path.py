@@ -44,6 +44,8 @@ _OPTIONS: Final = (
     *("stale_on", "throttle", "timeout", "stale_timeout", "negative_ttl", "cache_none"),
 )
 """The options of `get_or_set`, in the order of the plain closure."""
+_NOT_BY_CHANCE: Final = frozenset(_OPTIONS) - {"early_beta"}
+"""Those with which what is live is given, or not, for certain."""
 _MANY: Final = 2000
 """Keys of one call that are looked up without a turn of the event loop: about a millisecond."""
 
@@ -466,7 +468,7 @@ def _get_or_set(setting: Setting, lookup: Lookup) -> Callable[..., Awaitable[Any
     answer = setting.get_or_set
 
     async def get_or_set(key: str, loader: Any, ttl: Any = DEFAULT, **options: Any) -> Any:  # noqa: ANN401  - see Provider
-        if options and "early_beta" in options:
+        if options and not _NOT_BY_CHANCE.issuperset(options):
             return await answer(key, loader, ttl, options)
         value = lookup(key, options["refresh_ahead"]) if options and "refresh_ahead" in options else lookup(key)
         if value is MISSING:

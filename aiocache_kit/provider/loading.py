@@ -10,7 +10,7 @@ second time on, so that only its first call pays for a thread.
 import asyncio
 import inspect
 import weakref
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from functools import partial
 from types import CodeType, FunctionType, MethodType
 from typing import Any, Final, NoReturn, TypeAlias, TypeVar, cast
@@ -193,6 +193,7 @@ SyncMultiLoader: TypeAlias = Callable[[list[str]], Mapping[str, T]]
 """The same, to run in a thread."""
 
 OPTION_NAMES: Final = frozenset(LoadOptions.__annotations__)
+OF_GET_OR_SET: Final = OPTION_NAMES | {"type"}
 _gives_awaitable: Final["weakref.WeakSet[CodeType]"] = weakref.WeakSet()
 
 
@@ -209,6 +210,14 @@ def check_options(
             raise InvalidArgumentError(msg)
     tags = options.get("tags", ())
     return () if tags == () else check_tags(tags), check_cost(options.get("cost")), checked(options, default)
+
+
+def check_names(method: str, options: Collection[str], known: frozenset[str] = OPTION_NAMES) -> None:
+    """Raise `TypeError`, as Python does where it checks by itself, unless a method has all of these options."""
+    if not known.issuperset(options):
+        wrong = next(name for name in options if name not in known)
+        msg = f"{method}() got an unexpected keyword argument {wrong!r}: its options are {', '.join(sorted(known))}"
+        raise TypeError(msg)
 
 
 def check_cost(cost: object) -> int | None:

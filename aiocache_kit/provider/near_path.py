@@ -11,13 +11,14 @@ from typing import Any, Final
 
 from aiocache_kit.management.statistics import Recorder
 from aiocache_kit.provider.hot_path import Lookup, Setting, any_lookup, are_few, plain_lookup, retire, telling
+from aiocache_kit.provider.loading import OF_GET_OR_SET
 from aiocache_kit.sentinels import DEFAULT, MISSING
 from aiocache_kit.serializers.parts import Parts, whole
 from aiocache_kit.serializers.typed import convert
 from aiocache_kit.storage.table import Table
 
-_OF_AGE: Final = frozenset({"early_beta", "refresh_ahead"})
-"""Options that ask how old a value is: a copy was made later than what it is a copy of."""
+_PLAIN: Final = OF_GET_OR_SET - {"early_beta", "refresh_ahead"}
+"""Options that do not ask how old a value is: a copy was made later than what it is a copy of."""
 
 
 class NearPath:
@@ -81,7 +82,7 @@ def _plain_get_or_set(
     table: Table, recorder: Recorder, monotonic: Callable[[], float], slowly: Callable[..., Awaitable[Any]]
 ) -> Callable[..., Awaitable[Any]]:
     async def get_or_set(key: str, loader: Any, ttl: Any = DEFAULT, **options: Any) -> Any:  # noqa: ANN401  - see Provider
-        if options and not _OF_AGE.isdisjoint(options):
+        if options and not _PLAIN.issuperset(options):
             return await slowly(key, loader, ttl, **options)
         try:
             slot = table.index.get(key)
@@ -153,7 +154,7 @@ def _get(lookup: Lookup, slowly: Callable[..., Awaitable[Any]]) -> Callable[...,
 
 def _get_or_set(lookup: Lookup, slowly: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
     async def get_or_set(key: str, loader: Any, ttl: Any = DEFAULT, **options: Any) -> Any:  # noqa: ANN401  - see Provider
-        value = lookup(key) if not options or _OF_AGE.isdisjoint(options) else MISSING
+        value = lookup(key) if not options or _PLAIN.issuperset(options) else MISSING
         if value is MISSING:
             return await slowly(key, loader, ttl, **options)
         return convert(value, options["type"]) if options and options.get("type") is not None else whole(value)

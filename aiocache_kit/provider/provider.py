@@ -41,6 +41,7 @@ from aiocache_kit.provider.hot_path import HotPath, Setting
 from aiocache_kit.provider.hub import LoadSpan
 from aiocache_kit.provider.limited import put_before
 from aiocache_kit.provider.loading import (
+    OF_GET_OR_SET,
     AsyncLoader,
     AsyncMultiLoader,
     LoadContext,
@@ -49,6 +50,7 @@ from aiocache_kit.provider.loading import (
     SyncMultiLoader,
     check_callable,
     check_cost,
+    check_names,
     check_options,
     wants_context,
 )
@@ -823,6 +825,8 @@ class Provider:
         value, it is not stored, and who comes later starts a load of his own. A value that the storage refuses is given
         and not stored, and counts as an error. Raises `RecursiveLoadError` when a loader asks for its own key.
         """
+        if options:
+            check_names("get_or_set", options, OF_GET_OR_SET)
         if self._core.freshness.keeps_old or not OF_FRESHNESS.isdisjoint(options):
             return await self._serve_one(key, loader, ttl, options)
         value = await self._value(key)
@@ -844,6 +848,7 @@ class Provider:
         policy = self._core.freshness
         if "refresh_ahead" in options and options["refresh_ahead"] is policy.refresh_ahead:
             del options["refresh_ahead"]  # nobody said so
+        check_names("get_or_set", options, OF_GET_OR_SET)
         if not looked:
             return await Provider.get_or_set(self, key, loader, ttl, **options)
         if policy.keeps_old or not OF_FRESHNESS.isdisjoint(options):
@@ -874,6 +879,7 @@ class Provider:
     def _told(self, key: str, loader: Any, ttl: Any, options: dict[str, Any]) -> tuple[Any, bool, LoadContext]:  # noqa: ANN401  - checked here
         """Check what a load was asked with: give the type, whether the loader takes a context, and that."""
         kind = options.pop("type", None)
+        check_names("get_or_set", options)
         check_callable(loader, "loader")
         life = self._life(ttl)
         told = wants_context(loader)
@@ -937,6 +943,7 @@ class Provider:
         are left out of the answer too, and nothing is remembered of them. Keys whose load is under way already are
         waited for and not loaded again. Otherwise as `get_or_set`; `cost` is that of each value.
         """
+        check_names("get_or_set_multi", options)
         check_callable(load_missing, "load_missing")
         wanted, life = _joined(await self._names.parts(keys)), self._life(ttl)
         context = LoadContext("", life, *check_options(cast("dict[str, object]", options), self._core.freshness))
@@ -977,6 +984,7 @@ class Provider:
         **options: Unpack[LoadOptions],
     ) -> dict[str, Any]:
         """Load the values under all `keys` by one call of `load_missing`, as `refresh` does; give those it found."""
+        check_names("refresh_multi", options)
         check_callable(load_missing, "load_missing")
         wanted, life = _joined(await self._names.parts(keys)), self._life(ttl)
         context = LoadContext("", life, *check_options(cast("dict[str, object]", options), self._core.freshness))

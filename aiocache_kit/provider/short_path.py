@@ -15,6 +15,7 @@ from aiocache_kit.management.expiration import life_of, ttl_of
 from aiocache_kit.management.freshness import OF_FRESHNESS
 from aiocache_kit.management.statistics import Recorder
 from aiocache_kit.provider.core import Core
+from aiocache_kit.provider.loading import OF_GET_OR_SET
 from aiocache_kit.provider.names import Names
 from aiocache_kit.sentinels import DEFAULT, MISSING
 from aiocache_kit.serializers.parts import Parts, whole
@@ -22,6 +23,8 @@ from aiocache_kit.serializers.typed import convert
 from aiocache_kit.storage.base import Shortcuts
 
 _TIMED: Final = 63
+_PLAIN: Final = OF_GET_OR_SET - OF_FRESHNESS
+"""Options that have no say in whether what is live is given."""
 _PLAIN_TTL: Final = 2**31
 """Seconds below which an int needs no further look to be a ttl."""
 
@@ -85,7 +88,7 @@ def _get_or_set(
     )
 
     async def get_or_set(key: str, loader: Any, ttl: Any = DEFAULT, **options: Any) -> Any:  # noqa: ANN401  - see Provider
-        if core.closed or not recorder.hits & _TIMED or (options and not OF_FRESHNESS.isdisjoint(options)):
+        if core.closed or not recorder.hits & _TIMED or (options and not _PLAIN.issuperset(options)):
             return await slowly(key, loader, ttl, **options)
         value = await read(prefix + key if key.__class__ is str and key and key[0] != MARK else stored(key))
         if value is MISSING:

@@ -8,7 +8,6 @@ Rule 2: so with the reference. What is public is read from `__all__`, and goes t
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from importlib import import_module
-from pathlib import Path
 from typing import Final
 
 from mkdocs.config.defaults import MkDocsConfig
@@ -33,15 +32,21 @@ _REFERENCE: Final[Mapping[str, str]] = {
     "stats": "Items, statistics, time",
     "clock": "Items, statistics, time",
     "sentinels": "Items, statistics, time",
+    "batching": "Batches and limits",
+    "management": "Batches and limits",
+    "provider.rate_limiter": "Batches and limits",
     "errors": "Errors",
 }
-"""The pages of what `import aiocache_kit` offers, by the part of the package that defines it; others get their own."""
+"""The pages of what `import aiocache_kit` offers, by the module or part that defines it; others get their own."""
 _BESIDE: Final[Mapping[str, str]] = {
+    "aiocache_kit.events": "Events",
     "aiocache_kit.testing": "Testing",
     "aiocache_kit.serializers": "Serializers",
     "aiocache_kit.storage.base": "Storages",
 }
-"""The pages of modules that are imported by their own names; the integrations are added to them."""
+"""The pages of modules that are imported by their own names."""
+_INTEGRATION: Final = re.compile(r"aiocache_kit\.integrations\.(\w+)")
+_CODE: Final = re.compile(r"<(a|h\d|pre)\b.*?</\1>|<code>(\w+)</code>", re.DOTALL)
 _LINK: Final = re.compile(r"\[([^\]]+)\]\(([\w/.-]+\.md)\)")
 _WHOLE: Final = "    options: {inherited_members: true}\n"
 _WITHOUT_NAME: Final = "    options: {show_root_heading: false, show_root_toc_entry: false}\n"
@@ -50,13 +55,29 @@ _BARE: Final = "    options: {show_root_heading: false, show_root_toc_entry: fal
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the pages of the reference, and say in which order all pages are listed."""
-    pages = [file.src_uri for file in files.documentation_pages()]
-    reference = dict(_reference())
+    pages = {file.src_uri: file.content_string for file in files.documentation_pages()}
+    reference = dict([*_reference(), *_integrations(pages.values())])
     for title, text in reference.items():
         files.append(File.generated(config, _place(title), content=text))
-    linked = dict(_linked(Path(config.docs_dir, "index.md").read_text("utf-8")))
-    config.nav = [{"Home": "index.md"}, *_sections(pages, linked, [{title: _place(title)} for title in reference])]
+    linked = dict(_linked(pages["index.md"]))
+    config.nav = [
+        {"Home": "index.md"},
+        *_sections(list(pages), linked, [{title: _place(title)} for title in reference]),
+    ]
     return files
+
+
+def on_page_content(html: str, **_: object) -> str:
+    """Link the first mention of each public name on a page to its entry in the reference."""
+    left = dict.fromkeys(import_module("aiocache_kit").__all__)
+
+    def link(found: re.Match[str]) -> str:
+        if found[2] not in left or not found[2][0].isupper() or found[2].isupper():
+            return found[0]
+        del left[found[2]]
+        return f'<autoref identifier="aiocache_kit.{found[2]}">{found[0]}</autoref>'
+
+    return _CODE.sub(link, html)
 
 
 def _sections(
@@ -88,8 +109,9 @@ def _reference() -> Iterator[tuple[str, str]]:
         module = getattr(getattr(package, name), "__module__", "")
         if name.startswith("_") or not module.startswith("aiocache_kit."):
             continue
-        part = module.split(".")[1]
-        pages.setdefault(_REFERENCE.get(part, part.capitalize()), []).append(f"aiocache_kit.{name}")
+        _, part, *rest = module.split(".")
+        title = _REFERENCE.get(".".join([part, *rest]), _REFERENCE.get(part, part.capitalize()))
+        pages.setdefault(title, []).append(f"aiocache_kit.{name}")
     for title, names in pages.items():
         names.sort(key=lambda name: name != f"aiocache_kit.{title}")  # what a page is named after comes first
         opening = f"::: aiocache_kit.errors\n{_BARE}" if title == "Errors" else "Imported from `aiocache_kit`.\n"
@@ -98,21 +120,15 @@ def _reference() -> Iterator[tuple[str, str]]:
         names = [f"{name}.{each}" for each in getattr(import_module(name), "__all__", ())]
         opening = f"Imported from `{name}`.\n\n::: {name}\n"
         yield title, _page(title, opening + (_BARE if names else _WITHOUT_NAME), names)
-    found = Path(package.__path__[0], "integrations").glob("[!_]*")
-    integrations = sorted(
-        {path.stem for path in found if path.suffix == ".py" or path.joinpath("__init__.py").exists()}
-    )
-    if integrations:
+
+
+def _integrations(pages: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Give the page of those integrations that some page tells to import, if there are any."""
+    names = sorted({name for page in pages for name in _INTEGRATION.findall(page)})
+    if names:
         opening = "Each is imported by its own name, and needs the extra that it names.\n"
-        yield (
-            "Integrations",
-            _page(
-                "Integrations",
-                opening,
-                [f"aiocache_kit.integrations.{name}" for name in integrations],
-                "    options: {show_root_full_path: true}\n",
-            ),
-        )
+        modules = [f"aiocache_kit.integrations.{name}" for name in names]
+        yield "Integrations", _page("Integrations", opening, modules, "    options: {show_root_full_path: true}\n")
 
 
 def _page(title: str, opening: str, names: Iterable[str], options: str = "") -> str:

@@ -45,7 +45,7 @@ def site(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the site, built anew."""
     folder = tmp_path_factory.mktemp("site")
     done = subprocess.run(
-        [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(folder)],
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)],
         cwd=root,
         env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},  # the theme announces what becomes of mkdocs
         capture_output=True,

@@ -254,7 +254,11 @@ class Freshness(ProviderCase):
             context.etag = '"2"'
             return "two"
 
-        says += [first, LoadContext.not_modified, LoadContext.not_modified, second, lambda _: "three", first]
+        def third(context: LoadContext) -> str:
+            del context
+            return "three"
+
+        says += [first, LoadContext.not_modified, LoadContext.not_modified, second, third, first]
         policy: dict[str, Any] = {"stale_if_error": 600}
         for _ in range(6):
             if self.stores or not told:
@@ -366,6 +370,27 @@ class Freshness(ProviderCase):
         assert await self.cache.get_or_set_multi(["a", "b"], down.load_all, 10, **policy) == {"a": "old", "b": "old"}
         with raises(DownError):
             await self.cache.get_or_set_multi(["a", "c"], down.load_all, 10, **policy)
+
+    async def test_options_that_there_are_not_are_refused(self) -> None:
+        """A misspelled option is a `TypeError`, whether a value is there or not, and nothing is loaded."""
+        source = Source()
+        await self.cache.set("hit", 1)
+        inner = self.cache.namespace("n")
+        methods: list[Callable[..., Awaitable[object]]] = []
+        methods += [self.cache.get_or_set, inner.get_or_set, self.cache.refresh, inner.refresh]
+        wrong: list[dict[str, Any]] = [{"tll": 5}, {"early_beta": 1.0, "tag": "t"}, {"type": int, "stale": 1}]
+        for method in methods:
+            for key in ("hit", "miss"):
+                for options in wrong:
+                    with raises(TypeError):
+                        await method(key, source.load, **options)
+        several: list[Callable[..., Awaitable[object]]] = []
+        several += [self.cache.get_or_set_multi, self.cache.refresh_multi]
+        for method in several:
+            with raises(TypeError):
+                await method(["hit", "miss"], source.load_all, tll=5)
+
+        assert source.loads == 0
 
     async def test_wrong_policies_are_refused(self) -> None:
         """Whatever an option cannot be is refused before anything is loaded."""

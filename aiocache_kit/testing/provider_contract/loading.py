@@ -220,18 +220,6 @@ class Loading(ProviderCase):
 
         assert await self.lacks("k")
 
-    async def test_wrong_options_are_refused(self) -> None:
-        """An option that does not exist is refused before anything is loaded."""
-        source = Source(1)
-        options: dict[str, Any] = {"time_to_live": 5}
-        await self.refuses(
-            InvalidArgumentError,
-            self.cache.get_or_set("k", source.load, **options),
-            self.cache.get_or_set_multi(["k"], lambda _: {"k": 1}, **options),
-        )
-
-        assert source.loads == 0
-
     async def test_loader_sees_the_context_of_its_caller(self) -> None:
         """A loader, on the loop or in a thread, sees the context variables of the caller, and sets none outside."""
 

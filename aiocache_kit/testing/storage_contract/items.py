@@ -2,10 +2,14 @@
 
 import asyncio
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from aiocache_kit.item import Item, Validators
 from aiocache_kit.testing.contract import NASTY, outcomes
 from aiocache_kit.testing.storage_contract.case import StorageCase
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
 
 FALSY: tuple[object, ...] = (None, False, 0, 0.0, "", b"", [], {})
 
@@ -110,7 +114,12 @@ class Items(StorageCase):
         await self.store.expire("k")
         found = await self.store.read("k")
         assert found is None or found.validators == said
-        for write in (self.write, lambda: self.store.write_multi([self.item(ttl=5.0)]), self._counted):
+        writes: list[Callable[[], Awaitable[None]]] = [
+            self.write,
+            lambda: self.store.write_multi([self.item(ttl=5.0)]),
+            self._counted,
+        ]
+        for write in writes:
             await self.store.write(replace(self.item(value=1), validators=said))
             await write()
             assert await self.validators() is None
