@@ -14,6 +14,7 @@ import math
 from collections.abc import Callable
 from datetime import timedelta
 from enum import Enum
+from functools import lru_cache
 from typing import Any, Final, NamedTuple, TypeAlias, TypedDict, cast
 
 from aiocache_kit.errors import (
@@ -26,6 +27,9 @@ from aiocache_kit.errors import (
 )
 from aiocache_kit.item import Item
 from aiocache_kit.management.expiration import TTL, life_of
+
+_REMEMBERED: Final = 256
+"""Policies that need not be checked again."""
 
 Failing: TypeAlias = type[Exception] | tuple[type[Exception], ...] | Callable[[Exception], bool]
 """Which errors of a loader mean that its source fails."""
@@ -154,7 +158,22 @@ def checked(options: dict[str, Any], default: Freshness) -> Freshness:
     """Give `default` with what `options` say; raise `InvalidArgumentError` for the first that is wrong."""
     if OF_FRESHNESS.isdisjoint(options):
         return default
-    return default._replace(**{name: CHECKS[name](name, each) for name, each in options.items() if name in CHECKS})
+    given: list[Any] = []
+    for name, each in options.items():
+        if name in _PLAIN:
+            given += (name, each)
+    try:
+        policy = _with(default, *given)
+    except TypeError:  # what cannot be hashed is no duration and no number, and this says so
+        policy = _with.__wrapped__(default, *given)
+    # A function may be another one at each call, and what it holds is not to be kept alive here.
+    return policy._replace(stale_on=_failing("stale_on", options["stale_on"])) if "stale_on" in options else policy
+
+
+@lru_cache(maxsize=_REMEMBERED, typed=True)  # the calls of a program have few policies, and checking takes microseconds
+def _with(default: Freshness, *given: Any) -> Freshness:  # noqa: ANN401  - names and values, by turns
+    names = given[::2]
+    return default._replace(**{name: CHECKS[name](name, each) for name, each in zip(names, given[1::2], strict=True)})
 
 
 def _duration(name: str, value: object) -> float:
@@ -223,3 +242,4 @@ CHECKS: Final[dict[str, Callable[[str, object], Any]]] = {
 
 OF_FRESHNESS: Final = frozenset(CHECKS)
 """The names of the options."""
+_PLAIN: Final = OF_FRESHNESS - {"stale_on"}

@@ -1,4 +1,5 @@
 import math
+import weakref
 from random import Random
 
 import pytest
@@ -160,3 +161,28 @@ def test_a_wrong_duration_says_which(value: object) -> None:
     """The message names the option and says what it may be, and shows no value."""
     with pytest.raises(InvalidArgumentError, match=r"^timeout must be seconds from 0 up, a timedelta, text such as"):
         checked({"timeout": value}, PLAIN)
+
+
+def test_what_was_checked_once_is_checked_again_where_it_differs() -> None:
+    """That a policy is known lets no value pass that only equals one of it, and none that cannot be hashed."""
+    for _ in range(2):
+        assert checked({"timeout": 1, "jitter": 0, "cache_none": True}, PLAIN).timeout == 1.0
+        wrongs: list[dict[str, object]] = [{"timeout": True}, {"jitter": False}, {"cache_none": 1}, {"timeout": [1]}]
+        for wrong in wrongs:
+            with pytest.raises(InvalidArgumentError):
+                checked({"timeout": 1, "jitter": 0, "cache_none": True, **wrong}, PLAIN)
+    assert checked({"timeout": 1}, BOTH).refresh_ahead == 0.8
+
+
+def test_no_function_is_kept_for_its_policy() -> None:
+    """What decides of errors may be made for each call: it is not kept when the call is over."""
+
+    class Decides:
+        def __call__(self, error: Exception) -> bool:
+            return bool(error.args)
+
+    decides = Decides()
+    assert checked({"timeout": 1, "stale_on": decides}, PLAIN).stale_on is decides
+    gone = weakref.ref(decides)
+    del decides
+    assert gone() is None
