@@ -21,6 +21,11 @@ settings.register_profile("long", deadline=None, max_examples=5000, stateful_ste
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "gate"))
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Know the option that draws the pictures of the docs anew."""
+    parser.addoption("--write-pictures", action="store_true", help="write the pictures that the docs show")
+
+
 @pytest.fixture
 async def no_task_left() -> AsyncIterator[None]:
     """Fail the test that leaves a task behind: after the fixtures it asked for are torn down, none may be there."""

@@ -42,12 +42,15 @@ class Scripted:
         self.readings = 0
         self.changes: list[tuple[str, ...]] = []
         self.failing: Exception | None = None
+        self.frozen: Stats | None = None
 
     async def stats(self) -> Stats:
         """Let some seconds of traffic pass."""
         self.readings += 1
         if self.failing is not None:
             raise self.failing
+        if self.frozen is not None:
+            return self.frozen
         self._turn += 1
         wave = 1 + 0.3 * math.sin(self._turn / 19) + 0.08 * self._chance.uniform(-1, 1)
         dip = 0.22 * math.exp(-(((self._turn - 96) / 7) ** 2))
