@@ -105,14 +105,11 @@ class CorruptPayloadError(SerializationError):
 
 
 class ProviderClosedError(CacheError, RuntimeError):
-    """Raised by every call after `Provider.close`."""
+    """Raised by every call after `Provider.close`, and where a provider is needed that no application has opened."""
 
-    def __init__(self) -> None:
-        """Say that the provider is closed."""
-        super().__init__("this provider is closed: make a new one")
-
-    def __reduce__(self) -> tuple[type["ProviderClosedError"], tuple[()]]:
-        return type(self), ()
+    def __init__(self, text: str = "this provider is closed: make a new one") -> None:
+        """Say that the provider is closed, or what else `text` says."""
+        super().__init__(text)
 
 
 class RecursiveLoadError(CacheError, RuntimeError):

@@ -31,9 +31,17 @@ def annotations(function: Callable[..., object]) -> dict[str, object]:
         signature = inspect.signature(function)
     except (TypeError, ValueError):
         return {}
-    space: dict[str, Any] = getattr(inspect.unwrap(function), "__globals__", {})
+    space = _names_around(function)
     found = {name: _resolved(each.annotation, space) for name, each in signature.parameters.items()}
     return {**found, "return": _resolved(signature.return_annotation, space)}
+
+
+def _names_around(function: object) -> dict[str, Any]:
+    """Give the names of the module that a function, a class or a callable object was written in."""
+    if not inspect.isroutine(function) and not isinstance(function, type):
+        function = getattr(function, "__wrapped__", None) or getattr(function, "func", None) or type(function).__call__
+    written: Any = vars(function).get("__init__", function) if isinstance(function, type) else function
+    return getattr(inspect.unwrap(written), "__globals__", {})
 
 
 def _resolved(annotation: object, space: Mapping[str, Any]) -> object:

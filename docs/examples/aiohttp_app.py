@@ -3,21 +3,23 @@
     python docs/examples/aiohttp_app.py [FILE]      then, for instance: curl localhost:8080/notes/1
 
 Rule 1: the cache is part of the application's context: it is opened before the first request and closed after the last.
-Rule 2: SQLite blocks, so its functions are plain ones: `get_or_set` runs them in a thread when it has to load.
+Rule 2: SQLite blocks, so its functions are plain ones: cached, they run in a thread when they run at all.
 Rule 3: a note that is written is invalidated after that, by tag: itself, and every search that might find it.
+Rule 4: that there is no such note is data and is kept; that the client is told so by a 404 is an answer, and is not.
 """
 
 import asyncio
 import sqlite3
 import sys
-from collections.abc import AsyncIterator
 from contextlib import closing
 from dataclasses import asdict, dataclass
-from functools import partial
 
 from aiohttp import web
 
-from aiocache_kit import Config, Provider, new_provider
+from aiocache_kit import Config
+from aiocache_kit.integrations.aiohttp_app import AppCache, get_cache, readiness
+
+cache = AppCache(Config(provider="memory", default_ttl="5m", max_entries=10_000))
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,7 @@ class Notes:
         with closing(sqlite3.connect(path)) as database, database:
             database.execute("CREATE TABLE IF NOT EXISTS notes (number INTEGER PRIMARY KEY, text TEXT NOT NULL)")
 
+    @cache.cached(key="note:{number}", tags=["note:{number}"], exclude=["self"])
     def read(self, number: int) -> Note | None:
         """Give the note with this number, None where there is none."""
         with closing(sqlite3.connect(self._path)) as database:
@@ -56,29 +59,24 @@ class Notes:
 
 
 NOTES = web.AppKey("notes", Notes)
-CACHE = web.AppKey("cache", Provider)
 routes = web.RouteTableDef()
 
 
 @routes.get(r"/notes/{number:\d{1,18}}")
 async def read(request: web.Request) -> web.Response:
-    """Give one note. That there is none is an answer too, and is cached like any other: None is not a miss."""
+    """Give one note. That there is none is known, too, and is kept like any other value: None is not a miss."""
     number = int(request.match_info["number"])
-    note = await request.app[CACHE].get_or_set(
-        f"note:{number}", partial(request.app[NOTES].read, number), tags=[f"note:{number}"]
-    )
+    note = await request.app[NOTES].read(number)
     if note is None:
         raise web.HTTPNotFound(text=f"there is no note {number}")
     return web.json_response(asdict(note))
 
 
 @routes.get("/notes")
+@cache.cached_handler("30s", key=lambda request: f"search:{request.query.get('word', '')}", tags=["searches"])
 async def search(request: web.Request) -> web.Response:
-    """Give the notes that contain the word of the query."""
-    word = request.query.get("word", "")
-    found = await request.app[CACHE].get_or_set(
-        f"search:{word}", partial(request.app[NOTES].search, word), ttl="30s", tags=["searches"]
-    )
+    """Give the notes that contain the word of the query: a whole response that is kept."""
+    found = await asyncio.to_thread(request.app[NOTES].search, request.query.get("word", ""))
     return web.json_response([asdict(note) for note in found])
 
 
@@ -87,29 +85,23 @@ async def write(request: web.Request) -> web.Response:
     """Store a note: first where it belongs, and only then is what the cache knows of it no longer true."""
     note = Note(int(request.match_info["number"]), await request.text())
     await asyncio.to_thread(request.app[NOTES].write, note)
-    await request.app[CACHE].invalidate_tags(f"note:{note.number}", "searches")
+    await get_cache(request).invalidate_tags(f"note:{note.number}", "searches")
     return web.json_response(asdict(note))
 
 
 @routes.get("/stats")
 async def stats(request: web.Request) -> web.Response:
     """Give the statistics of the cache."""
-    return web.json_response((await request.app[CACHE].stats()).as_dict())
-
-
-async def cache_context(app: web.Application) -> AsyncIterator[None]:
-    """Open the cache when the application starts, and close it when the application ends."""
-    async with new_provider(Config(provider="memory", default_ttl="5m", max_entries=10_000)) as cache:
-        app[CACHE] = cache
-        yield
+    return web.json_response((await get_cache(request).stats()).as_dict())
 
 
 def make_app(path: str) -> web.Application:
     """Make the application over the database at `path`."""
     app = web.Application()
     app[NOTES] = Notes(path)
-    app.cleanup_ctx.append(cache_context)
+    app.cleanup_ctx.append(cache.context)
     app.add_routes(routes)
+    app.router.add_get("/ready", readiness(cache))
     return app
 
 

@@ -12,7 +12,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from aiocache_kit import ProviderClosedError
-from docs.examples.aiohttp_app import CACHE, make_app
+from aiocache_kit.integrations.aiohttp_app import CACHE
+from docs.examples.aiohttp_app import make_app
 
 Client: TypeAlias = TestClient[web.Request, web.Application]
 
@@ -91,6 +92,11 @@ async def test_requests_at_once_share_a_load(client: Client) -> None:
 
     assert answers == [{"number": 1, "text": "popular"}] * 50
     assert (await answer(client, "/stats"))["loads"] == 1
+
+
+async def test_service_says_that_it_is_ready(client: Client) -> None:
+    """Whoever sends requests to the service can ask first whether its cache can be used."""
+    assert await answer(client, "/ready") == {"cache": "ok"}
 
 
 async def test_cache_ends_with_application(database: Path) -> None:
