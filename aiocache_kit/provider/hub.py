@@ -8,7 +8,7 @@ other ways then (`watched_path`).
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Final, TypeAlias
 
@@ -30,6 +30,7 @@ class Hub:
 
     __slots__ = (
         "_clock",
+        "_gone",
         "_heard",
         "_listenings",
         "_log",
@@ -49,6 +50,8 @@ class Hub:
         self._clock = clock
         self._log = log
         self._streams: list[EventStream] = []
+        self._gone = 0
+        """Events that were dropped by those who listen no more."""
         self._heard: dict[EventKind, tuple[EventStream, ...]] = {}
         """Who wants to hear of a kind; a kind that nobody wants to hear of is not there."""
         self._listenings: set[Listening] = set()
@@ -105,7 +108,7 @@ class Hub:
 
     def listen(self, stream: EventStream, function: Callable[[Event], object], *, at_once: bool) -> Listening:
         """Hand what `stream` gives to `function`, from now on or from `start` on."""
-        listening = Listening(stream, function, self._log)
+        listening = Listening(stream, function, self._log, self._listenings.discard)
         self._listenings.add(listening)
         if at_once:
             listening.start()
@@ -120,9 +123,9 @@ class Hub:
         """End all streams, and let listeners hear what waits for them."""
         for stream in list(self._streams):
             stream.end()
-        listenings, self._listenings = self._listenings, set()
-        if listenings:
-            await asyncio.gather(*(listening.close() for listening in listenings))
+        others = [listening for listening in self._listenings if not listening.is_here]
+        if others:
+            await asyncio.gather(*(listening.close() for listening in others))
 
     def group_by(self, rule: GroupRule) -> None:
         """Group keys by `rule` from now on; raises `InvalidArgumentError`."""
@@ -137,6 +140,7 @@ class Hub:
     def _leave(self, stream: EventStream) -> None:
         if stream in self._streams:
             self._streams.remove(stream)
+            self._gone += stream.dropped
             self._sort()
 
     def _sort(self) -> None:
@@ -155,12 +159,8 @@ class Hub:
 
     @property
     def dropped(self) -> int:
-        """Events that those who listen now did not take in time."""
-        return sum(stream.dropped for stream in self._streams)
-
-    def states(self) -> Mapping[str, CircuitState]:
-        """Give the state of each circuit that has ever opened, by layer."""
-        return dict(self.circuits)
+        """Events that those who listened did not take in time."""
+        return self._gone + sum(stream.dropped for stream in self._streams)
 
 
 def _nothing() -> None:

@@ -382,6 +382,10 @@ class Provider:
         """
         self._core.hub.trace(span, load_span)
 
+    def group_of(self, key: str) -> str:
+        """Give the name of the group that events and metrics put `key` in; see `group_keys`."""
+        return self._core.hub.grouping.of(check_key(key))
+
     def name_keys(self, pieces: Iterable[str | None], group: str) -> None:
         """Know keys that are made of these pieces, None standing for any text, as this group.
 

@@ -31,7 +31,7 @@ class Reading:
     openings: Mapping[str, int] = field(default_factory=dict[str, int])
     """How often each of them has opened."""
     events_dropped: int = 0
-    """Events that those who listen now did not take in time."""
+    """Events that those who listened did not take in time."""
 
 
 class Readings:

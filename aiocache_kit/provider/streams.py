@@ -176,13 +176,20 @@ class EventStream:
 class Listening:
     """One listener, until it is stopped or the provider is closed."""
 
-    def __init__(self, stream: EventStream, function: Callable[[Event], object], log: QuietLog) -> None:
-        """Hand what `stream` gives to `function`, once `start` is called."""
+    def __init__(
+        self,
+        stream: EventStream,
+        function: Callable[[Event], object],
+        log: QuietLog,
+        ended: "Callable[[Listening], None]",
+    ) -> None:
+        """Hand what `stream` gives to `function`, once `start` is called; `ended` is told that it is over."""
         if not callable(function):
             raise InvalidArgumentError(f"a listener must be callable, not {type(function).__name__}")
         self._stream = stream
         self._function = function
         self._log = log
+        self._ended = ended
         self._is_async = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
             getattr(function, "__call__", None)  # noqa: B004  - an object with such a method is a listener as well
         )
@@ -202,19 +209,27 @@ class Listening:
         if self._stopped or (self._task is not None and self._task.get_loop() is asyncio.get_running_loop()):
             return
         self._task = asyncio.create_task(self._run(), name="aiocache_kit tells a listener")  # ends in `stop` or `close`
+        self._task.add_done_callback(lambda _: self._ended(self))
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it is the listener who asks."""
+        return self._task is not None and self._task is asyncio.current_task()
 
     def stop(self) -> None:
         """Tell no more, at once; what waits is dropped."""
         self._stopped = True
         self._stream.end()
-        if self._task is not None:
+        if self._task is None:
+            self._ended(self)
+        else:
             self._task.cancel()
 
     async def close(self) -> None:
         """Tell what waits, within a second, and then no more."""
         self._stream.end()
         task = self._task
-        if task is None or task is asyncio.current_task() or task.get_loop() is not asyncio.get_running_loop():
+        if task is None or task.get_loop() is not asyncio.get_running_loop():
             return
         if not self._stopped:
             await asyncio.wait([task], timeout=_LAST_WORDS)

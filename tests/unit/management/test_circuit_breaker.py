@@ -210,3 +210,22 @@ def test_wrong_bounds_are_refused(wrong: dict[str, Any]) -> None:
     """Bounds that make no sense are refused in words that name them."""
     with pytest.raises(InvalidArgumentError, match=next(iter(wrong))):
         breaker(**wrong)
+
+
+def test_changes_of_state_are_told_once() -> None:
+    """Whoever wants to know hears of each state that is another one than before, and of no other call."""
+    told: list[CircuitState] = []
+    breaker = CircuitBreaker(failures=2, wait=1.0, longest_wait=1.0, jitter=0.0)
+    breaker.on_change = told.append
+    breaker.succeeded(0.0)
+    for now in (0.0, 0.1, 0.2):
+        breaker.failed(now)
+    assert told == [CircuitState.OPEN]
+    assert breaker.allows(1.5)
+    breaker.abandoned(1.5)
+    assert breaker.allows(1.6)
+    breaker.failed(1.7)
+    assert breaker.allows(3.0)
+    breaker.succeeded(3.0)
+
+    assert told[1:] == [CircuitState.HALF_OPEN, CircuitState.OPEN, CircuitState.HALF_OPEN, CircuitState.CLOSED]
