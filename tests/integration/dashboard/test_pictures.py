@@ -41,6 +41,7 @@ async def five_minutes() -> Dashboard:
 PICTURES: dict[str, tuple[dict[str, Any], bool]] = {
     "light": ({"color_scheme": "light", "viewport": {"width": 1280, "height": 800}}, True),
     "dark": ({"color_scheme": "dark", "viewport": {"width": 1280, "height": 800}}, True),
+    "top": ({"color_scheme": "light", "viewport": {"width": 1280, "height": 875}}, False),
     "phone": ({"color_scheme": "dark", "viewport": {"width": 390, "height": 844}}, False),
 }
 
