@@ -86,7 +86,7 @@ def _told(screen: Screen, error: Exception) -> Exit:
     return Exit.FAILED
 
 
-def _left_alone() -> int:
+def _left_alone() -> Exit:
     """Let nothing more be written, not even by Python at its end: nobody reads it."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
@@ -110,7 +110,10 @@ def _perform(screen: Screen, cache: Cache, work: Callable[[], Coroutine[Any, Any
             screen.fail(failure)
             return exit_of(error)
 
-    return asyncio.run(whole())
+    try:
+        return asyncio.run(whole())
+    except BrokenPipeError:  # click has an answer of its own to it
+        return _left_alone()
 
 
 def _may(screen: Screen, question: str, *, yes: bool) -> bool:

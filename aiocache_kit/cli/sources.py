@@ -24,7 +24,6 @@ from aiocache_kit.errors import (
 )
 from aiocache_kit.factory import new_distributed, new_layered, new_provider
 from aiocache_kit.provider import Provider
-from aiocache_kit.storage.distributed import Node
 
 Backplane: TypeAlias = Literal["auto", "pubsub", "streams", "none"]
 IN_PROCESS: Final = frozenset({"memory", "lru", "null"})
@@ -187,6 +186,8 @@ def _of_layers(named: Named) -> Cache:
 
 
 def _of_nodes(named: Named) -> Cache:
+    from aiocache_kit.storage.distributed import Node  # noqa: PLC0415  - needed by those alone who have nodes
+
     nodes: list[tuple[str, Config]] = []
     for text in named.nodes:
         name, mark, url = text.partition("=")
