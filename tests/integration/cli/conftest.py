@@ -50,7 +50,8 @@ def aiocache_kit(capsys: pytest.CaptureFixture[str]) -> Run:
     def run(*arguments: object) -> Outcome:
         capsys.readouterr()
         code = main([str(each) for each in arguments])
-        return Outcome(code, *capsys.readouterr())
+        written = capsys.readouterr()
+        return Outcome(code, written.out, written.err)
 
     return run
 

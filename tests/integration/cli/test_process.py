@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -70,7 +70,7 @@ class Terminal:
 
 
 @contextmanager
-def terminal(*arguments: str, environ: Mapping[str, str] | None = None) -> Iterator[Terminal]:
+def terminal(*arguments: str, environ: Mapping[str, str] | None = None) -> Generator[Terminal]:
     """Run the command in a terminal of 100 columns."""
     before = {"TERM": "xterm-256color", "COLUMNS": "100", "LINES": "40", **(environ or {})}
     pid, descriptor = pty.fork()

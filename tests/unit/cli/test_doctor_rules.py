@@ -1,6 +1,7 @@
 """What doctor says of configurations, servers, groups of servers and directories."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -84,8 +85,8 @@ def test_what_is_odd_in_a_configuration_is_told(config: Config, found: Mapping[s
 )
 def test_what_is_odd_about_redis_is_told(fields: dict[str, Any], found: Mapping[str, str]) -> None:
     """Clear text, rights, prefixes and times."""
-    part: dict[str, Any] = {"addr": "10.0.0.1", "username": "app", "password": PASSWORD, "tls": True, "key_prefix": "app:", **fields}
-    config = Config(provider="redis", encryption_keys=GOOD.encryption_keys, redis_config=RedisConfig(**part))
+    part = replace(GOOD.redis_config, **fields)
+    config = Config(provider="redis", encryption_keys=GOOD.encryption_keys, redis_config=part)
 
     assert said(of_config(config)) == found
 
