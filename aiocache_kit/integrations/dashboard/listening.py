@@ -19,6 +19,7 @@ from aiocache_kit.events import READS, Event, EventKind
 from aiocache_kit.management.key_groups import GroupFigures, KeyGroups
 
 _SHOWN: Final = 10
+_BATCH: Final = 100
 _KINDS: Final = READS | {EventKind.LOAD}
 _log: Final = logging.getLogger("aiocache_kit")
 
@@ -77,10 +78,14 @@ class Listening:
     async def _listen(self, ear: _Ear) -> None:
         try:
             async with ear.provider.events(kinds=_KINDS, sample=self._sample) as stream:
+                heard = 0
                 async for event in stream:
                     if self._clock.monotonic() - ear.looked > self._patience:
                         return
                     ear.groups.note(event)
+                    heard += 1
+                    if heard % _BATCH == 0:
+                        await asyncio.sleep(0)  # a stream in which something waits gives it at once
         except CacheError as error:
             _log.debug("a provider does not tell of its keys: %s", error)
 
