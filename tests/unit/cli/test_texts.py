@@ -61,6 +61,8 @@ def test_lines_stay_lines() -> None:
         (age_text(3599), "59m 59s"),
         (age_text(3 * 86400 + 4 * 3600), "3d 4h"),
         (age_text(7260), "2h 1m"),
+        (age_text(22 * 86400), "22d"),
+        (age_text(0), "0s"),
         (share_text(0.957), "95.7 %"),
         (share_text(None), "-"),
         (plural(1, "key"), "1 key"),
