@@ -15,7 +15,7 @@ import pytest
 
 import aiocache_kit
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)  # ten seconds, where nobody else works
 
 FETCHED = {("img", "src"), ("link", "href"), ("script", "src"), ("iframe", "src"), ("source", "src")}
 NAMES_ONLY = {"canonical", "next", "prev"}  # relations of a <link> that a browser does not fetch
