@@ -1,6 +1,7 @@
 """Listening to groups of keys: begun by looks, over when nobody looks, and gone with the provider."""
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
@@ -142,17 +143,18 @@ async def test_very_many_events_give_others_a_turn() -> None:
 
 
 @pytest.mark.parametrize("sample", [None, 1])
-async def test_dashboard_shows_them(sample: int | None) -> None:
-    """The dashboard has the groups of each provider, unless it was told to do without."""
+async def test_dashboard_hears_of_reads_where_it_is_told_to(sample: int | None) -> None:
+    """The dashboard has the slow groups of each provider, and the hot ones if it was asked for them."""
     clock = FakeClock()
     async with new_provider(Config(provider="memory"), clock=clock) as cache:
         dashboard = Dashboard(cache, read_sample=sample, clock=clock)
         await dashboard.answer(Request(method="GET", path="/figures"))
         await clock.settle()
-        assert listeners() == (sample is not None)
         await use(cache)
         await clock.settle()
         answer = await dashboard.answer(Request(method="GET", path="/figures"))
         await dashboard.close()
 
-    assert (b'"group":"user:*"' in answer.body) == (sample is not None)
+    groups = json.loads(answer.body)["providers"][0]["groups"]
+    assert {group["group"] for group in groups["slow"]} == {"user:*", "report:*"}
+    assert {group["group"] for group in groups["hot"]} == (set() if sample is None else {"user:*", "report:*"})
