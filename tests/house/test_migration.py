@@ -16,10 +16,13 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from fastapi import FastAPI
 
 import aiocache_kit
 from aiocache_kit import Provider, cached, new_provider
+from aiocache_kit.integrations.asgi import ResponseCacheMiddleware
 from aiocache_kit.integrations.fastapi import AppCache
+from aiocache_kit.integrations.http import ResponseCache
 
 ROOT = Path(__file__).parents[2]
 GUIDES = sorted(ROOT.glob("docs/how-to/migrate-from-*.md"))
@@ -62,6 +65,9 @@ async def names(cache: Provider) -> dict[str, object]:
     return {
         **{name: getattr(aiocache_kit, name) for name in aiocache_kit.__all__},
         "AppCache": AppCache,
+        "ResponseCache": ResponseCache,
+        "ResponseCacheMiddleware": ResponseCacheMiddleware,
+        "app": FastAPI(),
         "app_cache": AppCache(),
         "cache": cache,
         "item": await cache.get_item("k"),
