@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -26,7 +27,7 @@ async def load() -> str:
 @pytest.fixture
 async def cache() -> AsyncIterator[Provider]:
     """A provider with a layer above another one, that has been used."""
-    async with new_layered("memory://", "memory://?max_entries=50") as made:
+    async with new_layered("memory://", "lru://?max_entries=50") as made:
         for number in range(20):
             await made.get_or_set(f"user:{number % 10}", load)
         yield made
@@ -111,7 +112,7 @@ async def test_what_is_no_dashboard_is_told_to_be_none(aiocache_kit: Run, answer
     """A redirection is not followed: a token must not go where it was not meant to."""
     app = web.Application()
 
-    async def give(_: web.Request) -> web.Response:  # noqa: RUF029  - as aiohttp wants it
+    async def give(_: web.Request) -> web.Response:
         return answer
 
     app.router.add_get("/figures", give)
@@ -123,7 +124,7 @@ async def test_what_is_no_dashboard_is_told_to_be_none(aiocache_kit: Run, answer
 
 async def test_what_a_program_says_is_not_obeyed(aiocache_kit: Run) -> None:
     """Names are made safe, and what is not of the kind that is expected is left out."""
-    names = {
+    names: dict[str, Any] = {
         "name": "a\x1b[2J",
         "error": "e\x1b",
         "layers": [{"name": "l\x1b", "depth": "x"}, 5],
@@ -132,7 +133,7 @@ async def test_what_a_program_says_is_not_obeyed(aiocache_kit: Run) -> None:
     }
     app = web.Application()
 
-    async def give(_: web.Request) -> web.Response:  # noqa: RUF029  - as aiohttp wants it
+    async def give(_: web.Request) -> web.Response:
         return web.json_response({"epoch": 1, "cursor": 2, "providers": [names, None]})
 
     app.router.add_get("/figures", give)
