@@ -233,8 +233,8 @@ class Storage(ABC):
     clock: Clock = SystemClock()
     """The clock of whoever uses the storage; set it before `open` where that is another one, as in tests."""
     leases: "Leases | None" = None
-    locks: "SharedLocks | None" = None
-    rates: "SharedRates | None" = None
+    locks: SharedLocks | None = None
+    rates: SharedRates | None = None
     tags: "SharedTags | None" = None
     shortcuts: "Shortcuts | None" = None
     """What a storage may offer for the sake of other processes, or of speed; None: it does not, and the provider does

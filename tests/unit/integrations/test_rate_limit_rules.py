@@ -7,7 +7,7 @@ from aiocache_kit.errors import InvalidArgumentError, StorageUnavailableError
 from aiocache_kit.integrations.rate_limits.answers import Answers, Refusal
 from aiocache_kit.integrations.rate_limits.clients import Clients
 from aiocache_kit.management.rate_limit import Rate, RateDecision
-from aiocache_kit.storage.base import SharedRates
+from aiocache_kit.storage.agreements import SharedRates
 from aiocache_kit.storage.null import NullStorage
 from aiocache_kit.testing import FakeClock
 

@@ -12,7 +12,8 @@ from aiocache_kit.errors import (
     UnsupportedError,
 )
 from aiocache_kit.management.rate_limit import MICRO, Buckets, Rate, RateDecision
-from aiocache_kit.storage.base import Capabilities, SharedRates
+from aiocache_kit.storage.agreements import SharedRates
+from aiocache_kit.storage.base import Capabilities
 from aiocache_kit.storage.null import NullStorage
 from aiocache_kit.testing import FakeClock
 
