@@ -5,7 +5,7 @@
 #   ARGS="-k single_flight" make test     further arguments, for pytest, the demo and the benchmarks alike
 
 .DEFAULT_GOAL := help
-.PHONY: help test demo bench docs docs-serve lint format clean
+.PHONY: help test demo bench soak docs docs-serve lint format clean
 
 ifdef PYTHON
 VENV := .venv-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
@@ -38,6 +38,10 @@ docs: ## build the documentation as a site, in build/site
 docs-serve: ## show that site on this machine, and build it anew when a page is saved
 	@.ci/environment $(VENV) docs
 	@NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs serve $(ARGS)
+
+soak: ## use all storages for ten minutes while servers and processes are killed, and report
+	@.ci/environment $(VENV) dev
+	@$(RUN) -m tests.soak $(ARGS)
 
 lint: ## run the linters, type checkers and import contracts alone
 	@.ci/environment $(VENV) dev

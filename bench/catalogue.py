@@ -15,6 +15,7 @@ from bench.redis import report as redis
 from bench.ring import report as ring
 from bench.stall import report as stall
 from bench.stampede import report as stampede
+from bench.web import report as web
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,7 @@ BENCHMARKS: Final[dict[str, Benchmark]] = {
     "redis": lambda run: redis.measure(quick=run.quick, track=run.track),
     "ring": lambda run: ring.measure(quick=run.quick, track=run.track),
     "file": lambda run: file.measure(quick=run.quick, track=run.track),
+    "web": lambda run: web.measure(quick=run.quick, track=run.track),
     "import": lambda run: imports.measure(quick=run.quick, track=run.track),
     "hit_ratio": lambda run: hit_ratio.measure(quick=run.quick, traces_in=run.traces, track=run.track),
 }

@@ -1,7 +1,7 @@
 """A quick look at what calls cost with this configuration, from here: some seconds, one row a kind of call.
 
-Rule 1: all of it happens in a namespace of its own (and, for files, in a directory of its own beside the configured one),
-by a name that nobody else has, which is removed at the end, however it ends. Items there have a ttl, should that fail.
+Rule 1: all of it happens in a namespace of its own (of files: in a directory of its own, beside the configured one), by
+a name that nobody else has, which is removed at the end, however it ends. Items there have a ttl, should that fail.
 Rule 2: calls are timed one by one; where they are shorter than what timing costs, in groups, and the table says so.
 Rule 3: it is no benchmark: the machine, the server and the network have other things to do meanwhile.
 """

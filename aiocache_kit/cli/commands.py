@@ -21,6 +21,7 @@ from aiocache_kit.cli.doctor.findings import Severity, worst
 from aiocache_kit.cli.exits import Exit, exit_of
 from aiocache_kit.cli.failures import explain
 from aiocache_kit.cli.knock import why
+from aiocache_kit.cli.program import Program, watch_program
 from aiocache_kit.cli.screen import Screen
 from aiocache_kit.cli.sources import Cache, Named
 from aiocache_kit.cli.texts import plural, safe
@@ -86,7 +87,7 @@ def _told(screen: Screen, error: Exception) -> Exit:
     return Exit.FAILED
 
 
-def _left_alone() -> int:
+def _left_alone() -> Exit:
     """Let nothing more be written, not even by Python at its end: nobody reads it."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
@@ -94,7 +95,7 @@ def _left_alone() -> int:
     return Exit.PIPE
 
 
-def _perform(screen: Screen, cache: Cache, work: Callable[[], Coroutine[Any, Any, Exit]]) -> Exit:
+def _perform(screen: Screen, cache: Cache | None, work: Callable[[], Coroutine[Any, Any, Exit]]) -> Exit:
     """Do something on an event loop; what is wrong with a server is looked at before it is told."""
 
     async def whole() -> Exit:
@@ -102,7 +103,7 @@ def _perform(screen: Screen, cache: Cache, work: Callable[[], Coroutine[Any, Any
             return await work()
         except CacheError as error:
             failure = explain(error)
-            for place in cache.truths:
+            for place in () if cache is None else cache.truths:
                 found = await why(error, place.config)
                 if found != failure:
                     failure = found
@@ -110,7 +111,10 @@ def _perform(screen: Screen, cache: Cache, work: Callable[[], Coroutine[Any, Any
             screen.fail(failure)
             return exit_of(error)
 
-    return asyncio.run(whole())
+    try:
+        return asyncio.run(whole())
+    except BrokenPipeError:  # click has an answer of its own to it
+        return _left_alone()
 
 
 def _may(screen: Screen, question: str, *, yes: bool) -> bool:
@@ -360,14 +364,30 @@ def measure(screen: Screen, *, seconds: float, size: int, tasks: int, as_json: b
     "--interval", type=click.FloatRange(0.1, 3600), default=2.0, show_default=True, help="Seconds between two looks."
 )
 @click.option("--count", type=click.IntRange(min=1), metavar="N", help="Stop after so many looks.")
+@click.option("--dashboard", metavar="URL", help="A running program's dashboard, to be asked in place of servers.")
+@click.option("--token-file", metavar="FILE", help="What holds its read_token; or set AIOCACHE_DASHBOARD_TOKEN.")
 @_JSON
 @_of_cache
 @click.pass_obj
-def top(screen: Screen, *, interval: float, count: int | None, as_json: bool, **given: Unpack[Given]) -> Exit:
+def top(
+    screen: Screen,
+    *,
+    interval: float,
+    count: int | None,
+    dashboard: str | None,
+    token_file: str | None,
+    as_json: bool,
+    **given: Unpack[Given],
+) -> Exit:
     """Watch what the Redis servers of a cache do: operations, hit rate, evictions, memory, until Ctrl-C.
 
-    With --json, one object a line for each look.
+    With --dashboard, what a running program does with its caches, wherever these lie: reads, loads, layers, and the
+    groups of keys that are hot or slow. With --json, one object a line for each look.
     """
+    if dashboard is not None:
+        program = Program(dashboard, sources.token(token_file, os.environ))
+        work = partial(watch_program, screen, program, _CLOCK, interval=interval, count=count, as_json=as_json)
+        return _perform(screen, None, work)
     cache = _found(given)
     return _perform(
         screen, cache, partial(watch, screen, cache, _CLOCK, interval=interval, count=count, as_json=as_json)

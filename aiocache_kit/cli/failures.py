@@ -86,10 +86,14 @@ def explain(error: BaseException) -> Failure:
     """Say what is wrong."""
     if isinstance(error, ConfigError | InvalidArgumentError):
         return Failure(_first_down(str(error)))
-    for cause in _causes(error):
-        found = _of(cause)
-        if found is not None:
-            return found
+    causes = list(_causes(error))
+    refused = next((found for cause in causes if (found := _REFUSED_COMMAND.search(str(cause)))), None)
+    if refused is not None:
+        return Failure(f"the user may not run {refused[1].upper()}", f"grant it: ACL SETUSER ... +{refused[1]}")
+    return next((known for cause in causes if (known := _of(cause)) is not None), None) or _of_kind(error)
+
+
+def _of_kind(error: BaseException) -> Failure:
     if isinstance(error, StorageUnavailableError):
         return _of_silence(error)
     if isinstance(error, CorruptPayloadError):
@@ -119,9 +123,6 @@ def _of(cause: BaseException) -> Failure | None:
     if isinstance(cause, OSError) and not isinstance(cause, CacheError) and cause.errno in _BY_NUMBER:
         return _BY_NUMBER[cause.errno]
     text = str(cause)
-    if refused := _REFUSED_COMMAND.search(text):
-        command = refused[1]
-        return Failure(f"the user may not run {command.upper()}", f"grant it: ACL SETUSER ... +{command}")
     return next((failure for word, failure in _BY_WORD if word in text), None)
 
 

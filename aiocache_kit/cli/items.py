@@ -4,6 +4,7 @@ Rule 1: whatever may be long is shown as it comes, and nothing is kept of it.
 Rule 2: a key is shown by `safe`, and a value by `get` alone.
 """
 
+import asyncio
 import base64
 import json
 from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -192,7 +193,7 @@ async def show_stats(screen: Screen, cache: Cache, clock: Clock, *, count: bool,
             if place.config.provider == "redis":
                 facts, parts = await _of_redis(screen, place, clock, count=count)
             else:
-                facts, parts = await _of_provider(cache.part(place))
+                facts, parts = await _of_provider(await asyncio.to_thread(cache.part, place))
         except CacheError as error:
             failure = await why(error, place.config)
             code = exit_of(error)
@@ -204,7 +205,7 @@ async def show_stats(screen: Screen, cache: Cache, clock: Clock, *, count: bool,
         if not as_json:
             screen.show(*([Line(Span(safe(place.name), Style.STRONG))] if place.name else []), *parts)
     if not cache.truths:
-        facts, parts = await _of_provider(cache.to_look_at())
+        facts, parts = await _of_provider(await asyncio.to_thread(cache.to_look_at))
         told.append({"name": "", "kind": cache.kind, **facts})
         if not as_json:
             screen.show(*parts)

@@ -24,7 +24,6 @@ from aiocache_kit.errors import (
 )
 from aiocache_kit.factory import new_distributed, new_layered, new_provider
 from aiocache_kit.provider import Provider
-from aiocache_kit.storage.distributed import Node
 
 Backplane: TypeAlias = Literal["auto", "pubsub", "streams", "none"]
 IN_PROCESS: Final = frozenset({"memory", "lru", "null"})
@@ -187,6 +186,8 @@ def _of_layers(named: Named) -> Cache:
 
 
 def _of_nodes(named: Named) -> Cache:
+    from aiocache_kit.storage.distributed import Node  # noqa: PLC0415  - needed by those alone who have nodes
+
     nodes: list[tuple[str, Config]] = []
     for text in named.nodes:
         name, mark, url = text.partition("=")
@@ -281,6 +282,21 @@ def _read_json(path: str, table: str) -> dict[str, object]:
     if not isinstance(document, dict):
         raise ConfigError("path", "leads to a file that holds no JSON object")
     return cast("dict[str, object]", document)
+
+
+def token(path: str | None, environ: Mapping[str, str]) -> str | None:
+    """Give the token of a dashboard: from a file, or from its variable; None where there is none."""
+    from pathlib import Path  # noqa: PLC0415  - as in `_read_json`
+
+    if path is None:
+        return environ.get("AIOCACHE_DASHBOARD_TOKEN") or None
+    try:
+        found = Path(path).read_text("ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError("--token-file", f"leads to no file that can be read ({type(error).__name__})") from None
+    if not found or not found.isprintable():
+        raise ConfigError("--token-file", "leads to a file that holds no token, or more than that")
+    return found
 
 
 # --- programs -------------------------------------------------------------------------------------------------------

@@ -72,14 +72,15 @@ def time_text(seconds: float) -> str:
 
 def age_text(seconds: float) -> str:
     """Write a long duration in its two largest units, such as ``3d 4h``."""
-    whole = int(seconds)
-    if whole < _MINUTE:
-        return f"{whole}s"
-    if whole < _HOUR:
-        return f"{whole // _MINUTE}m {whole % _MINUTE}s"
-    if whole < _DAY:
-        return f"{whole // _HOUR}h {whole % _HOUR // _MINUTE}m"
-    return f"{whole // _DAY}d {whole % _DAY // _HOUR}h"
+    left = int(seconds)
+    parts: list[str] = []
+    for length, unit in ((_DAY, "d"), (_HOUR, "h"), (_MINUTE, "m"), (1, "s")):
+        count, left = divmod(left, length)
+        if parts or count or unit == "s":
+            parts.append(f"{count}{unit}" if count or not parts else "")
+        if len(parts) == 2:  # noqa: PLR2004  - as said
+            break
+    return " ".join(filter(None, parts))
 
 
 def share_text(share: float | None) -> str:

@@ -18,11 +18,11 @@ from aiocache_kit.cli.screen import Screen
 from aiocache_kit.cli.sources import Cache, Place
 from aiocache_kit.cli.tables import Cell, Column, Line, Part, Span, Style, Table
 from aiocache_kit.cli.texts import count_text, plural, safe, size_text, sparkline, time_text
-from aiocache_kit.cli.views import of_memory, of_rate
+from aiocache_kit.cli.views import of_fullness, of_rate
 from aiocache_kit.clock import Clock, stopwatch
 from aiocache_kit.errors import CacheError, UnsupportedError
 
-_REMEMBERED: Final = 20
+_REMEMBERED: Final = 12
 _COUNTED: Final = {
     "operations": "total_commands_processed",
     "hits": "keyspace_hits",
@@ -135,7 +135,7 @@ def _row(rates: Rates, history: History) -> Sequence[Cell]:
         count_text(each["misses"]),
         evicted,
         count_text(each["expired"]),
-        of_memory(reading),
+        of_fullness(reading),
         count_text(reading.keys),
         count_text(reading.number("connected_clients")),
         time_text(reading.ping),

@@ -33,10 +33,9 @@ def of_findings(findings: Sequence[Finding], *, show_all: bool = True) -> list[P
     for finding in sorted(findings, key=lambda each: -each.severity):
         if finding.severity is Severity.GOOD and not show_all:
             continue
-        text = [Span(safe(finding.sentence))]
+        rows.append([_MARKS[finding.severity], Span(safe(finding.subject), Style.FAINT), safe(finding.sentence)])
         if finding.advice:
-            text.append(Span(f"\n  do: {safe(finding.advice)}", Style.FAINT))
-        rows.append([_MARKS[finding.severity], Span(safe(finding.subject), Style.FAINT), text])
+            rows.append(["", "", Span(f"do: {safe(finding.advice)}", Style.FAINT)])
     table = Table([Column(""), Column(""), Column("", wraps=True)], rows)
     return [table, Line(), Line(_summed_up(findings))]
 
@@ -114,6 +113,15 @@ def of_memory(reading: Reading) -> Cell:
         return size_text(used)
     style = Style.WARNING if used > most * _NEARLY_FULL else Style.PLAIN
     return Span(f"{size_text(used)} of {size_text(most)}", style)
+
+
+def of_fullness(reading: Reading) -> Cell:
+    """Write how much of its memory a server uses; how much, where it has no bound."""
+    used, most = reading.number("used_memory"), reading.number("maxmemory")
+    if not most:
+        return size_text(used)
+    style = Style.WARNING if used > most * _NEARLY_FULL else Style.PLAIN
+    return Span(f"{used / most * 100:.0f} % of {size_text(most)}", style)
 
 
 def of_names(names: Names) -> Table:

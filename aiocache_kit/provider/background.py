@@ -5,7 +5,8 @@ Rule 2: an error of such a load is logged, now and then (`QuietLog`).
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+import inspect
+from collections.abc import Callable, Collection, Coroutine
 from contextvars import Context
 from typing import Any, Final, TypeVar
 
@@ -25,10 +26,13 @@ class StillLoadingError(Exception):
 class Background:
     """The background loads of one provider."""
 
-    __slots__ = ("_clock", "_kept", "_log", "_tasks")
+    __slots__ = ("_clock", "_closed", "_kept", "_log", "_tasks", "keys")
 
     def __init__(self, clock: Clock, log: QuietLog | None = None) -> None:
         """Start with none."""
+        self.keys: set[str] = set()
+        """Keys whose load was begun and is not under way yet, because its task has had no turn."""
+        self._closed = False
         self._clock = clock
         self._log = QuietLog(clock) if log is None else log
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -41,13 +45,31 @@ class Background:
     @property
     def is_full(self) -> bool:
         """Whether no more can be begun."""
-        return len(self._kept) >= MOST
+        return self._closed or len(self._kept) >= MOST
 
-    def begin(self, work: Coroutine[object, object, object], context: Context | None = None) -> None:
-        """Let `work` go on as a task of its own, in `context`; there must be room."""
-        self._kept[self._own(work, context)] = work
+    def begin(
+        self, work: Coroutine[object, object, object], context: Context | None = None, keys: Collection[str] = ()
+    ) -> None:
+        """Let `work`, which loads `keys`, go on as a task of its own, in `context`; there must be room."""
+        task = self._own(self._started(work, keys), context)
+        self.keys.update(keys)
+        task.add_done_callback(lambda _: self._not_started(work, keys))
+        self._kept[task] = work
+
+    async def _started(self, work: Coroutine[object, object, object], keys: Collection[str]) -> None:
+        self.keys.difference_update(keys)
+        await work
+
+    def _not_started(self, work: Coroutine[object, object, object], keys: Collection[str]) -> None:
+        """Forget a load that was cancelled before its first step."""
+        if inspect.getcoroutinestate(work) == inspect.CORO_CREATED:
+            self.keys.difference_update(keys)
+            work.close()
 
     def _own(self, work: Coroutine[object, object, T], context: Context | None = None) -> "asyncio.Task[T]":
+        if self._closed:
+            work.close()
+            raise ProviderClosedError
         task = asyncio.get_running_loop().create_task(work, name="aiocache_kit loads", context=context)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
@@ -69,7 +91,7 @@ class Background:
         try:
             if not await self._is_done(task, seconds):
                 raise LoadTimeoutError
-            return task.result()
+            return self._outcome(task)
         finally:
             task.cancel()
 
@@ -85,7 +107,7 @@ class Background:
         goes_on = False
         try:
             if await self._is_done(task, seconds):
-                return task.result()
+                return self._outcome(task)
             known = subject()
             goes_on = known is not None and not self.is_full and all(each is not known for each in self._kept.values())
             if goes_on:
@@ -94,6 +116,12 @@ class Background:
         finally:
             if not goes_on:
                 task.cancel()
+
+    def _outcome(self, task: "asyncio.Task[T]") -> T:
+        """Give what a task gave; who waits for one that `close` has ended is told so, and not cancelled himself."""
+        if self._closed and task.cancelled():
+            raise ProviderClosedError
+        return task.result()
 
     async def _is_done(self, task: "asyncio.Task[Any]", seconds: float) -> bool:
         timer: asyncio.Task[None] = asyncio.create_task(self._clock.sleep(seconds))  # ends in this call
@@ -112,6 +140,7 @@ class Background:
                     await asyncio.wait({timer, *self._kept}, return_when=asyncio.FIRST_COMPLETED)
             finally:
                 timer.cancel()
+        self._closed = True
         here = asyncio.current_task()
         tasks = {task for task in self._tasks if task is not here}
         for task in tasks:

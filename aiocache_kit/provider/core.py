@@ -195,7 +195,7 @@ class Core:
         _check_value(value)
         ttl = ttl_of(life)
         if tags:
-            self.tagging.note(life + stale_for)
+            self.tagging.note(life, stale_for)
         expiration = None if ttl is None else self.clock.time() + ttl
         return Item(
             key=key,

@@ -671,12 +671,15 @@ class Provider:
             self._recorder.sets += len(part)
 
     async def touch(self, key: str, ttl: TTL | DefaultType = DEFAULT) -> bool:
-        """Let the live item under `key` live for `ttl` from now; say whether there was one."""
+        """Let the live item under `key` live for `ttl` from now; say whether there was one.
+
+        It may be given when it is old for as long beyond its new end as beyond the one it had.
+        """
         full, life = self._names.key(key), self._life(ttl)
         if not self._core.ready:
             await self._open()
         await self._core.bury(full)
-        self._core.tagging.note(life)
+        self._core.tagging.note_touch(life)
         item = self._core.item(full, None, life, stale_for=self._core.freshness.stale_for)
         return await self._core.storage.touch(cast("Item[None]", item))
 

@@ -65,6 +65,7 @@ class Serving:
                 self._hit(key)
                 return value[0]
         item = await core.read_whole(key)
+        core.check_open()  # it may have been closed meanwhile, and nothing is to be begun then
         verdict = self._judge(context.freshness, item)
         context.replaces = item is not None
         if item is None or verdict is Verdict.GONE:
@@ -77,7 +78,7 @@ class Serving:
             self._refreshes(key)
             is_live = verdict is Verdict.AGEING
             load = self._loads.one(key, loader, context, told=told, anew=is_live, waits=False)
-            core.background.begin(load, apart())
+            core.background.begin(load, apart(), (key,))
         return item.value
 
     def _judge(self, policy: Freshness, item: Item[object] | None) -> Verdict:
@@ -89,6 +90,7 @@ class Serving:
         core = self._core
         return (
             core.flights.to_join(key) is None
+            and key not in core.background.keys
             and not core.failures.is_quiet(key, core.clock.monotonic())
             and not core.background.is_full
             and (core.slots is None or core.slots.has_free)
@@ -156,6 +158,7 @@ class Serving:
     ) -> dict[str, object]:
         """Give the values under stored keys as the policy has it; `wanted` gives what the loader knows each by."""
         items = await self._core.read_whole_multi(wanted)
+        self._core.check_open()
         context.replaces = bool(items)
         found, anew, again, fallbacks, gone = self._sort(wanted, items, context.freshness)
         for keys, is_live in ((anew, True), (again, False)):
@@ -163,7 +166,7 @@ class Serving:
                 self._refreshes(keys[0])
                 names = {key: wanted[key] for key in keys}
                 load = self._loads.many(names, load_missing, context, tags, anew=is_live, waits=False)
-                self._core.background.begin(load, apart())
+                self._core.background.begin(load, apart(), keys)
         if gone:
             self._missed([*gone, *fallbacks])
             names = {key: wanted[key] for key in (*gone, *fallbacks)}

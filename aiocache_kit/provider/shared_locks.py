@@ -17,7 +17,7 @@ from typing import Final
 from aiocache_kit.clock import Clock
 from aiocache_kit.errors import LockLostError, LockTimeoutError, StorageError
 from aiocache_kit.provider.locks import Lease, Locks
-from aiocache_kit.storage.base import SharedLocks
+from aiocache_kit.storage.agreements import SharedLocks
 
 _FIRST_PAUSE: Final = 0.005
 _LONGEST_PAUSE: Final = 0.1

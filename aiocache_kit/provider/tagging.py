@@ -28,7 +28,7 @@ LATENESS: Final = 60.0
 class Tagging:
     """The marks of one storage, shared by all namespaces on it."""
 
-    __slots__ = ("_clock", "_last", "_latest_death", "_newest_mark", "_tables", "_until", "marks")
+    __slots__ = ("_clock", "_last", "_latest_death", "_longest_stale", "_newest_mark", "_tables", "_until", "marks")
 
     def __init__(self, storage: Storage, clock: Clock) -> None:
         """Start without marks."""
@@ -40,6 +40,8 @@ class Tagging:
         self._newest_mark = 0.0
         self._latest_death = -math.inf
         """When the last item with tags written so far dies of age, on the monotonic clock."""
+        self._longest_stale = 0.0
+        """The longest time for which an item with tags is kept beyond its end."""
         self._until: deque[tuple[float, float]] = deque()
         """For each invalidation its mark, and until when there may be an item that it kills."""
         if self._tables is not None:
@@ -53,9 +55,14 @@ class Tagging:
         self._last = max(self._last, now)
         return now
 
-    def note(self, life: float) -> None:
-        """Remember that an item with tags lives for `life` seconds from now."""
-        self._latest_death = max(self._latest_death, self._clock.monotonic() + life + LATENESS)
+    def note(self, life: float, stale_for: float = 0.0) -> None:
+        """Remember that an item with tags lives for `life` seconds from now, and is kept for `stale_for` more."""
+        self._longest_stale = max(self._longest_stale, stale_for)
+        self._latest_death = max(self._latest_death, self._clock.monotonic() + life + stale_for + LATENESS)
+
+    def note_touch(self, life: float) -> None:
+        """Remember the same of one whose time to be stale is not known: it is one of those noted before."""
+        self.note(life, self._longest_stale)
 
     def invalidate(self, tags: Iterable[str]) -> None:
         """Kill every item that has one of `tags` and was written before."""

@@ -22,8 +22,8 @@ from aiocache_kit.clock import Clock, SystemClock
 from aiocache_kit.errors import WrongTypeError
 from aiocache_kit.item import Item
 from aiocache_kit.management.invalidation import TagMarks
-from aiocache_kit.management.rate_limit import Rate, RateDecision
 from aiocache_kit.stats import Stats
+from aiocache_kit.storage.agreements import SharedLocks, SharedRates
 from aiocache_kit.storage.observer import Observer, trace
 
 
@@ -142,6 +142,12 @@ def stale_for(item: Item[object] | Item[None]) -> float:
     return max(item.stale_until - item.expiration, 0.0)
 
 
+def later_end(item: Item[None], current: Item[object]) -> float | None:
+    """Give until when `current` is to be kept once it has the end of `item`; None: no longer than that."""
+    stale = max(stale_for(item), stale_for(current))
+    return None if item.expiration is None or not stale else item.expiration + stale
+
+
 class Grant(NamedTuple):
     """What somebody who would load a missing key is told: one of three things."""
 
@@ -213,33 +219,6 @@ class Shortcuts(Protocol):
         ...
 
 
-class SharedLocks(ABC):
-    """Locks by name among all who share a storage. A lock is no item: `clear` leaves it, `scan` does not give it."""
-
-    @abstractmethod
-    async def acquire(self, name: str, token: str, ttl: float) -> int | None:
-        """Take the lock for `ttl` seconds in the name of `token`; None while another token holds it.
-
-        Gives the fencing number, which is larger than that of every holder before.
-        """
-
-    @abstractmethod
-    async def extend(self, name: str, token: str, ttl: float) -> bool:
-        """Let the lock end `ttl` seconds from now; say whether `token` still held it."""
-
-    @abstractmethod
-    async def release(self, name: str, token: str) -> bool:
-        """Give the lock back; say whether `token` still held it."""
-
-
-class SharedRates(ABC):
-    """Rate limits among all who share a storage. A bucket is no item: `clear` leaves it, `scan` does not give it."""
-
-    @abstractmethod
-    async def take(self, name: str, rate: Rate, tokens: int, patience: int) -> RateDecision:
-        """Take tokens from the bucket `name`, in one step, as `management.rate_limit.take` does."""
-
-
 class Storage(ABC):
     """Keeps items. One provider uses one storage, from one event loop.
 
@@ -254,8 +233,8 @@ class Storage(ABC):
     clock: Clock = SystemClock()
     """The clock of whoever uses the storage; set it before `open` where that is another one, as in tests."""
     leases: "Leases | None" = None
-    locks: "SharedLocks | None" = None
-    rates: "SharedRates | None" = None
+    locks: SharedLocks | None = None
+    rates: SharedRates | None = None
     tags: "SharedTags | None" = None
     shortcuts: "Shortcuts | None" = None
     """What a storage may offer for the sake of other processes, or of speed; None: it does not, and the provider does
@@ -366,12 +345,15 @@ class Storage(ABC):
                 return total
 
     async def touch(self, item: Item[None]) -> bool:
-        """Give the live item under the key of `item` the ttl of `item`; say whether there was one."""
+        """Give the live item under the key of `item` the ttl of `item`; say whether there was one.
+
+        It is to be kept beyond its new end for as long as beyond the old one, or for as long as `item` is, if longer.
+        """
         while True:
             current = await self.read(item.key)
             if current is None or current.is_stale:
                 return False
-            moved = replace(current, ttl=item.ttl, expiration=item.expiration, stale_until=item.stale_until)
+            moved = replace(current, ttl=item.ttl, expiration=item.expiration, stale_until=later_end(item, current))
             if await self.write(moved, if_version(current.version)):
                 return True
 

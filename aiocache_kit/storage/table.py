@@ -420,11 +420,15 @@ class Table:
         return total
 
     def touch_entry(self, key: str, life: float, stale_for: float, now: float) -> bool:
-        """Let the live entry under `key` live for `life` seconds from `now`; say whether there was one."""
+        """Let the live entry under `key` live for `life` seconds from `now`; say whether there was one.
+
+        It is kept beyond that for `stale_for` seconds, or for as long as it was to be, if that is longer.
+        """
         slot = self.live_slot(key, now)
         if slot == NIL:
             return False
-        self.set_end(slot, life, now, stale_for)
+        until, dead_at = self._ends(slot)
+        self.set_end(slot, life, now, stale_for if until == math.inf else max(stale_for, dead_at - until))
         return True
 
     def set_end(self, slot: int, life: float, now: float, stale_for: float = 0.0) -> None:

@@ -14,17 +14,8 @@ from typing import Final, TypeVar
 from aiocache_kit.clock import Clock
 from aiocache_kit.errors import InvalidArgumentError, StorageUnavailableError
 from aiocache_kit.item import Item
-from aiocache_kit.storage.base import (
-    ALWAYS,
-    Capabilities,
-    Condition,
-    Leases,
-    SharedLocks,
-    SharedRates,
-    SharedTags,
-    Size,
-    Storage,
-)
+from aiocache_kit.storage.agreements import SharedLocks, SharedRates
+from aiocache_kit.storage.base import ALWAYS, Capabilities, Condition, Leases, SharedTags, Size, Storage
 from aiocache_kit.storage.observer import Observer
 from aiocache_kit.testing.shared_faults import FaultyLeases, FaultyLocks, FaultyRates, FaultyTags
 

@@ -4,7 +4,8 @@ from collections.abc import Awaitable, Callable, Collection
 from typing import Protocol, TypeVar
 
 from aiocache_kit.management.rate_limit import Rate, RateDecision
-from aiocache_kit.storage.base import Grant, Leases, SharedLocks, SharedRates, SharedTags
+from aiocache_kit.storage.agreements import SharedLocks, SharedRates
+from aiocache_kit.storage.base import Grant, Leases, SharedTags
 
 T = TypeVar("T")
 

@@ -49,6 +49,7 @@ _INTEGRATION: Final = re.compile(r"aiocache_kit\.integrations\.(\w+)")
 _CODE: Final = re.compile(r"<(a|h\d|pre)\b.*?</\1>|<code>(\w+)</code>", re.DOTALL)
 _LINK: Final = re.compile(r"\[([^\]]+)\]\(([\w/.-]+\.md)\)")
 _WHOLE: Final = "    options: {inherited_members: true}\n"
+_NAMED: Final = "    options: {inherited_members: true, show_root_full_path: true}\n"
 _WITHOUT_NAME: Final = "    options: {show_root_heading: false, show_root_toc_entry: false}\n"
 _BARE: Final = "    options: {show_root_heading: false, show_root_toc_entry: false, members: false}\n"
 
@@ -128,7 +129,7 @@ def _integrations(pages: Iterable[str]) -> Iterator[tuple[str, str]]:
     if names:
         opening = "Each is imported by its own name, and needs the extra that it names.\n"
         modules = [f"aiocache_kit.integrations.{name}" for name in names]
-        yield "Integrations", _page("Integrations", opening, modules, "    options: {show_root_full_path: true}\n")
+        yield "Integrations", _page("Integrations", opening, modules, _NAMED)
 
 
 def _page(title: str, opening: str, names: Iterable[str], options: str = "") -> str:

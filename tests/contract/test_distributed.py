@@ -8,6 +8,7 @@ from aiocache_kit.storage.base import Storage
 from aiocache_kit.storage.distributed import DistributedStorage, Node
 from aiocache_kit.storage.memory import memory_storage
 from aiocache_kit.testing import FakeClock, FaultyStorage, ProviderContract, StorageContract
+from tests.contract.within import InNamespace
 
 ROOM = 100_000
 
@@ -68,3 +69,12 @@ class TestProviders(ProviderContract):
         """Give the storage to check."""
         del clock
         return self.make()
+
+
+class TestNamespaces(InNamespace, TestProviders):
+    """A namespace over nodes is a provider like any other."""
+
+    @pytest.fixture(autouse=True, params=["three nodes"])
+    def choose(self, request: pytest.FixtureRequest) -> None:
+        """Run each check for one storage."""
+        self.make = STORAGES[request.param]

@@ -14,6 +14,8 @@ from aiocache_kit.storage.base import Storage
 from aiocache_kit.storage.file import FileStorage, SharedFileStorage, file_storage
 from aiocache_kit.testing import FakeClock, ProviderContract, StorageContract
 from aiocache_kit.testing.contract import Contract
+from aiocache_kit.testing.provider_contract.case import ProviderCase
+from tests.contract.within import InNamespace
 
 
 def codec() -> Codec:
@@ -79,9 +81,24 @@ class WithShortPauses:
         await (SystemClock().sleep(seconds) if 0.0 < seconds <= SHORT else self._clock.sleep(seconds))
 
 
-class TestProviderOverFiles(Placed, ProviderContract):
-    """A provider over files keeps the contract of providers."""
+class OverFiles(Placed, ProviderCase):
+    """A provider over files."""
 
     async def provider(self, clock: FakeClock) -> Provider:
         """Give the provider to check."""
         return Provider(self.storage(clock), clock=WithShortPauses(clock))
+
+
+class TestProviderOverFiles(OverFiles, ProviderContract):
+    """A provider over files keeps the contract of providers."""
+
+
+class TestNamespaces(InNamespace, OverFiles, ProviderContract):
+    """A namespace over files is a provider like any other."""
+
+    @pytest.fixture(autouse=True, params=["owner"])
+    def choose(self, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+        """Run each check for one shape."""
+        self.make = SHAPES[request.param]
+        self.path = tmp_path
+        self.numbers = count()

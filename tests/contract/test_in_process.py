@@ -15,6 +15,7 @@ from aiocache_kit.storage.lru import lru_storage
 from aiocache_kit.storage.memory import memory_storage
 from aiocache_kit.storage.null import NullStorage
 from aiocache_kit.testing import FakeClock, FaultyStorage, ProviderContract, StorageContract
+from tests.contract.within import InNamespace
 
 ROOM = 1_000_000_000
 
@@ -62,20 +63,20 @@ class TestProviders(ProviderContract):
         return self.make()
 
 
-class TestNamespaces(ProviderContract):
+class TestNamespaces(InNamespace, ProviderContract):
     """A namespace, and one inside of another, is a provider like any other."""
 
-    @pytest.fixture(autouse=True, params=["memory in 8 shards", "lru with copies", "memory under a slow storage"])
+    @pytest.fixture(
+        autouse=True, params=["memory in 8 shards", "lru with copies", "memory under a slow storage", "null"]
+    )
     def choose(self, request: pytest.FixtureRequest) -> None:
         """Run each check for some storages."""
         self.make = STORAGES[request.param]
 
-    async def provider(self, clock: FakeClock) -> Provider:
-        """Give the namespace to check, with keys of its own around it."""
-        outer = Provider(self.make(), clock=clock)
-        for other in (outer, outer.namespace("a"), outer.namespace("a").namespace("[b]")):
-            await other.set("k", "not yours", None, tags=["t"])
-        return outer.namespace("a").namespace("b*")
+    def storage(self, clock: FakeClock) -> Storage:
+        """Give the storage to check."""
+        del clock
+        return self.make()
 
 
 class TestProviderWithNamespaces(ProviderContract):

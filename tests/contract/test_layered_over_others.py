@@ -11,6 +11,7 @@ from aiocache_kit.storage.memory import memory_storage
 from aiocache_kit.testing import FakeClock, ProviderContract, StorageContract
 from tests.contract.redis_case import INSTALLATIONS, RedisCase
 from tests.contract.test_file import SHAPES, Placed
+from tests.contract.within import InNamespace
 
 
 def in_memory(lowest: Storage) -> Storage:
@@ -60,3 +61,11 @@ class TestMemoryOverRedis(OverRedis, StorageContract):
 
 class TestProviderWithMemoryOverRedis(OverRedis, ProviderContract):
     """A provider over memory in front of Redis keeps the contract of providers."""
+
+
+class TestNamespacesOverFiles(InNamespace, OverFiles, ProviderContract):
+    """A namespace over memory in front of files is a provider like any other."""
+
+
+class TestNamespacesOverRedis(InNamespace, OverRedis, ProviderContract):
+    """A namespace over memory in front of Redis is a provider like any other."""

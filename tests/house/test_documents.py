@@ -21,6 +21,7 @@ from types import CodeType, ModuleType
 
 import pytest
 
+from aiocache_kit import Provider
 from tests.servers.fixtures import StartServer
 
 ROOT = Path(__file__).parents[2]
@@ -154,3 +155,11 @@ def test_every_page_can_be_reached() -> None:
         ahead.extend((page.parent / target.partition("#")[0]).resolve() for target in targets if "://" not in target)
 
     assert set(PAGES) - reached == set()
+
+
+def test_every_call_of_a_provider_is_in_the_table() -> None:
+    """The page of all calls leaves out nothing that a provider offers."""
+    table = (ROOT / "docs" / "reference" / "provider.md").read_text("utf-8")
+    named = set(re.findall(r"`(\w+)(?=[(`])", table))
+
+    assert {name for name in dir(Provider) if not name.startswith("_")} - named == set()

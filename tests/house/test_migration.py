@@ -13,13 +13,16 @@ import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from types import CodeType, SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 import pytest
+from fastapi import FastAPI
 
 import aiocache_kit
 from aiocache_kit import Provider, cached, new_provider
+from aiocache_kit.integrations.asgi import ResponseCacheMiddleware
+from aiocache_kit.integrations.fastapi import AppCache
+from aiocache_kit.integrations.http import ResponseCache
 
 ROOT = Path(__file__).parents[2]
 GUIDES = sorted(ROOT.glob("docs/how-to/migrate-from-*.md"))
@@ -61,7 +64,11 @@ async def names(cache: Provider) -> dict[str, object]:
     await cache.set_multi({"k": 1, "a": 1})
     return {
         **{name: getattr(aiocache_kit, name) for name in aiocache_kit.__all__},
-        "app": SimpleNamespace(state=SimpleNamespace(cache=cache)),
+        "AppCache": AppCache,
+        "ResponseCache": ResponseCache,
+        "ResponseCacheMiddleware": ResponseCacheMiddleware,
+        "app": FastAPI(),
+        "app_cache": AppCache(),
         "cache": cache,
         "item": await cache.get_item("k"),
         "load": load,
@@ -75,7 +82,7 @@ async def run(call: str, known: dict[str, object]) -> None:
     if call.startswith("@"):
         known["function"] = load_users if "cached_multi" in call else load_user
         call = f"({call.removeprefix('@')})(function)"
-    code: CodeType = compile(call, call, "eval", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+    code: Any = compile(call, call, "eval", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
     value: object = eval(code, known)  # noqa: S307  - the text is this repository's own
     if inspect.iscoroutine(value):
         value = await value

@@ -92,7 +92,7 @@ def test_repository_speaks_of_the_project_alone(root: Path, files: list[Path]) -
     found = [
         f"{path.relative_to(root)}:{number}: {line.strip()}"
         for path in files
-        if path != Path(__file__)
+        if path != Path(__file__) and path.suffix != ".png"  # what pixels happen to spell says nothing
         for number, line in enumerate(path.read_text("utf-8", "replace").splitlines(), 1)
         if FORBIDDEN.search(line)
     ]

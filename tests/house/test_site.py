@@ -1,6 +1,7 @@
 """The documentation as a site: it builds without a warning, nothing in it leads nowhere, and it fetches nothing."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,10 +15,12 @@ import pytest
 
 import aiocache_kit
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)  # ten seconds, where nobody else works
 
 FETCHED = {("img", "src"), ("link", "href"), ("script", "src"), ("iframe", "src"), ("source", "src")}
 NAMES_ONLY = {"canonical", "next", "prev"}  # relations of a <link> that a browser does not fetch
+LIST = re.compile(r" *(?:[-*]|\d+\.) ")
+FENCE = re.compile(r" *```")
 
 
 @dataclass
@@ -100,6 +103,22 @@ def test_every_page_is_in_the_site(root: Path, html: dict[Path, Page], site: Pat
     wanted = {(site / path.relative_to(root / "docs")).with_suffix(".html") for path in root.glob("docs/**/*.md")}
 
     assert wanted - home == set()
+
+
+def test_lists_and_tables_stand_apart(root: Path) -> None:
+    """A list, a table or a block of code has an empty line before it: without one the site shows it as text."""
+    joined: list[str] = []
+    for path in [root / "README.md", *root.glob("docs/**/*.md")]:
+        inside, before = False, ""
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+            begins = LIST.match(line) or (line.startswith("|") and not before.startswith("|")) or FENCE.match(line)
+            apart = not before.strip() or LIST.match(before) or before.startswith(("  ", "<!--"))
+            if begins and not inside and not apart:
+                joined.append(f"{path.relative_to(root)}:{number}: {line}")
+            inside ^= FENCE.match(line) is not None
+            before = line
+
+    assert joined == []
 
 
 def test_every_public_name_is_in_the_reference(html: dict[Path, Page]) -> None:

@@ -36,8 +36,8 @@ class Dashboard:
     Every `interval` seconds (0.1 to 3600) at most, and only while somebody watches, each provider's `stats` is called
     once, for all viewers together. `keep` points (2 to 10,000) of each provider are kept for whoever comes later.
 
-    Groups of keys are counted while somebody watches, from events of loads and of one in `read_sample` reads, so that
-    the hits of a busy cache cost a little more meanwhile; None counts none, and no events are asked for.
+    While somebody watches, the slow groups of keys are counted from events of loads. With `read_sample`, so are the hot
+    ones, from one in so many reads: a hit in memory takes some microseconds more meanwhile. None leaves them out.
 
     Whoever can reach the page can read it, unless `read_token` is given. What is stored can be changed with
     `action_token` only; without one there are no actions. Tokens are of 16 characters or more, and differ.
@@ -51,7 +51,7 @@ class Dashboard:
         *,
         interval: float = 2.0,
         keep: int = 300,
-        read_sample: int | None = 20,
+        read_sample: int | None = None,
         read_token: str | None = None,
         action_token: str | None = None,
         clock: Clock | None = None,
@@ -62,7 +62,7 @@ class Dashboard:
         self._assets = Assets()
         used_clock = SystemClock() if clock is None else clock
         patience = max(interval * _PATIENCE, _PATIENCE)
-        listening = None if read_sample is None else Listening(read_sample, patience, used_clock)
+        listening = Listening(read_sample, patience, used_clock)
         self._watch = Watch(providers, interval, keep, used_clock, listening)
         self._routes: dict[str, tuple[str, Callable[[Request], Awaitable[Answer]]]] = {
             "/settings": ("GET", self._settings),

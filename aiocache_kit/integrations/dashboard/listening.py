@@ -3,7 +3,8 @@
 Rule 1: a task a provider, begun by a look at it. It ends with the provider, and otherwise at the first event after
 nobody has looked for a while: until then there is nothing to listen to, and so nothing is paid.
 Rule 2: keys are not asked for. A group's name is never a key.
-Rule 3: of reads only a sample is told; loads, which are rarer and cost more, all are.
+Rule 3: loads, which are rare and slow beside what it costs to hear of them, are all told. Reads are only where somebody
+asked for that, because hits in memory are slower while anybody listens to reads; then a sample of them is.
 """
 
 import asyncio
@@ -19,7 +20,8 @@ from aiocache_kit.events import READS, Event, EventKind
 from aiocache_kit.management.key_groups import GroupFigures, KeyGroups
 
 _SHOWN: Final = 10
-_KINDS: Final = READS | {EventKind.LOAD}
+_BATCH: Final = 100
+_LOADS: Final = frozenset({EventKind.LOAD})
 _log: Final = logging.getLogger("aiocache_kit")
 
 
@@ -48,11 +50,15 @@ class _Ear:
 class Listening:
     """The groups of keys of several providers, by the names of these."""
 
-    __slots__ = ("_clock", "_ears", "_patience", "_sample")
+    __slots__ = ("_clock", "_ears", "_kinds", "_patience", "_sample")
 
-    def __init__(self, sample: int, patience: float, clock: Clock) -> None:
-        """Count one in `sample` reads, for as many; stop when nobody has looked for `patience` seconds."""
-        self._sample = sample
+    def __init__(self, sample: int | None, patience: float, clock: Clock) -> None:
+        """Count loads, and one in `sample` reads for as many, None for no reads.
+
+        Stop when nobody has looked for `patience` seconds.
+        """
+        self._kinds = _LOADS if sample is None else _LOADS | READS
+        self._sample = sample or 1
         self._patience = patience
         self._clock = clock
         self._ears: dict[str, _Ear] = {}
@@ -76,11 +82,15 @@ class Listening:
 
     async def _listen(self, ear: _Ear) -> None:
         try:
-            async with ear.provider.events(kinds=_KINDS, sample=self._sample) as stream:
+            async with ear.provider.events(kinds=self._kinds, sample=self._sample) as stream:
+                heard = 0
                 async for event in stream:
                     if self._clock.monotonic() - ear.looked > self._patience:
                         return
                     ear.groups.note(event)
+                    heard += 1
+                    if heard % _BATCH == 0:
+                        await asyncio.sleep(0)  # a stream in which something waits gives it at once
         except CacheError as error:
             _log.debug("a provider does not tell of its keys: %s", error)
 

@@ -6,11 +6,11 @@ Rule 2: it is bounded: the oldest point goes when there are as many as may be ke
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from aiocache_kit.stats import Stats
+from aiocache_kit.stats import LOAD_BOUNDS, Stats
 
 _GAP: Final = 5
 """Intervals without a reading after which the mean of that time says little of any moment of it."""
@@ -18,6 +18,7 @@ _RATES: Final = (
     *("hits", "misses", "stale_hits", "coalesced", "loads", "load_failures", "refreshes"),
     *("sets", "deletes", "evictions", "expired", "errors"),
 )
+_PARTS: Final = frozenset({"layers", "load_buckets"})
 _OWN: Final = ("hits", "misses", "loads", "sets", "deletes")
 """Counted by the provider itself. What storages count can go back when a node of theirs goes away."""
 
@@ -71,8 +72,22 @@ def figures_of(change: Stats, seconds: float) -> dict[str, object]:
     figures: dict[str, object] = {name: max(0, getattr(change, name)) / seconds for name in _RATES}
     figures["hit_rate"] = change.hit_rate if change.hits + change.misses else None
     figures["load_time"] = change.average_load_time if change.loads else None
+    figures["load_time_95"] = quantile_of(change.load_buckets, 0.95)
     figures["get_time"] = change.average_get_time if change.timed_gets else None
     return figures | {"items": change.items, "size": change.size}
+
+
+def quantile_of(buckets: Sequence[int], share: float) -> float | None:
+    """Give the seconds within which this share of loads took place, as nearly as their buckets tell; None for no loads.
+
+    Within a bucket loads are taken to lie evenly, and the last one, which has no end, to end where it begins.
+    """
+    wanted, below = sum(buckets) * share, 0
+    for count, low, high in zip(buckets, (0.0, *LOAD_BOUNDS), (*LOAD_BOUNDS, LOAD_BOUNDS[-1]), strict=True):
+        if count and below + count >= wanted:
+            return low + (high - low) * (wanted - below) / count
+        below += count
+    return None
 
 
 def has_restarted(earlier: Stats, later: Stats) -> bool:
@@ -81,8 +96,8 @@ def has_restarted(earlier: Stats, later: Stats) -> bool:
 
 
 def totals_of(stats: Stats) -> dict[str, object]:
-    """Give the counters as they are, without layers."""
-    return {name: value for name, value in stats.as_dict().items() if name != "layers"}
+    """Give the counters as they are, without layers and buckets."""
+    return {name: value for name, value in stats.as_dict().items() if name not in _PARTS}
 
 
 def layers_of(stats: Stats, depth: int = 0) -> Iterator[dict[str, object]]:

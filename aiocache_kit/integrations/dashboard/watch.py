@@ -69,12 +69,10 @@ class Watch:
         "keep",
     )
 
-    def __init__(
-        self, providers: Providers, interval: float, keep: int, clock: Clock, listening: Listening | None
-    ) -> None:
+    def __init__(self, providers: Providers, interval: float, keep: int, clock: Clock, listening: Listening) -> None:
         """Read `providers` no more often than every `interval` seconds, and keep `keep` points of each.
 
-        `listening` counts groups of keys; None shows none.
+        `listening` counts groups of keys.
         """
         self._providers = providers
         self.interval: Final = interval
@@ -119,8 +117,7 @@ class Watch:
         providers = named(self._providers)
         self._series = {name: self._series.get(name) or Series(self.interval, self.keep) for name in providers}
         self._errors = {}
-        if self._listening is not None:
-            self._listening.look({name: each for name, each in providers.items() if isinstance(each, Telling)})
+        self._listening.look({name: each for name, each in providers.items() if isinstance(each, Telling)})
         number = self._number + 1
         async with asyncio.TaskGroup() as tasks:  # their owner is whoever looks: they end when this call does
             for name, provider in providers.items():
@@ -138,8 +135,7 @@ class Watch:
 
     async def close(self) -> None:
         """Stop listening; readings are still taken for whoever looks, who begins it again."""
-        if self._listening is not None:
-            await self._listening.close()
+        await self._listening.close()
 
     def _shown(self, name: str, since: int) -> dict[str, object]:
         series = self._series[name]
@@ -150,7 +146,7 @@ class Watch:
             "at": None if series.last is None else series.last.at,
             "totals": None if stats is None else totals_of(stats),
             "layers": [] if stats is None else list(layers_of(stats)),
-            "groups": None if self._listening is None else self._listening.shown(name),
+            "groups": self._listening.shown(name),
             "points": series.since(since),
         }
 

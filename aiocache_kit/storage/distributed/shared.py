@@ -12,7 +12,8 @@ from collections.abc import Collection, Sequence
 from functools import partial
 
 from aiocache_kit.management.rate_limit import Rate, RateDecision
-from aiocache_kit.storage.base import ELSEWHERE, Capabilities, Grant, Leases, SharedLocks, SharedRates, SharedTags
+from aiocache_kit.storage.agreements import SharedLocks, SharedRates
+from aiocache_kit.storage.base import ELSEWHERE, Capabilities, Grant, Leases, SharedTags
 from aiocache_kit.storage.distributed.changes import Changes
 from aiocache_kit.storage.distributed.member import Member, side_by_side
 from aiocache_kit.storage.distributed.nodes import Nodes, unavailable

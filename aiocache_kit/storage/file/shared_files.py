@@ -19,7 +19,7 @@ from aiocache_kit.errors import CorruptPayloadError
 from aiocache_kit.item import Item
 from aiocache_kit.serializers.codec import Unsealed
 from aiocache_kit.serializers.envelope import VERSION_OFFSET
-from aiocache_kit.storage.base import ALWAYS, Condition, ConditionKind, stale_for, whole_number
+from aiocache_kit.storage.base import ALWAYS, Condition, ConditionKind, later_end, stale_for, whole_number
 from aiocache_kit.storage.file.files import MOST, NAMES, Files, Found, Place
 from aiocache_kit.storage.file.form import USUAL, Notes, body_of, pack_notes, read_notes
 from aiocache_kit.storage.file.marks import MarkFiles
@@ -250,12 +250,15 @@ class SharedFiles:
         return is_live
 
     def touched(self, item: Item[None]) -> bool:
-        """Give the live item another end, counted from now."""
+        """Give the live item another end, counted from now; it is kept beyond that for as long as it was to be."""
         moved = self._notes(replace(item, value=None), 0, 0.0)
-        return self.redate(
-            item.key,
-            lambda notes: notes._replace(ttl=moved.ttl, expiration=moved.expiration, stale_until=moved.stale_until),
-        )
+
+        def move(notes: Notes) -> Notes:
+            ends = Item(key=item.key, value=None, expiration=moved.expiration, stale_until=moved.stale_until)
+            there = Item(key=item.key, value=None, expiration=notes.expiration, stale_until=notes.stale_until)
+            return notes._replace(ttl=moved.ttl, expiration=moved.expiration, stale_until=later_end(ends, there))
+
+        return self.redate(item.key, move)
 
     def expired(self, key: str) -> bool:
         """Make the live item stale; one that is stale already is ended by hand, too."""

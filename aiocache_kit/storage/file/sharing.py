@@ -5,7 +5,8 @@ from collections.abc import Callable, Collection
 from typing import Final, ParamSpec, TypeVar
 
 from aiocache_kit.clock import Clock
-from aiocache_kit.storage.base import ELSEWHERE, Grant, Leases, SharedLocks, SharedTags
+from aiocache_kit.storage.agreements import SharedLocks
+from aiocache_kit.storage.base import ELSEWHERE, Grant, Leases, SharedTags
 from aiocache_kit.storage.file.files import NAMES, Place, fault
 from aiocache_kit.storage.file.lane import Call, Lane
 from aiocache_kit.storage.file.shared_files import LEASE, LOCK, Claim, SharedFiles

@@ -13,7 +13,8 @@ from typing import Final
 
 from aiocache_kit.errors import StorageUnavailableError
 from aiocache_kit.management.rate_limit import Rate, RateDecision
-from aiocache_kit.storage.base import Grant, Leases, SharedLocks, SharedRates, SharedTags
+from aiocache_kit.storage.agreements import SharedLocks, SharedRates
+from aiocache_kit.storage.base import Grant, Leases, SharedTags
 from aiocache_kit.storage.layered.copies import Copies
 from aiocache_kit.storage.layered.lowest import Lowest
 

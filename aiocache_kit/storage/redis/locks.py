@@ -3,7 +3,7 @@
 import math
 from typing import Final
 
-from aiocache_kit.storage.base import SharedLocks
+from aiocache_kit.storage.agreements import SharedLocks
 from aiocache_kit.storage.redis.layout import Layout
 from aiocache_kit.storage.redis.link import Channel
 from aiocache_kit.storage.redis.payloads import CENTURY

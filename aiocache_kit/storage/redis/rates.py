@@ -1,7 +1,7 @@
 """Rate limits in Redis: a bucket a key, which is gone once it is full."""
 
 from aiocache_kit.management.rate_limit import Rate, RateDecision, decision
-from aiocache_kit.storage.base import SharedRates
+from aiocache_kit.storage.agreements import SharedRates
 from aiocache_kit.storage.redis.layout import Layout
 from aiocache_kit.storage.redis.link import Channel
 from aiocache_kit.storage.redis.scripts import TAKE_TOKENS

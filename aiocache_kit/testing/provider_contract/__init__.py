@@ -7,6 +7,7 @@ from aiocache_kit.testing.provider_contract.keys import Keys
 from aiocache_kit.testing.provider_contract.life import Life, Locking
 from aiocache_kit.testing.provider_contract.loading import Loading
 from aiocache_kit.testing.provider_contract.many import Multi, Scopes, Tags
+from aiocache_kit.testing.provider_contract.refreshing import Refreshing
 from aiocache_kit.testing.provider_contract.sharing import Sharing, SharingMany
 from aiocache_kit.testing.provider_contract.times import Times
 from aiocache_kit.testing.provider_contract.values import Values
@@ -27,6 +28,7 @@ class ProviderContract(
     SharingMany,
     Changes,
     Freshness,
+    Refreshing,
     Locking,
     Life,
 ):

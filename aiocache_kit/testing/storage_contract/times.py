@@ -173,6 +173,19 @@ class Times(StorageCase):
         assert item is None or item.created_at == written.created_at
         assert item is None or abs((item.expiration or 0.0) - self.clock.time() - 60.0) < 0.01
 
+    async def test_touch_keeps_the_time_to_be_stale(self) -> None:
+        """An item that is touched is kept beyond its new end for as long as beyond the old one, or as it is told to."""
+        for told, after in ((0.0, 45.0), (90.0, 95.0)):
+            await self.store.write(self.item(ttl=3.0, stale_for=40.0))
+            end = self.clock.time() + 10.0
+            touched = Item(key="k", value=None, ttl=10.0, expiration=end, stale_until=end + told if told else None)
+            await self.store.touch(touched)
+            await self.pass_time(after)
+            found = await self.store.read("k")
+            assert (found is not None and found.is_stale) is self.stores
+            await self.pass_time(10.0)
+            assert await self.store.read("k") is None
+
     async def test_touch_needs_a_live_item(self) -> None:
         """What is missing, stale or dead is not touched to life."""
         assert await self.store.touch(self.end(10.0)) is False

@@ -6,13 +6,26 @@ They do what the dashboard asks of a provider, and remember what was changed thr
 import asyncio
 import math
 import random
+from bisect import bisect_left
 from collections.abc import AsyncGenerator, AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from operator import add
 from types import MappingProxyType
 
 from aiocache_kit import Stats
 from aiocache_kit.events import Event, EventKind, Hit, Load, Miss
+from aiocache_kit.stats import LOAD_BOUNDS
+
+
+def _spread(loads: int, mean: float) -> list[int]:
+    """Give the buckets of loads of which most take about as long as the mean, and some three times as long."""
+    counts = [0] * (len(LOAD_BOUNDS) + 1)
+    for number in range(loads):
+        counts[
+            bisect_left(LOAD_BOUNDS, mean * (0.4 + 1.4 * (number / loads) ** 2 + (1.2 if number % 12 == 0 else 0)))
+        ] += 1
+    return counts
 
 
 class Scripted:
@@ -60,6 +73,7 @@ class Scripted:
         misses = reads - hits
         loads = round(misses * 0.72)
         evictions = round(loads * 0.4)
+        load_time = self._load_time * (wave + 1.8 * dip) * self._chance.uniform(0.92, 1.08)
         was = self.current
         self.current = replace(
             was,
@@ -69,7 +83,8 @@ class Scripted:
             loads=was.loads + loads,
             load_failures=was.load_failures + (self._chance.random() < 0.02),
             coalesced=was.coalesced + misses - loads,
-            load_time=was.load_time + loads * self._load_time * (wave + 1.8 * dip) * self._chance.uniform(0.92, 1.08),
+            load_time=was.load_time + loads * load_time,
+            load_buckets=tuple(map(add, was.load_buckets, _spread(loads, load_time))),
             get_time=was.get_time + 40 * self._get_time * self._chance.uniform(0.9, 1.2),
             timed_gets=was.timed_gets + 40,
             sets=was.sets + loads,
@@ -103,15 +118,15 @@ class Scripted:
         self, *, kinds: Collection[EventKind | str] | None = None, sample: int = 1
     ) -> AsyncGenerator[AsyncIterator[Event]]:
         """Give some events of some groups, and then wait for the end."""
-        del kinds
-        yield self._told(sample)
+        yield self._told(frozenset(kinds or EventKind), sample)
 
-    async def _told(self, sample: int) -> AsyncIterator[Event]:
+    async def _told(self, kinds: Collection[str], sample: int) -> AsyncIterator[Event]:
         for place, (group, rate, seconds) in enumerate(self.groups):
             for _ in range(round(3000 / (place + 1) ** 1.3)):
                 is_hit = self._chance_of_groups.random() < rate
-                yield (Hit if is_hit else Miss)(at=0.0, group=group, weight=sample)
-                for _ in range(0 if is_hit else sample * 7 // 10):
+                if EventKind.HIT in kinds:
+                    yield (Hit if is_hit else Miss)(at=0.0, group=group, weight=sample)
+                for _ in range(0 if is_hit else 14):
                     yield Load(at=0.0, group=group, seconds=seconds * self._chance_of_groups.uniform(0.6, 1.5))
         await asyncio.Event().wait()
 

@@ -31,7 +31,7 @@ async def five_minutes() -> Dashboard:
         "sessions": Scripted(seed=2, reads=240, hit_rate=0.985, load_time=0.004, items=2_400),
         "prices": Scripted(seed=3, reads=60, hit_rate=0.81, load_time=0.12, items=800),
     }
-    dashboard = Dashboard(providers, clock=clock)
+    dashboard = Dashboard(providers, read_sample=20, clock=clock)
     for _ in range(151):
         await dashboard.answer(Request(method="GET", path="/figures"))
         await clock.advance(2.0)
@@ -41,6 +41,7 @@ async def five_minutes() -> Dashboard:
 PICTURES: dict[str, tuple[dict[str, Any], bool]] = {
     "light": ({"color_scheme": "light", "viewport": {"width": 1280, "height": 800}}, True),
     "dark": ({"color_scheme": "dark", "viewport": {"width": 1280, "height": 800}}, True),
+    "top": ({"color_scheme": "light", "viewport": {"width": 1280, "height": 862}}, False),
     "phone": ({"color_scheme": "dark", "viewport": {"width": 390, "height": 844}}, False),
 }
 

@@ -1,12 +1,23 @@
 """`AppCache`, without any framework: what lives as long as an application, and is named before it is there."""
 
 import asyncio
+import sys
 from collections.abc import Callable, Generator, Iterator
+from importlib import import_module
 from typing import Any, cast
 
 import pytest
 
-from aiocache_kit import Config, ConfigError, InvalidArgumentError, InvalidTTLError, LoadConfig, Provider, new_provider
+from aiocache_kit import (
+    Config,
+    ConfigError,
+    InvalidArgumentError,
+    InvalidTTLError,
+    LoadConfig,
+    MissingDependencyError,
+    Provider,
+    new_provider,
+)
 from aiocache_kit.errors import ProviderClosedError
 from aiocache_kit.integrations.app_cache import AppCache, health
 from aiocache_kit.storage.null import NullStorage
@@ -208,3 +219,22 @@ async def test_health_names_those_that_do_not_answer() -> None:
             False,
             {"well": "ok", "ill": "unavailable", "away": "unavailable"},
         )
+
+
+@pytest.mark.parametrize(
+    ("door", "package", "extra"),
+    [
+        ("aiohttp_app", "aiohttp", "aiohttp"),
+        ("fastapi", "fastapi", "fastapi"),
+        ("starlette", "starlette.background", "fastapi"),
+    ],
+)
+def test_what_is_missing_is_said_with_its_extra(
+    door: str, package: str, extra: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the framework, whoever imports the door to it is told what to install."""
+    name = f"aiocache_kit.integrations.{door}"
+    monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(MissingDependencyError, match=rf"aiocache-kit\[{extra}\]"):
+        import_module(name)

@@ -5,7 +5,7 @@ from types import MappingProxyType
 import pytest
 
 from aiocache_kit import Stats
-from aiocache_kit.integrations.dashboard.series import Reading, Series, figures_of, layers_of, totals_of
+from aiocache_kit.integrations.dashboard.series import Reading, Series, figures_of, layers_of, quantile_of, totals_of
 
 
 def reading(number: int, at: float, stats: Stats) -> Reading:
@@ -38,7 +38,26 @@ def test_point_is_what_happened_in_between() -> None:
         "hit_rate": 0.75,
         "load_time": 0.5,
         "get_time": 0.5,
+        "load_time_95": None,
     }
+
+
+@pytest.mark.parametrize(
+    ("buckets", "share", "seconds"),
+    [
+        ({}, 0.95, None),
+        ({0: 10}, 0.5, 0.0005),
+        ({0: 95, 4: 5}, 0.95, 0.001),
+        ({0: 90, 4: 10}, 0.95, 0.0175),
+        ({3: 1}, 1.0, 0.01),
+        ({14: 1}, 0.95, 30.0),
+    ],
+)
+def test_quantiles_are_read_off_buckets(buckets: dict[int, int], share: float, seconds: float | None) -> None:
+    """A share of loads ends within the bounds of its bucket, and those beyond the last bound count as that."""
+    counts = [buckets.get(place, 0) for place in range(15)]
+
+    assert quantile_of(counts, share) == (None if seconds is None else pytest.approx(seconds))
 
 
 def test_first_reading_makes_no_point() -> None:
@@ -107,4 +126,4 @@ def test_layers_lie_in_order_and_deep() -> None:
 
     assert [(layer["name"], layer["depth"]) for layer in layers] == [("near", 0), ("ring", 0), ("node", 1)]
     assert (layers[0]["hits"], layers[1]["items"], layers[2]["health"]) == (1, 5, 0.5)
-    assert set(totals_of(whole)) == set(whole.as_dict()) - {"layers"}
+    assert set(totals_of(whole)) == set(whole.as_dict()) - {"layers", "load_buckets"}

@@ -1,0 +1,1 @@
+"""What a cache costs a request: routes of FastAPI, without a network."""
