@@ -39,12 +39,8 @@ class Sdk:
         """Collect in a thread, as an exporter does, and give each figure by its name and attributes."""
         data = await asyncio.to_thread(cast("Callable[[], Any]", self.reader.get_metrics_data))
         found: dict[str, float] = {}
-        metrics = [
-            metric
-            for resource in (data.resource_metrics if data is not None else [])
-            for scope in resource.scope_metrics
-            for metric in scope.metrics
-        ]
+        resources: list[Any] = [] if data is None else data.resource_metrics
+        metrics = [metric for resource in resources for scope in resource.scope_metrics for metric in scope.metrics]
         for metric in metrics:
             for point in metric.data.data_points:
                 labels = ",".join(f"{name}={value}" for name, value in sorted(point.attributes.items()))
