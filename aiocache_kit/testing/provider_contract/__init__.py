@@ -5,6 +5,7 @@ from aiocache_kit.testing.provider_contract.conditions import Conditions, Counte
 from aiocache_kit.testing.provider_contract.freshness import Freshness
 from aiocache_kit.testing.provider_contract.keys import Keys
 from aiocache_kit.testing.provider_contract.life import Life, Locking
+from aiocache_kit.testing.provider_contract.limits import Limits
 from aiocache_kit.testing.provider_contract.loading import Loading
 from aiocache_kit.testing.provider_contract.many import Multi, Scopes, Tags
 from aiocache_kit.testing.provider_contract.refreshing import Refreshing
@@ -30,6 +31,7 @@ class ProviderContract(
     Freshness,
     Refreshing,
     Locking,
+    Limits,
     Life,
 ):
     """The interface that users await, as checks: derive from it, override `storage`, and let pytest run the class.
