@@ -2,7 +2,7 @@
 
     closed --(failures in a row, or too large a share of the calls of late, or `trip`)--> open
     open --(its wait is over)--> half open: one call at a time may go and see
-    half open --(that call succeeds)--> closed;  --(it fails)--> open again, for longer
+    half open --(that call succeeds, or `restore`)--> closed;  --(it fails)--> open again, for longer
 
 Rule 1: it decides and does nothing: whoever calls something asks `allows` before, and says afterwards how it went, by
 exactly one of `succeeded`, `failed` and `abandoned`. Time is a parameter, in seconds of any clock that never goes back.
@@ -167,6 +167,11 @@ class CircuitBreaker:
         self._recent.clear()
         self.openings += 1
         self._tell(CircuitState.OPEN)
+
+    def restore(self, now: float) -> None:
+        """Close the circuit, whatever was counted: for whoever knows by other means that the other side is back."""
+        if self._reopens_at is not None:
+            self._close(now)
 
     def _close(self, now: float) -> None:
         self._reopens_at = None

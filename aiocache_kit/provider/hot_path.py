@@ -21,6 +21,7 @@ Rule 4: a key need not be checked to be found, only to be missed: what is not a 
 
 import math
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from random import Random
 from typing import Any, Final, NamedTuple, NoReturn, Protocol, TypeAlias, cast
 
 from aiocache_kit.errors import ProviderClosedError
@@ -48,6 +49,8 @@ _NOT_BY_CHANCE: Final = frozenset(_OPTIONS) - {"early_beta"}
 """Those with which what is live is given, or not, for certain."""
 _MANY: Final = 2000
 """Keys of one call that are looked up without a turn of the event loop: about a millisecond."""
+
+_random: Final = Random()  # noqa: S311  - chooses a sample, guards nothing
 
 Lookup: TypeAlias = Callable[..., object]
 
@@ -145,6 +148,16 @@ class _Retired:
     closed = True
 
 
+class Tellers(NamedTuple):
+    """Who is told of reads, while somebody listens."""
+
+    on_hit: Callable[[str, int], None]
+    """Takes a key, and how many hits it stands for."""
+    on_miss: Callable[[str], None]
+    every: int
+    """Of hits, about one in so many is to be told."""
+
+
 class HotPath:
     """The closures for one provider, or one namespace of it; to be taken away when it closes."""
 
@@ -152,10 +165,10 @@ class HotPath:
 
     replaced: Final = REPLACED
 
-    def __init__(self, setting: Setting, on_hit: Callable[[str], None] | None = None) -> None:
-        """Build them; `on_hit` is told of the keys that `lookup` and `get_or_set` find, None: nobody is."""
+    def __init__(self, setting: Setting, tellers: Tellers | None = None) -> None:
+        """Build them; `tellers` are told what `lookup`, `get` and `get_or_set` find, None: nobody is."""
         self.mind_marks = setting.mind_marks
-        if setting.is_plain and on_hit is None:
+        if setting.is_plain and tellers is None:
             table, recorder, monotonic = setting.storage.tables[0], setting.recorder, setting.storage.clock.monotonic
             self.lookup = plain_lookup(table, recorder, monotonic, setting.ahead)
             self.get = _plain_get(table, recorder, monotonic, setting.get)
@@ -165,10 +178,10 @@ class HotPath:
             self.lookup = any_lookup(setting)
             # Whoever keeps `get` keeps the namespace, whose counts would be lost otherwise.
             vars(self.lookup)["setting"] = setting
-            self.get = _get(setting, self.lookup)
             self.get_multi = _get_multi(setting, self.lookup)
-            if on_hit is not None:
-                self.lookup = telling(self.lookup, on_hit)
+            if tellers is not None:
+                self.lookup = telling(self.lookup, tellers, setting.ahead)
+            self.get = _get(setting, self.lookup, None if tellers is None else tellers.on_miss)
             self.get_or_set = _get_or_set(setting, self.lookup)
         self.increment = _increment(setting)
         self.delete = _delete(setting)
@@ -216,13 +229,18 @@ def plain_lookup(
     return lookup
 
 
-def telling(lookup: Lookup, on_hit: Callable[[str], None]) -> Lookup:
-    """Make the same function, which also tells of each hit."""
+def telling(lookup: Lookup, tellers: Tellers, default_ahead: float | None = None) -> Lookup:
+    """Make the same function, which also tells of hits: of which is chosen by chance, since keys come in rhythms."""
+    on_hit, every, left = tellers.on_hit, tellers.every, 1
 
-    def told(key: str, *ahead: float | None) -> object:
-        value = lookup(key, *ahead)
+    def told(key: str, refresh_ahead: float | None = default_ahead) -> object:
+        nonlocal left
+        value = lookup(key, refresh_ahead)
         if value is not MISSING:
-            on_hit(key)
+            left -= 1
+            if not left:
+                left = _random.randint(1, 2 * every - 1)
+                on_hit(key, every)
         return value
 
     return told
@@ -450,7 +468,9 @@ def any_lookup(setting: Setting) -> Lookup:
     return lookup
 
 
-def _get(setting: Setting, lookup: Lookup) -> Callable[..., Awaitable[Any]]:
+def _get(
+    setting: Setting, lookup: Lookup, on_miss: Callable[[str], None] | None = None
+) -> Callable[..., Awaitable[Any]]:
     recorder, check_open = setting.recorder, setting.check_open
 
     async def get(key: str, default: Any = None, *, type: Any = None) -> Any:  # noqa: ANN401  - see Provider.get
@@ -458,6 +478,8 @@ def _get(setting: Setting, lookup: Lookup) -> Callable[..., Awaitable[Any]]:
         if value is MISSING:
             check_open()
             recorder.misses += 1
+            if on_miss is not None:
+                on_miss(key)
             return default
         return value if type is None else convert(value, type)
 

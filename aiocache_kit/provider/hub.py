@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Final, TypeAlias
 
 from aiocache_kit.clock import Clock
-from aiocache_kit.events import CircuitState, Event, EventKind, RemovalCause
+from aiocache_kit.events import READS, CircuitState, Event, EventKind, RemovalCause
 from aiocache_kit.management.key_groups import GroupRule, KeyGrouping
 from aiocache_kit.management.quiet_log import QuietLog
 from aiocache_kit.provider.streams import EventStream, Listening, choice
@@ -41,6 +41,7 @@ class Hub:
         "grouping",
         "load_span",
         "openings",
+        "sample",
         "when_changed",
     )
 
@@ -63,6 +64,8 @@ class Hub:
         """The state of each circuit that was not always closed, by layer."""
         self.openings: Final[dict[str, int]] = {}
         """How often each of them has opened."""
+        self.sample: int = 1
+        """Of reads, one in so many is enough for everybody who listens."""
         self.when_changed: Callable[[], None] = _nothing
         log.on_failure = self.fail
         self._observe()
@@ -73,12 +76,15 @@ class Hub:
         """Whether anybody listens to one of `kinds`."""
         return any(kind in self._heard for kind in kinds)
 
-    def tell(self, kind: EventKind, key: str | None, *facts: object) -> None:
-        """Tell of an event; `key` is the stored key, `facts` are what the kind has besides."""
+    def tell(self, kind: EventKind, key: str | None, *facts: object, stands_for: int = 1) -> None:
+        """Tell of an event; `key` is the stored key, `facts` are what the kind has besides.
+
+        It `stands_for` so many, if whoever tells has chosen it out of them.
+        """
         if kind in self._heard:
             all_of_it = (kind, self._clock.time(), key, *facts)
             for stream in self._heard[kind]:
-                stream.offer(all_of_it)
+                stream.offer(all_of_it, stands_for)
 
     def around_load(self, key: str, keys: int) -> AbstractContextManager[object]:
         """Give what is to be there while a loader runs."""
@@ -144,10 +150,11 @@ class Hub:
             self._sort()
 
     def _sort(self) -> None:
-        had = set(self._heard)
+        had = set(self._heard), self.sample
+        self.sample = min((stream.chosen.sample for stream in self._streams if stream.chosen.kinds & READS), default=1)
         kinds = {kind for stream in self._streams for kind in stream.chosen.kinds}
         self._heard = {kind: tuple(stream for stream in self._streams if kind in stream.chosen.kinds) for kind in kinds}
-        if kinds != had:
+        if (kinds, self.sample) != had:
             self._observe()
             self.when_changed()
 

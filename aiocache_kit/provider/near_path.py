@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Final
 
 from aiocache_kit.management.statistics import Recorder
-from aiocache_kit.provider.hot_path import Lookup, Setting, any_lookup, are_few, plain_lookup, retire, telling
+from aiocache_kit.provider.hot_path import Lookup, Setting, Tellers, any_lookup, are_few, plain_lookup, retire, telling
 from aiocache_kit.provider.loading import OF_GET_OR_SET
 from aiocache_kit.sentinels import DEFAULT, MISSING
 from aiocache_kit.serializers.parts import Parts, whole
@@ -28,10 +28,13 @@ class NearPath:
     """The methods of a provider that they stand in for."""
     __slots__ = (*replaced, "_found")
 
-    def __init__(self, setting: Setting, on_hit: Callable[[str], None] | None = None) -> None:
-        """Make them; the storage of `setting` is the nearest layer. `on_hit` is told as in `HotPath`."""
+    def __init__(self, setting: Setting, tellers: Tellers | None = None) -> None:
+        """Make them; the storage of `setting` is the nearest layer.
+
+        `tellers` as in `HotPath`; what `get` does not find here is told by what answers then.
+        """
         recorder, monotonic = setting.recorder, setting.storage.clock.monotonic
-        if setting.is_plain and on_hit is None:
+        if setting.is_plain and tellers is None:
             table = setting.storage.tables[0]
             found = plain_lookup(table, recorder, monotonic)
             self.get = _plain_get(table, recorder, monotonic, setting.get)
@@ -41,12 +44,12 @@ class NearPath:
             found = any_lookup(setting)
             # Whoever keeps `get` keeps the namespace, whose counts would be lost otherwise.
             vars(found)["setting"] = setting
-            self.get = _get(found, setting.get)
-            told = found if on_hit is None else telling(found, on_hit)
+            told = found if tellers is None else telling(found, tellers)
+            self.get = _get(told, setting.get)
             self.get_or_set = _get_or_set(told, setting.get_or_load)
             self.get_multi = _get_multi(_lookup(found, recorder), recorder, setting)
         lookup = _lookup(found, recorder)
-        self.lookup = lookup if on_hit is None else telling(lookup, on_hit)
+        self.lookup = lookup if tellers is None else telling(lookup, tellers)
         self._found = found
 
     def retire(self) -> None:

@@ -37,7 +37,7 @@ from aiocache_kit.management.rate_limit import Rate, RateDecision, check_whole
 from aiocache_kit.management.slots import Slots
 from aiocache_kit.management.statistics import Recorder
 from aiocache_kit.provider.core import Core
-from aiocache_kit.provider.hot_path import HotPath, Setting
+from aiocache_kit.provider.hot_path import HotPath, Setting, Tellers
 from aiocache_kit.provider.hub import LoadSpan
 from aiocache_kit.provider.limited import put_before
 from aiocache_kit.provider.loading import (
@@ -63,7 +63,7 @@ from aiocache_kit.provider.readings import Readings
 from aiocache_kit.provider.serving import Serving
 from aiocache_kit.provider.short_path import Methods, ShortPath
 from aiocache_kit.provider.streams import EventStream, Listening
-from aiocache_kit.provider.watched_path import MAY_FAIL, TELLING_READS, watched
+from aiocache_kit.provider.watched_path import MAY_FAIL, TELLING_READS, Told, watched
 from aiocache_kit.sentinels import DEFAULT, MISSING, DefaultType
 from aiocache_kit.serializers.parts import Parts, whole
 from aiocache_kit.serializers.typed import convert
@@ -264,11 +264,15 @@ class Provider:
         core = self._core
         if not core.ready or self._limit is not None:
             return
-        on_hit = self._tell_hit if core.hub.hears(*READS) else None
+        told = Told(core, self._names)
+        tellers = Tellers(told.hit, told.miss, core.hub.sample) if core.hub.hears(*READS) else None
         if core.tables is not None:
-            self._hot = HotPath(self._setting(core.tables), on_hit)
+            self._hot = HotPath(self._setting(core.tables), tellers)
         elif core.near is not None:
-            self._hot = NearPath(self._setting(core.near), on_hit)
+            setting = self._setting(core.near)
+            if tellers is not None:
+                setting = setting._replace(get=told.get(setting.get))
+            self._hot = NearPath(setting, tellers)
         elif core.shortcuts is not None:
             methods = Methods(
                 get=partial(Provider.get, self),
@@ -282,8 +286,11 @@ class Provider:
             own[name] = getattr(self._hot, name)
         for name in _REPLACED:
             vars(self).pop(name, None)
-        told = watched(core, self._names, lambda name: own.get(name) or getattr(Provider, name).__get__(self))
-        vars(self).update(own | told)
+        tells = ("get",) if isinstance(self._hot, HotPath | NearPath) else ()
+        in_front = watched(
+            core, self._names, lambda name: own.get(name) or getattr(Provider, name).__get__(self), besides=tells
+        )
+        vars(self).update(own | in_front)
 
     def _left_to_policy(self) -> set[str]:
         """Give the methods that no closure can stand in for, because the configured policy has a say in each call.

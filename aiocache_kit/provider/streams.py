@@ -86,28 +86,32 @@ class EventStream:
         self._leave = leave
         self._queue: deque[Facts] = deque(maxlen=chosen.room)
         self._something = asyncio.Event()
+        self._is_waited_for = False
         self._ended = False
+        self._prefix, self._sample, self._room = chosen.prefix, chosen.sample, chosen.room
         self._left = 1
         """Reads until the next one of the sample."""
 
     def __repr__(self) -> str:
         return f"<EventStream, {len(self._queue)} events wait, {self.dropped} were dropped>"
 
-    def offer(self, facts: Facts) -> None:
-        """Put an event in, in place of the oldest one where there is no room."""
-        chosen, key = self.chosen, facts[2]
-        if chosen.prefix and key is not None and not key.startswith(chosen.prefix):
+    def offer(self, facts: Facts, stands_for: int = 1) -> None:
+        """Put an event in, in place of the oldest one where there is no room; it was chosen out of so many."""
+        prefix, sample = self._prefix, self._sample
+        if prefix and facts[2] is not None and not facts[2].startswith(prefix):
             return
-        if chosen.sample > 1 and facts[0] in READS:
-            self._left -= 1
-            if self._left:
+        if stands_for < sample and facts[0] in READS:
+            self._left -= stands_for
+            if self._left > 0:
                 return
             # By chance, so that what comes in a rhythm is not always met, or never.
-            self._left = _random.randint(1, 2 * chosen.sample - 1)
-        if len(self._queue) == chosen.room:
+            self._left += _random.randint(1, 2 * sample - 1)
+        queue = self._queue
+        if len(queue) == self._room:
             self.dropped += 1
-        self._queue.append(facts)
-        if not self._something.is_set():
+        queue.append(facts)
+        if self._is_waited_for:
+            self._is_waited_for = False
             self._something.set()
 
     def take(self) -> list[Event]:
@@ -138,15 +142,18 @@ class EventStream:
         while not self._queue:
             if self._ended:
                 raise StopAsyncIteration
-            self._something.clear()
-            await self._something.wait()
+            await self._wait()
         return self._event(self._queue.popleft())
+
+    async def _wait(self) -> None:
+        self._something.clear()
+        self._is_waited_for = True
+        await self._something.wait()
 
     async def some(self) -> list[Event]:
         """Wait until something is there, and give at most a hundred of it; nothing: the stream has ended."""
         while not self._queue and not self._ended:
-            self._something.clear()
-            await self._something.wait()
+            await self._wait()
         return [self._event(self._queue.popleft()) for _ in range(min(_BATCH, len(self._queue)))]
 
     def _event(self, facts: Facts) -> Event:

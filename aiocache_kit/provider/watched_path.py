@@ -12,11 +12,14 @@ from typing import Any, Final
 
 from aiocache_kit.errors import NotFoundError, PartialFailureError, SerializationError, StorageError
 from aiocache_kit.events import READS, EventKind
+from aiocache_kit.keys import MARK
 from aiocache_kit.provider.core import Core
 from aiocache_kit.provider.names import Names
 from aiocache_kit.sentinels import MISSING
 
 Method = Callable[..., Awaitable[Any]]
+_HIT: Final = EventKind.HIT
+_MISS: Final = EventKind.MISS
 TELLING_READS: Final = ("get", "get_item", "get_multi", "pop")
 MAY_FAIL: Final = (
     *("get", "get_item", "get_multi", "get_or_set", "get_or_set_multi", "refresh", "refresh_multi", "exists", "ping"),
@@ -25,33 +28,44 @@ MAY_FAIL: Final = (
 )
 
 
-def watched(core: Core, names: Names, method: Callable[[str], Method]) -> dict[str, Method]:
-    """Make what is to stand in front of the methods that `method` gives by name, by the kinds that are listened to."""
+def watched(
+    core: Core, names: Names, method: Callable[[str], Method], *, besides: Collection[str] = ()
+) -> dict[str, Method]:
+    """Make what is to stand in front of the methods that `method` gives by name, by the kinds that are listened to.
+
+    `besides` are those that tell of reads by themselves.
+    """
     found: dict[str, Method] = {}
     if core.hub.hears(*READS):
-        told = _Told(core, names)
+        told = Told(core, names)
         makers = (told.get, told.get_item, told.get_multi, told.pop)
-        found = {name: make(method(name)) for name, make in zip(TELLING_READS, makers, strict=True)}
+        makers_by_name = zip(TELLING_READS, makers, strict=True)
+        found = {name: make(method(name)) for name, make in makers_by_name if name not in besides}
     if core.hub.hears(EventKind.FAILURE) and core.tables is None:
         tell = _teller_of_failures(core)
         found |= {name: tell(name, found[name] if name in found else method(name)) for name in MAY_FAIL}
     return found
 
 
-class _Told:
+class Told:
     """Makes the methods that tell of reads."""
 
     def __init__(self, core: Core, names: Names) -> None:
         self._tell = core.hub.tell
         self._stored = names.key
+        self._prefix = names.prefix
 
-    def hit(self, key: str) -> None:
-        self._tell(EventKind.HIT, self._stored(key))
+    def hit(self, key: str, stands_for: int = 1) -> None:
+        """Tell of a hit, which stands for so many."""
+        full = self._prefix + key if key[0] != MARK else self._stored(key)
+        self._tell(_HIT, full, stands_for=stands_for)
 
     def miss(self, key: str) -> None:
-        self._tell(EventKind.MISS, self._stored(key))
+        """Tell of a miss."""
+        self._tell(_MISS, self._stored(key))
 
     def get(self, own: Method) -> Method:
+        """Make the `get` that tells of `own`."""
         hit, miss = self.hit, self.miss
 
         async def get(key: str, default: object = None, *, type: Any = None) -> object:  # noqa: ANN401  - see Provider.get
@@ -65,6 +79,8 @@ class _Told:
         return get
 
     def get_item(self, own: Method) -> Method:
+        """Make the `get_item` that tells of `own`."""
+
         async def get_item(key: str, *, type: Any = None) -> object:  # noqa: ANN401  - see Provider.get_item
             try:
                 item = await own(key, type=type)
@@ -77,6 +93,8 @@ class _Told:
         return get_item
 
     def pop(self, own: Method) -> Method:
+        """Make the `pop` that tells of `own`."""
+
         async def pop(key: str, default: object = None) -> object:
             value = await own(key, MISSING)
             if value is MISSING:
@@ -88,6 +106,8 @@ class _Told:
         return pop
 
     def get_multi(self, own: Method) -> Method:
+        """Make the `get_multi` that tells of `own`."""
+
         async def get_multi(keys: Iterable[str], *, type: Any = None) -> object:  # noqa: ANN401  - see Provider.get_multi
             if isinstance(keys, Iterator):  # it can be gone over only once
                 keys = list(keys)

@@ -60,6 +60,8 @@ class Case:
     """The subject that the others are divided by."""
     variations: bool = False
     """Measure the variations of aiocache_kit, and nobody else."""
+    watched: bool = False
+    """Measure aiocache_kit while somebody watches it, against itself."""
 
 
 def hot() -> list[str]:
@@ -122,6 +124,15 @@ CASES: Final = (
         keys=lambda: spread(10_000),
         filled=lambda: spread(10_000)[:10_000],
         variations=True,
+    ),
+    Case(
+        name="watched",
+        title="get, a hit, while somebody watches",
+        loop="get",
+        keys=lambda: HOT,
+        filled=hot,
+        watched=True,
+        base="aiocache_kit",
     ),
     Case(
         name="get_multi",

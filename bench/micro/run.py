@@ -16,12 +16,17 @@ from bench.compare.ours import (
     OursTagged,
 )
 from bench.compare.subject import Subject
+from bench.compare.watched import OursByGroup, OursHeard, OursMeasured
 from bench.measure import Effort, Loop, Timing, Turns, interleave
 from bench.micro.cases import Case
 
 VARIATIONS: Sequence[type[Subject]] = (OursSpelled, OursNamespace, OursTagged, OursSharded, OursLru, OursLayered)
 """What a hit costs in other settings. Measured apart from the rivals: the interpreter specialises code for the objects
 that it meets, so that providers of several kinds in one program slow each other down."""
+
+
+WATCHED: Sequence[type[Subject]] = (OursMeasured, OursByGroup, OursHeard)
+"""What a hit costs while somebody watches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +52,13 @@ async def run_case(case: Case, effort: Effort, note: Callable[[], None]) -> dict
 
 def everybody() -> list[type[Subject]]:
     """Give all subjects that have a part in any case."""
-    return [Floor, Ours, OursOneByOne, *VARIATIONS, *compare.load(*compare.MICRO)]
+    return [Floor, Ours, OursOneByOne, *VARIATIONS, *WATCHED, *compare.load(*compare.MICRO)]
 
 
 def subjects(case: Case) -> list[type[Subject]]:
     """Give the subjects that may take part, the base first."""
+    if case.watched:
+        return [Ours, *WATCHED]
     if case.variations:
         return [Floor, Ours, *VARIATIONS]
     found: list[type[Subject]] = [

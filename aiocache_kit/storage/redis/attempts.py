@@ -78,6 +78,11 @@ class Attempts:
         self._breaker = breaker
         self._waits = waits
 
+    def connected(self) -> None:
+        """Know that the server has answered: there is a new connection, by which calls go without asking the breaker."""
+        if self._breaker is not None:
+            self._breaker.restore(stopwatch())
+
     async def run(
         self,
         attempt: Callable[[Deadline], Awaitable[T]],

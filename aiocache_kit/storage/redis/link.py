@@ -334,6 +334,7 @@ class Link:
         if wire.ended:
             raise Lost(sent=False)
         lane.wire = wire
+        self._attempts.connected()
         return wire
 
     def _ended(self, lane: _Lane, wire: Wire) -> None:

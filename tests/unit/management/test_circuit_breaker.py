@@ -229,3 +229,17 @@ def test_changes_of_state_are_told_once() -> None:
     breaker.succeeded(3.0)
 
     assert told[1:] == [CircuitState.HALF_OPEN, CircuitState.OPEN, CircuitState.HALF_OPEN, CircuitState.CLOSED]
+
+
+def test_who_knows_better_closes_the_circuit() -> None:
+    """`restore` closes an open circuit at once, is told, and does nothing to a closed one."""
+    told: list[CircuitState] = []
+    breaker = CircuitBreaker(failures=1, wait=10.0)
+    breaker.on_change = told.append
+    breaker.restore(0.0)
+    breaker.failed(1.0)
+    assert not breaker.allows(1.5)
+    breaker.restore(1.5)
+
+    assert breaker.allows(1.5)
+    assert told == [CircuitState.OPEN, CircuitState.CLOSED]
