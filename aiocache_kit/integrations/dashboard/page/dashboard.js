@@ -107,12 +107,15 @@ function show() {
     showLayers(byId("layers-table"), layers);
     showCharts(points);
   }
-  if (provider) say(isPaused() ? "paused" : "live", `${isPaused() ? "paused" : "live"}, as of ${provider.at ? time(provider.at) : "never"}`);
+  const state = isPaused() ? "paused" : "live";
+  if (provider) say(state, state, provider.at === null ? "" : `as of ${time(provider.at)}`);
 }
 
-function say(state, text) {
+// The state is told by screen readers, so it is only written when it has changed; the time beside it is not.
+function say(state, text, asOf = "") {
   byId("status").dataset.state = state;
-  byId("status").textContent = text;
+  if (byId("state").textContent !== text) byId("state").textContent = text;
+  byId("as-of").textContent = asOf;
 }
 
 // --- what viewers do ------------------------------------------------------------------------------------------------
