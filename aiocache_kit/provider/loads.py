@@ -51,13 +51,15 @@ class Loads:
         *,
         told: bool,
         anew: bool = False,
+        over: int = 0,
         waits: bool = True,
     ) -> object:
         """Load the value of a stored key, or join whoever is loading it.
 
-        `told`: the loader takes the context. `anew`: what another process has stored meanwhile is no substitute.
-        `waits`: False gives `MISSING` where another process is loading. Raises the error of a load that failed; of one
-        that failed before, too, where its policy has it remembered.
+        `told`: the loader takes the context. `anew`: what another process has stored meanwhile is no substitute, unless
+        the caller has found the version `over` to be too old, and it is not that one. `waits`: False gives `MISSING`
+        where another process is loading. Raises the error of a load that failed; of one that failed before, too, where
+        its policy has it remembered.
         """
         core, stored_tags = self._core, self._names.tags(context.tags)
         if not anew:
@@ -74,6 +76,10 @@ class Loads:
                 return {key: grant.item.value}
             leases = {key: grant.lease}
             async with core.leasing.kept(leases):
+                newer = await core.read_latest(key) if over else None
+                if newer is not None and newer.version != over and not newer.is_stale:
+                    self._recorder.coalesced += 1
+                    return {key: newer.value}
                 return await self._load(flight, key, loader, context, told=told, leases=leases)
 
         while True:
