@@ -6,8 +6,8 @@ Rule 2: where the storage gives leases, a load is under one, so that no other pr
 stored over what another process has changed meanwhile.
 Rule 3: between the loader's end and the look at whether the flight was superseded there is no await, and none between
 that look and the store in a table of this process. Any other storage is written to under `SingleFlight.storing`.
-Rule 4: where loads under way are bounded, one that another load waits for is not: or both would wait for ever. Who waits
-for room has no lease yet, and keeps no other process from loading.
+Rule 4: where loads under way are bounded, one that another load waits for is not: or both would wait for ever. Who
+waits for room has no lease yet, and keeps no other process from loading.
 """
 
 import asyncio
