@@ -1,7 +1,5 @@
 """The pictures of the command line in the docs: what it shows of servers as they might be.
 
-    python -m tests.unit.cli.pictures       write them anew, after a change that is to be seen
-
 The same facts give the same pictures, so a test can tell whether those that are kept show what is shown now.
 """
 
@@ -178,13 +176,3 @@ def drawn(name: str) -> str:
 def words(svg: str) -> list[str]:
     """Give the texts of a picture, without how they are drawn."""
     return [html.unescape(text).replace("\xa0", " ") for text in _TEXT.findall(svg)]
-
-
-def write() -> None:
-    """Draw all of them into the docs."""
-    for name in PICTURES:
-        (FOLDER / f"{name}.svg").write_text(drawn(name), "utf-8")
-
-
-if __name__ == "__main__":
-    write()
