@@ -4,7 +4,7 @@
 // Rule 2: a server that does not answer is asked again, less and less often; what is shown stays.
 // Rule 3: the token is kept in this page's memory alone.
 
-import { offerActions } from "./actions.js";
+import { bearing, offerActions } from "./actions.js";
 import { Chart } from "./charts.js";
 import { byId, element } from "./elements.js";
 import { time } from "./figures.js";
@@ -33,8 +33,7 @@ async function look() {
   if (asking) return;
   asking = true;
   try {
-    const headers = kept.token ? { authorization: `Bearer ${kept.token}` } : {};
-    const answer = await fetch(`figures?after=${encodeURIComponent(kept.cursor)}`, { headers });
+    const answer = await fetch(`figures?after=${encodeURIComponent(kept.cursor)}`, { headers: bearing(kept.token) });
     if (answer.status === 401) return lock(kept.token ? "The token is not right." : "");
     if (!answer.ok) throw new Error("no figures");
     const figures = await answer.json();
