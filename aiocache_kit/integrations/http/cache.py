@@ -33,8 +33,8 @@ _GATEWAY_TIMEOUT: Final = 504
 class ResponseCache:
     """Stores the responses of one application in `provider`, and gives them where that is right.
 
-    The provider, or the namespace of one, is for nothing else. A function that gives the provider is called when the
-    first request comes. The provider is opened by the first request and is not closed here.
+    The provider, or the namespace of one, is for nothing else. A function that gives the provider, such as that of an
+    `AppCache`, is called for each request. The provider is opened by the first request and is not closed here.
     """
 
     def __init__(
