@@ -19,6 +19,9 @@ from tests.integration.cli.conftest import fill, found
 ROOT = Path(__file__).parents[3]
 COMMAND = [sys.executable, "-m", "aiocache_kit"]
 PATIENCE = 20.0
+TAKE_TERMINAL = (
+    "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
+)
 CTRL_C = "\x03"
 
 
@@ -39,8 +42,8 @@ def run(*arguments: str, program: str = "", **environ: str) -> subprocess.Comple
 class Terminal:
     """The other end of a terminal that a command runs in."""
 
-    def __init__(self, pid: int, descriptor: int) -> None:
-        self.pid = pid
+    def __init__(self, process: subprocess.Popen[bytes], descriptor: int) -> None:
+        self.process = process
         self.shown = ""
         self._descriptor = descriptor
 
@@ -59,16 +62,13 @@ class Terminal:
         self.type(CTRL_C)
         while self._read(patience=1.0, lost=lambda: self.type(CTRL_C)):
             pass
-        return self._code()
+        return self.process.wait(PATIENCE)
 
     def end(self) -> int:
         """Read what is left, and give the exit code."""
         while self._read():
             pass
-        return self._code()
-
-    def _code(self) -> int:
-        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        return self.process.wait(PATIENCE)
 
     def _read(self, *, patience: float = PATIENCE, lost: Callable[[], None] | None = None) -> bool:
         """Read what is there, or wait for it; False at the end. Calls `lost` where nothing comes in time."""
@@ -88,18 +88,25 @@ class Terminal:
 
 @contextmanager
 def terminal(*arguments: str, environ: Mapping[str, str] | None = None) -> Generator[Terminal]:
-    """Run the command in a terminal of 100 columns."""
-    before = {"TERM": "xterm-256color", "COLUMNS": "100", "LINES": "40", **(environ or {})}
-    pid, descriptor = pty.fork()
-    if pid == 0:
-        os.chdir(ROOT)
-        os.execve(  # noqa: S606  - as everywhere here
-            sys.executable, [*COMMAND, *arguments], {**os.environ, **before}
-        )
+    """Run the command in a terminal of 100 columns, which is its own, so that Ctrl-C in it reaches it."""
+    own = {"TERM": "xterm-256color", "COLUMNS": "100", "LINES": "40", **(environ or {})}
+    outer, inner = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-S", "-c", TAKE_TERMINAL, *COMMAND, *arguments],
+        cwd=ROOT,
+        env={**os.environ, **own},
+        stdin=inner,
+        stdout=inner,
+        stderr=inner,
+        start_new_session=True,
+    )
+    os.close(inner)
     try:
-        yield Terminal(pid, descriptor)
+        yield Terminal(process, outer)
     finally:
-        os.close(descriptor)
+        process.kill()
+        process.wait()
+        os.close(outer)
 
 
 # --- pipes ----------------------------------------------------------------------------------------------------------
@@ -224,7 +231,7 @@ def test_bench_that_is_interrupted_leaves_nothing(url: str) -> None:
     """What it has stored so far is removed when it is told to end."""
     with terminal("bench", "--seconds", "10", "--url", url) as seen:
         seen.wait_for("measuring")
-        os.kill(seen.pid, signal.SIGINT)
+        seen.process.send_signal(signal.SIGINT)
         assert seen.end() == 130
 
     assert run("stats", "--count", "--json", "--url", url).stdout.count('"items": 0') == 1
