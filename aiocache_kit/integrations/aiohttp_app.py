@@ -35,8 +35,8 @@ from aiocache_kit.sentinels import DEFAULT, DefaultType
 
 try:
     from aiohttp import hdrs, web
-except ImportError as error:
-    raise MissingDependencyError("aiohttp", "aiohttp") from error
+except ImportError as _missing:
+    raise MissingDependencyError("aiohttp", "aiohttp") from _missing
 
 __all__ = ["CACHE", "AppCache", "Source", "get_cache", "readiness"]
 

@@ -25,8 +25,8 @@ try:
     from starlette.exceptions import HTTPException
     from starlette.requests import HTTPConnection, Request
     from starlette.responses import JSONResponse, Response
-except ImportError as error:
-    raise MissingDependencyError("starlette", "fastapi") from error
+except ImportError as _missing:
+    raise MissingDependencyError("starlette", "fastapi") from _missing
 
 __all__ = ["AppCache", "Lifespan", "Source", "check_routes", "get_cache", "lifespans", "readiness"]
 
