@@ -7,6 +7,7 @@ from typing import Any, Final, TypeAlias
 
 from bench.file import report as file
 from bench.hit_ratio import report as hit_ratio
+from bench.http import report as http
 from bench.imports import report as imports
 from bench.memory import report as memory
 from bench.micro import report as micro
@@ -38,6 +39,7 @@ BENCHMARKS: Final[dict[str, Benchmark]] = {
     "ring": lambda run: ring.measure(quick=run.quick, track=run.track),
     "file": lambda run: file.measure(quick=run.quick, track=run.track),
     "web": lambda run: web.measure(quick=run.quick, track=run.track),
+    "http": lambda run: http.measure(quick=run.quick, track=run.track),
     "import": lambda run: imports.measure(quick=run.quick, track=run.track),
     "hit_ratio": lambda run: hit_ratio.measure(quick=run.quick, traces_in=run.traces, track=run.track),
 }

@@ -18,7 +18,7 @@ ROOT: Final = Path(__file__).parents[1]
 PAGE: Final = ROOT / "docs" / "explanation" / "performance.md"
 PAGES: Final = (PAGE, ROOT / "README.md", ROOT / "docs" / "index.md")
 _PLACE: Final = re.compile(r"(?<=^<!-- figures: )(\w+)( -->\n).*?(?=^<!-- end -->$)", re.MULTILINE | re.DOTALL)
-_ORDER: Final = ("micro", "memory", "stall", "stampede", "redis", "web", "import", "hit_ratio")
+_ORDER: Final = ("micro", "memory", "stall", "stampede", "redis", "web", "http", "import", "hit_ratio")
 _PLAIN: Final = {"cachetools", "cachebox", "cachebox, a ttl an entry", "theine"}
 
 Kept: TypeAlias = Mapping[str, Mapping[str, Any]]
@@ -279,6 +279,14 @@ def _web(folder: Path) -> Iterator[str]:
         yield ""
 
 
+def _http(folder: Path) -> Iterator[str]:
+    for python, found in kept("http", folder).items():
+        timings = found["results"]["hit"]
+        rows = [[who, f"{each['ns'] / 1000:.1f}", f"{each['ratio']:.2f}"] for who, each in timings.items()]
+        yield from table([f"Python {python}", "µs", "times"], rows)
+        yield ""
+
+
 def _imports(folder: Path) -> Iterator[str]:
     for python, found in kept("import", folder).items():
         rows = [[who, f"{each['ms']:.1f}", f"{each['modules']:g}"] for who, each in found["results"].items()]
@@ -357,6 +365,7 @@ FIGURES: Final[Mapping[str, Callable[[Path], Iterator[str]]]] = {
     "many_files": _grid("file", _of_many_files),
     "ring": _grid("ring", lambda results: results),
     "web": _web,
+    "http": _http,
     "imports": _imports,
     "hit_ratio": _hit_ratio,
 }

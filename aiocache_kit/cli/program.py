@@ -29,6 +29,17 @@ _PATIENCE: Final = 10.0
 _LARGEST: Final = 2**24
 _REMEMBERED: Final = 12
 _SHOWN: Final = 5
+_SPARE: Final = {
+    "loads/s": 1,
+    "load": 2,
+    "evicted/s": 3,
+    "": 4,
+    "get": 5,
+    "sets/s": 6,
+    "items": 7,
+    "size": 8,
+    "expired/s": 9,
+}
 _ENOUGH: Final = 0.5
 
 Told = dict[str, Any]
@@ -162,7 +173,6 @@ def _of_caches(caches: Sequence[Told], history: History) -> Table:
         "items",
         "size",
     )
-    spare = {"", "sets/s", "expired/s", "size", "get"}
     rows: list[Sequence[Cell]] = []
     for cache in caches:
         points, totals = _list(cache, "points"), _dict(cache, "totals")
@@ -183,7 +193,7 @@ def _of_caches(caches: Sequence[Told], history: History) -> Table:
                 size_text(_number(totals, "size")) if totals.get("size") else "-",
             ]
         )
-    return Table([Column(name, is_number=name not in {"cache", ""}, is_spare=name in spare) for name in names], rows)
+    return Table([Column(name, is_number=name not in {"cache", ""}, spare=_SPARE.get(name, 0)) for name in names], rows)
 
 
 def _of_layers(caches: Sequence[Told]) -> Table:

@@ -10,11 +10,14 @@ import json
 import sys
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
-from typing import Final
+from typing import TYPE_CHECKING, Final, cast
 
 from aiocache_kit.cli.failures import Failure
 from aiocache_kit.cli.tables import Cell, Column, Line, Part, Span, Style, Table
 from aiocache_kit.errors import MissingDependencyError
+
+if TYPE_CHECKING:
+    from io import TextIOWrapper
 
 try:
     from rich import box
@@ -44,6 +47,8 @@ def new_console(*, of_errors: bool = False) -> Console:
     """Give a console over a stream of this process."""
     stream = sys.stderr if of_errors else sys.stdout
     wide = None if stream.isatty() else _WIDE
+    if hasattr(stream, "reconfigure"):  # what it has no letters for is escaped, instead of ending the command
+        cast("TextIOWrapper", stream).reconfigure(errors="backslashreplace")
     return Console(file=stream, width=wide, highlight=False, markup=False, emoji=False, soft_wrap=False)
 
 
@@ -139,13 +144,13 @@ def _table(table: Table, width: int) -> RenderableType:
 
 
 def _fitting(table: Table, width: int) -> list[int]:
-    """Give the columns that there is room for: spare ones go, the last one first."""
+    """Give the columns that there is room for."""
     shown = list(range(len(table.columns)))
     widths = [
         max(_text(cell).cell_len for cell in (column.name, *(row[number] for row in table.rows))) + _GAP
         for number, column in enumerate(table.columns)
     ]
-    spare = [number for number in shown if table.columns[number].is_spare]
+    spare = sorted((number for number in shown if table.columns[number].spare), key=lambda n: table.columns[n].spare)
     while spare and sum(widths[number] for number in shown) - _GAP > width:
         shown.remove(spare.pop())
     return shown

@@ -38,8 +38,8 @@ class Column:
     """Numbers are flush right, and never wrapped."""
     wraps: bool = False
     """Whether its text may go over several lines where the terminal is narrow."""
-    is_spare: bool = False
-    """Whether it is left out where the terminal is narrow."""
+    spare: int = 0
+    """How soon it is left out where the terminal is narrow: the largest number first, 0 never."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from aiocache_kit.clock import Clock, stopwatch
 from aiocache_kit.errors import CacheError, UnsupportedError
 
 _REMEMBERED: Final = 12
+_SPARE: Final = {"evicted/s": 1, "hits/s": 2, "misses/s": 3, "": 4, "expired/s": 5, "keys": 6, "clients": 7, "ping": 8}
 _COUNTED: Final = {
     "operations": "total_commands_processed",
     "hits": "keyspace_hits",
@@ -113,8 +114,7 @@ def frame(
         "clients",
         "ping",
     )
-    spare = {"", "expired/s", "keys", "clients", "ping"}
-    columns = [Column(name, is_number=name not in {"server", ""}, is_spare=name in spare) for name in names]
+    columns = [Column(name, is_number=name not in {"server", ""}, spare=_SPARE.get(name, 0)) for name in names]
     rows: list[Sequence[Cell]] = [_row(each, history) for each in rates]
     if len(rates) > 1:
         rows.append(_total(rates))

@@ -20,6 +20,17 @@ _MARKS: Final = {
 _OF_ALL: Final = "Servers count for all programs that use them, since they were started."
 _ENOUGH: Final = 0.5
 _NEARLY_FULL: Final = 0.9
+_SPARE: Final = {
+    "ping": 1,
+    "evicted": 2,
+    "policy": 3,
+    "Redis": 4,
+    "keys": 5,
+    "role": 6,
+    "clients": 7,
+    "up": 8,
+    "expired": 9,
+}
 _SIDE_BY_SIDE: Final = 3
 """Servers that are shown in columns; more of them in rows."""
 
@@ -93,8 +104,7 @@ def of_servers(readings: Sequence[Reading]) -> Table:
     )
     numbers = {"up", "ping", "clients", "keys", "hit rate", "evicted", "expired", "memory"}
     if len(readings) > _SIDE_BY_SIDE:
-        spare = {"clients", "expired", "up", "role", "keys"}
-        columns = [Column(name, is_number=name in numbers, is_spare=name in spare) for name in names]
+        columns = [Column(name, is_number=name in numbers, spare=_SPARE.get(name, 0)) for name in names]
         return Table(columns, rows, caption=_OF_ALL)
     turned = [[name, *(row[number] for row in rows)] for number, name in enumerate(names)]
     head = [Column(safe(each.name), is_number=True) for each in readings]

@@ -81,11 +81,16 @@ def key_makers(function: Callable[..., object]) -> dict[str, Callable[[Any], obj
     return found
 
 
-def declared_result(function: Callable[..., object]) -> Declared:
-    """Give the type of what a function declares to give, looked at when something needs it."""
+def declared_result(function: Callable[..., object], *, many: bool = False) -> Declared:
+    """Give the type of what a function declares to give, looked at when something needs it.
+
+    With `many` it is that of the values, where the function declares to give a mapping.
+    """
 
     def look() -> object:
         kind = bare(annotations(function).get("return"))
+        if many:
+            _, kind = get_args(kind) if len(get_args(kind)) == 2 else (None, None)  # noqa: PLR2004  - keys and values
         return None if any(kind is each for each in _SAY_NOTHING) else kind
 
     return Declared(look)

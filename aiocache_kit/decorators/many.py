@@ -15,7 +15,6 @@ from aiocache_kit.errors import InvalidArgumentError
 from aiocache_kit.management.expiration import TTL
 from aiocache_kit.provider.loading import LoadPolicy, call
 from aiocache_kit.sentinels import DEFAULT, DefaultType
-from aiocache_kit.serializers.typed import convert
 
 P = ParamSpec("P")
 K = TypeVar("K")
@@ -57,8 +56,8 @@ class CachedMulti(Wrapped[dict[K, V]], Generic[P, K, V, G]):
     async def peek(self, ids: Iterable[K], /, *args: P.args, **kwargs: P.kwargs) -> dict[K, V]:
         """Give the results that are kept, without ever calling the function; a read, as `Provider.get_multi` is."""
         keys = _keys(self._plan, self._values((ids, *args), kwargs))
-        found = await self._plan.target.get().get_multi(list(keys.values()))
-        return _by_id(self._plan, keys, found)
+        found = await self._plan.target.get().get_multi(list(keys.values()), type=self._plan.type)
+        return _by_id(keys, found)
 
     async def set(self, results: Mapping[K, V], /, *args: P.args, **kwargs: P.kwargs) -> None:
         """Keep the values of a mapping, in the place of the ids, as the results for its keys."""
@@ -177,8 +176,8 @@ async def _load(plan: Plan, get: Callable[..., Any], values: Values) -> dict[Any
         return {key: found[each] for key, each in zip(missing, asked, strict=True) if each in found}
 
     tags = plan.tags(with_ids(list(keys)))
-    found = await get(list(ids), load, plan.order.ttl, tags=tags, **plan.order.policy)
-    return _by_id(plan, keys, found)
+    found = await get(list(ids), load, plan.order.ttl, tags=tags, type=plan.type, **plan.order.policy)
+    return _by_id(keys, found)
 
 
 def _keys(plan: Plan, values: Values) -> dict[Any, str]:
@@ -201,9 +200,6 @@ def _keys(plan: Plan, values: Values) -> dict[Any, str]:
     return keys
 
 
-def _by_id(plan: Plan, keys: Mapping[Any, str], found: Mapping[str, Any]) -> dict[Any, Any]:
-    """Give what was found by id, as the type that was ordered."""
-    kind = plan.order.type
-    return {
-        each: found[key] if kind is None else convert(found[key], kind) for each, key in keys.items() if key in found
-    }
+def _by_id(keys: Mapping[Any, str], found: Mapping[str, Any]) -> dict[Any, Any]:
+    """Give what was found by id."""
+    return {each: found[key] for each, key in keys.items() if key in found}

@@ -94,8 +94,9 @@ class Plan:
         """Of the parameter that holds many."""
         self.key: KeyRecipe = key_recipe(self.signature, order.key, exclude, self.label, self.element)
         self._tags = _tags_of(self.signature, order.tags, self.element)
-        self.type: Final[Any] = declared_result(self.function) if order.type is None else order.type
-        """What a result is read as: the type that was ordered, or else what the function declares."""
+        declared = declared_result(self.function, many=many)
+        self.type: Final[Any] = declared if order.type is None else order.type
+        """What a result is read as, or each of many: the type that was ordered, or else what the function declares."""
         self.target: Final = Target(order.ask, self._check)
         self.values: Callable[..., Values] = self.compile(f"return {self.signature.values_source}", {}, is_async=False)
         """Takes the arguments of a call and gives its values; raises the `TypeError` of a wrong call."""

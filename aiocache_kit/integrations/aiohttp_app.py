@@ -25,8 +25,8 @@ from typing import Any, ClassVar, Final, ParamSpec, TypeAlias, Unpack, cast
 
 from aiocache_kit.decorators.plan import order
 from aiocache_kit.errors import InvalidArgumentError, MissingDependencyError
+from aiocache_kit.integrations.app_cache import WRONG_ORDER, Source, health
 from aiocache_kit.integrations.app_cache import AppCache as _AppCache
-from aiocache_kit.integrations.app_cache import Source, health
 from aiocache_kit.integrations.route_check import cached_below
 from aiocache_kit.management.expiration import TTL
 from aiocache_kit.provider import Provider
@@ -35,8 +35,8 @@ from aiocache_kit.sentinels import DEFAULT, DefaultType
 
 try:
     from aiohttp import hdrs, web
-except ImportError as error:
-    raise MissingDependencyError("aiohttp", "aiohttp") from error
+except ImportError as _missing:
+    raise MissingDependencyError("aiohttp", "aiohttp") from _missing
 
 __all__ = ["CACHE", "AppCache", "Source", "get_cache", "readiness"]
 
@@ -99,11 +99,12 @@ class AppCache(_AppCache):
         Handlers that `cached` decorates are named, too: what they give cannot be kept. Those of applications within
         `app` are looked at as well.
         """
+        called = [(route, handler) for route in app.router.routes() for handler in _called(route.handler)]
+        kept = {getattr(handler, "__wrapped__", None) for _, handler in called}
         wrong = [
             f"{route.method} {_path(route)}: {problem}"
-            for route in app.router.routes()
-            for handler in _called(route.handler)
-            for problem in _problems(handler, route)
+            for route, handler in called
+            for problem in _problems(handler, route, passed_by=self._is_passed_by(handler, kept))
         ]
         if wrong:
             raise InvalidArgumentError("\n".join(dict.fromkeys(wrong)))
@@ -150,6 +151,7 @@ class AppCache(_AppCache):
                 return passed.take() if passed.request is request else await handler(*args, **kwargs)
 
             setattr(answer, _VARIABLES, texts.variables)
+            self._note(handler)
             return answer
 
         return decorate
@@ -274,7 +276,9 @@ def _path(route: web.AbstractRoute) -> str:
     return "" if route.resource is None else route.resource.canonical
 
 
-def _problems(handler: object, route: web.AbstractRoute) -> list[str]:
+def _problems(handler: object, route: web.AbstractRoute, *, passed_by: bool) -> list[str]:
+    if passed_by:
+        return [f"{getattr(handler, '__qualname__', 'a handler')} {WRONG_ORDER}"]
     found = cached_below(handler)
     if found is not None:
         return [f"{found[0].label} is decorated by cached, which keeps data and no responses: use cached_handler"]

@@ -7,7 +7,7 @@ copy of the request that reaches no client.
 """
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from aiocache_kit.errors import MissingDependencyError
 from aiocache_kit.integrations.http.asked import Asked
@@ -27,8 +27,12 @@ if TYPE_CHECKING:
 
 Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-TAGS: Final = "aiocache_kit.tags"
-"""Where a request has the tags of the response that is being made: a list of `str`, see `add_tags`."""
+_new_key: Final[Any] = getattr(web, "RequestKey", None)
+TAGS: Final[Any] = "aiocache_kit.tags" if _new_key is None else _new_key("aiocache_kit.tags", list)
+"""Where a request has the tags of the response that is being made: a list of `str`, see `add_tags`.
+
+Newer versions of aiohttp warn of keys that are a `str`, older ones know no others.
+"""
 
 
 def add_tags(request: web.Request, *tags: str) -> None:

@@ -11,11 +11,13 @@ Rule 3: nothing here knows a framework. What one of them has beyond this stands 
 
 import asyncio
 import math
-from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Generator, Iterable, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from copy import copy
 from inspect import isasyncgen, isawaitable, isgenerator
+from types import FunctionType
 from typing import Any, ClassVar, Final, Self, TypeAlias, Unpack, cast
+from weakref import WeakSet
 
 from aiocache_kit.config import Config
 from aiocache_kit.decorators.declared import annotations, bare
@@ -36,13 +38,15 @@ Source: TypeAlias = Config | str | Callable[[], Provider] | None
 class _Life:
     """What an `AppCache` and its namespaces share: what to make, and what was made."""
 
-    __slots__ = ("drain", "name", "provider", "source")
+    __slots__ = ("decorated", "drain", "name", "provider", "source")
 
     def __init__(self, source: Config | Callable[[], Provider], name: str, drain: float) -> None:
         self.source = source
         self.name: Final = name
         self.drain: Final = drain
         self.provider: Provider | None = None
+        self.decorated: Final[WeakSet[FunctionType]] = WeakSet()
+        """The functions that were decorated, as they were before."""
 
     def make(self) -> Provider:
         if isinstance(self.source, Config):
@@ -176,6 +180,7 @@ class AppCache:
         def decorated(function: Any) -> Any:  # noqa: ANN401  - typed by CachedDecorator
             made = decorate(function)
             self.check_result(made.original, annotations(made.original).get("return"))
+            self._note(made.original)
             return made
 
         return cast("CachedDecorator", decorated)
@@ -201,9 +206,27 @@ class AppCache:
                 " give a list, or whatever it makes"
             )
 
+    def _note(self, function: object) -> None:
+        """Remember a function that is decorated."""
+        if isinstance(function, FunctionType):
+            self._life.decorated.add(function)
+
+    def _is_passed_by(self, endpoint: object, kept: Collection[object]) -> bool:
+        """Whether an endpoint is a function that was decorated, of which only the cached form should be one.
+
+        `kept` are the functions whose cached form is an endpoint, too: then somebody wants both.
+        """
+        return isinstance(endpoint, FunctionType) and endpoint in self._life.decorated and endpoint not in kept
+
     def _may_say_what_fails(self) -> bool:
         source = self._life.source
         return not isinstance(source, Config) or source.load_config.stale_on is Exception
+
+
+WRONG_ORDER: Final = (
+    "is called as it was before it was cached, so nothing is kept: write the decorator of the route above that of the"
+    " cache"
+)
 
 
 def _gives(kind: type) -> str:

@@ -32,8 +32,8 @@ try:
     from fastapi.requests import HTTPConnection
     from fastapi.security import SecurityScopes
     from fastapi.security.base import SecurityBase
-except ImportError as error:
-    raise MissingDependencyError("fastapi", "fastapi") from error
+except ImportError as _missing:
+    raise MissingDependencyError("fastapi", "fastapi") from _missing
 
 __all__ = [
     "AppCache",

@@ -14,8 +14,8 @@ from typing import Any, ClassVar, TypeAlias, cast
 from aiocache_kit.config import Config, LoadConfig
 from aiocache_kit.decorators.declared import annotations, bare
 from aiocache_kit.errors import InvalidArgumentError, MissingDependencyError
+from aiocache_kit.integrations.app_cache import WRONG_ORDER, Source, health
 from aiocache_kit.integrations.app_cache import AppCache as _AppCache
-from aiocache_kit.integrations.app_cache import Source, health
 from aiocache_kit.integrations.route_check import Argument, cached_below, problems
 from aiocache_kit.provider import Provider
 
@@ -25,8 +25,8 @@ try:
     from starlette.exceptions import HTTPException
     from starlette.requests import HTTPConnection, Request
     from starlette.responses import JSONResponse, Response
-except ImportError as error:
-    raise MissingDependencyError("starlette", "fastapi") from error
+except ImportError as _missing:
+    raise MissingDependencyError("starlette", "fastapi") from _missing
 
 __all__ = ["AppCache", "Lifespan", "Source", "check_routes", "get_cache", "lifespans", "readiness"]
 
@@ -68,18 +68,20 @@ class AppCache(_AppCache):
         """Raise `InvalidArgumentError` for the cached functions below the routes of `app`; see `check_routes`."""
         source = self._life.source
         defaults = (source.load_config if isinstance(source, Config) else LoadConfig()).options()
+        called = [(path, each) for path, endpoint in _endpoints(app.routes, "") for each in self.called(endpoint)]
+        kept = {found[0].function for _, each in called if (found := cached_below(each)) is not None}
         wrong: list[str] = []
-        for path, function in _endpoints(app.routes, ""):
-            for each in self.called(function):
-                found = cached_below(each)
-                if found is None:
-                    continue
+        for path, each in called:
+            found = cached_below(each)
+            if found is not None:
                 plan, bound = found
                 wrong += [f"{path}: {problem}" for problem in problems(plan, self, defaults, bound=bound)]
                 try:
                     self.check_result(plan.function, annotations(plan.function).get("return"))
                 except InvalidArgumentError as error:
                     wrong.append(f"{path}: {error}")
+            elif self._is_passed_by(each, kept):
+                wrong.append(f"{path}: {cast('Any', each).__qualname__} {WRONG_ORDER}")
         if wrong:
             raise InvalidArgumentError("\n".join(dict.fromkeys(wrong)))
 

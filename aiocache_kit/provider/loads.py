@@ -6,7 +6,8 @@ Rule 2: where the storage gives leases, a load is under one, so that no other pr
 stored over what another process has changed meanwhile.
 Rule 3: between the loader's end and the look at whether the flight was superseded there is no await, and none between
 that look and the store in a table of this process. Any other storage is written to under `SingleFlight.storing`.
-Rule 4: where loads under way are bounded, one that another load waits for is not: or both would wait for ever.
+Rule 4: where loads under way are bounded, one that another load waits for is not: or both would wait for ever. Who
+waits for room has no lease yet, and keeps no other process from loading.
 """
 
 import asyncio
@@ -51,13 +52,15 @@ class Loads:
         *,
         told: bool,
         anew: bool = False,
+        over: int = 0,
         waits: bool = True,
     ) -> object:
         """Load the value of a stored key, or join whoever is loading it.
 
-        `told`: the loader takes the context. `anew`: what another process has stored meanwhile is no substitute.
-        `waits`: False gives `MISSING` where another process is loading. Raises the error of a load that failed; of one
-        that failed before, too, where its policy has it remembered.
+        `told`: the loader takes the context. `anew`: what another process has stored meanwhile is no substitute, unless
+        the caller has found the version `over` to be too old, and it is not that one. `waits`: False gives `MISSING`
+        where another process is loading. Raises the error of a load that failed; of one that failed before, too, where
+        its policy has it remembered.
         """
         core, stored_tags = self._core, self._names.tags(context.tags)
         if not anew:
@@ -74,10 +77,14 @@ class Loads:
                 return {key: grant.item.value}
             leases = {key: grant.lease}
             async with core.leasing.kept(leases):
+                newer = await core.read_latest(key) if over else None
+                if newer is not None and newer.version != over and not newer.is_stale:
+                    self._recorder.coalesced += 1
+                    return {key: newer.value}
                 return await self._load(flight, key, loader, context, told=told, leases=leases)
 
         while True:
-            value, joined = await core.flights.load(key, work, stored_tags)
+            value, joined = await core.flights.load(key, self._bounded(work), stored_tags)
             self._recorder.coalesced += joined
             if value is not MISSING or not waits:
                 return value
@@ -193,7 +200,20 @@ class Loads:
             await self._store(flight, found, context, tags, leases)
             return found
 
-        return work
+        return self._bounded(work)
+
+    def _bounded(self, work: Work) -> Work:
+        """Give work that waits until there is room for it, where loads are bounded."""
+        slots = self._core.slots
+        if slots is None:
+            return work
+
+        async def bounded(flight: Flight) -> dict[str, object]:
+            flight.on_urgent = partial(slots.let_in, flight)
+            async with slots.held(flight, at_once=flight.urgent):
+                return await work(flight)
+
+        return bounded
 
     def _raise_again(self, keys: Iterable[str]) -> None:
         """Raise the error that is remembered of one of the keys."""
@@ -214,26 +234,6 @@ class Loads:
         tags: tuple[str, ...],
     ) -> object:
         """Give what a loader gives for stored `keys`, or remember that it failed, as the policy has it."""
-        slots = self._core.slots
-        if slots is None:
-            return await self._called_now(flight, keys, calling, context, tags)
-        flight.on_urgent, has_begun = partial(slots.let_in, flight), False
-        try:
-            async with slots.held(flight, at_once=flight.urgent):
-                has_begun = True
-                return await self._called_now(flight, keys, calling, context, tags)
-        finally:
-            if not has_begun:
-                calling.close()
-
-    async def _called_now(
-        self,
-        flight: Flight,
-        keys: Collection[str],
-        calling: Coroutine[Any, Any, object],
-        context: LoadContext,
-        tags: tuple[str, ...],
-    ) -> object:
         core, policy = self._core, context.freshness
         try:
             value = await self._timed(keys, calling, policy.timeout)

@@ -944,18 +944,30 @@ class Provider:
         ttl: TTL | DefaultType = DEFAULT,
         **options: Unpack[LoadOptions],
     ) -> dict[str, T]: ...
+    @overload
+    async def get_or_set_multi(
+        self,
+        keys: Iterable[str],
+        load_missing: AsyncMultiLoader[object] | SyncMultiLoader[object],
+        ttl: TTL | DefaultType = DEFAULT,
+        *,
+        type: type[T],
+        **options: Unpack[LoadOptions],
+    ) -> dict[str, T]: ...
     async def get_or_set_multi(
         self,
         keys: Iterable[str],
         load_missing: Any,
         ttl: TTL | DefaultType = DEFAULT,
+        *,
+        type: Any = None,
         **options: Unpack[LoadOptions],
     ) -> dict[str, Any]:
         """Give the values under `keys` by key; those that are missing are loaded by one call of `load_missing`.
 
         `load_missing` takes the list of the missing keys and gives a mapping of what it found; keys that it leaves out
         are left out of the answer too, and nothing is remembered of them. Keys whose load is under way already are
-        waited for and not loaded again. Otherwise as `get_or_set`; `cost` is that of each value.
+        waited for and not loaded again. Otherwise as `get_or_set`; `cost` is that of each value, and so is `type`.
         """
         check_names("get_or_set_multi", options)
         check_callable(load_missing, "load_missing")
@@ -966,12 +978,12 @@ class Provider:
             await self._open()
         if context.freshness.keeps_old:
             served = await self._serving.many(wanted, load_missing, context, tags)
-            return {key: whole(served[full]) for full, key in wanted.items() if full in served}
-        found = await self.get_multi(list(wanted.values()))
+            return {key: _as_type(served[full], type) for full, key in wanted.items() if full in served}
+        found = await self.get_multi(list(wanted.values()), type=type)
         missing = {full: key for full, key in wanted.items() if key not in found}
         if missing:
             loaded = await self._loads.many(missing, load_missing, context, tags)
-            found |= {wanted[full]: value for full, value in loaded.items()}
+            found |= {wanted[full]: _as_type(value, type) for full, value in loaded.items()}
         return {key: found[key] for key in wanted.values() if key in found}
 
     @overload
@@ -990,11 +1002,23 @@ class Provider:
         ttl: TTL | DefaultType = DEFAULT,
         **options: Unpack[LoadOptions],
     ) -> dict[str, T]: ...
+    @overload
+    async def refresh_multi(
+        self,
+        keys: Iterable[str],
+        load_missing: AsyncMultiLoader[object] | SyncMultiLoader[object],
+        ttl: TTL | DefaultType = DEFAULT,
+        *,
+        type: type[T],
+        **options: Unpack[LoadOptions],
+    ) -> dict[str, T]: ...
     async def refresh_multi(
         self,
         keys: Iterable[str],
         load_missing: Any,
         ttl: TTL | DefaultType = DEFAULT,
+        *,
+        type: Any = None,
         **options: Unpack[LoadOptions],
     ) -> dict[str, Any]:
         """Load the values under all `keys` by one call of `load_missing`, as `refresh` does; give those it found."""
@@ -1007,7 +1031,7 @@ class Provider:
         tags = self._names.tags(context.tags)
         context.replaces = True
         loaded = await self._loads.many(wanted, load_missing, context, tags, anew=True)
-        return {key: loaded[full] for full, key in wanted.items() if full in loaded}
+        return {key: _as_type(loaded[full], type) for full, key in wanted.items() if full in loaded}
 
     # --- locks -------------------------------------------------------------------------------------------------------
 
@@ -1097,6 +1121,10 @@ class Provider:
 def _slots(most: object, most_waiting: object) -> Slots | None:
     check_whole("max_waiting_loads", most_waiting, least=0)
     return None if most is None else Slots(check_whole("max_loads", most), cast("int", most_waiting))
+
+
+def _as_type(value: object, type: Any) -> Any:  # noqa: ANN401  - whatever is cached
+    return whole(value) if type is None else convert(value, type)
 
 
 def _joined(parts: list[dict[str, str]]) -> dict[str, str]:

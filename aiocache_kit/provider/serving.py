@@ -77,7 +77,8 @@ class Serving:
         if verdict is not Verdict.FRESH and self._may_refresh(key):
             self._refreshes(key)
             is_live = verdict is Verdict.AGEING
-            load = self._loads.one(key, loader, context, told=told, anew=is_live, waits=False)
+            over = item.version if is_live else 0
+            load = self._loads.one(key, loader, context, told=told, anew=is_live, over=over, waits=False)
             core.background.begin(load, apart(), (key,))
         return item.value
 

@@ -46,6 +46,7 @@ _BESIDE: Final[Mapping[str, str]] = {
 }
 """The pages of modules that are imported by their own names."""
 _INTEGRATION: Final = re.compile(r"aiocache_kit\.integrations\.(\w+)")
+_RULE: Final = re.compile(r"\n(?=Rule \d+: )")
 _CODE: Final = re.compile(r"<(a|h\d|pre)\b.*?</\1>|<code>(\w+)</code>", re.DOTALL)
 _LINK: Final = re.compile(r"\[([^\]]+)\]\(([\w/.-]+\.md)\)")
 _WHOLE: Final = "    options: {inherited_members: true}\n"
@@ -69,7 +70,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_content(html: str, **_: object) -> str:
-    """Link the first mention of each public name on a page to its entry in the reference."""
+    """Link the first mention of each public name on a page to its entry, and give the rules of a module their lines."""
     left = dict.fromkeys(import_module("aiocache_kit").__all__)
 
     def link(found: re.Match[str]) -> str:
@@ -78,7 +79,7 @@ def on_page_content(html: str, **_: object) -> str:
         del left[found[2]]
         return f'<autoref identifier="aiocache_kit.{found[2]}">{found[0]}</autoref>'
 
-    return _CODE.sub(link, html)
+    return _RULE.sub("<br>", _CODE.sub(link, html))
 
 
 def _sections(

@@ -124,6 +124,7 @@ READS: Final[dict[str, Call]] = {
     "keys": keys_of,
     "touch": lambda cache: cache.touch("k", 5),
     "lock": locked,
+    "rate_limiter": lambda cache: cache.rate_limiter("limit", 1_000_000).acquire("caller"),
     "ping": lambda cache: cache.ping(),
     "stats": lambda cache: cache.stats(),
     "get_or_set": lambda cache: cache.get_or_set("missing", load),

@@ -163,3 +163,10 @@ def test_every_call_of_a_provider_is_in_the_table() -> None:
     named = set(re.findall(r"`(\w+)(?=[(`])", table))
 
     assert {name for name in dir(Provider) if not name.startswith("_")} - named == set()
+
+
+def test_terms_are_explained_in_order() -> None:
+    """The glossary explains each term once, in the order of the alphabet."""
+    terms: list[str] = re.findall(r"^\*\*(.+?)\*\*", (ROOT / "docs" / "glossary.md").read_text("utf-8"), re.MULTILINE)
+
+    assert terms == sorted(set(terms), key=lambda term: re.sub("[^a-z ]", "", term.lower()))

@@ -1,13 +1,15 @@
 """Who may read the dashboard, and who may change something through it.
 
 Rule 1: without a token of its own nothing can be changed: there are no actions, and no routes for them.
-Rule 2: tokens travel in the header ``Authorization``, which no form and no page of another origin can set; a change is
-refused besides where the browser says that another origin asks for it.
+Rule 2: tokens travel in a header, which no form and no page of another origin can set: `HEADER`, or ``Authorization``
+where nothing between needs that for itself. A change is refused besides where the browser says that another origin
+asks for it.
 Rule 3: tokens are kept and compared as digests, in a time that does not depend on what was sent.
 """
 
 import hashlib
 import hmac
+import re
 from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlsplit
@@ -16,7 +18,9 @@ from aiocache_kit.errors import InvalidArgumentError
 
 SHORTEST: Final = 16
 """Characters that a token has at least: nobody guesses so many."""
+HEADER: Final = "x-aiocache-kit-token"
 _SCHEME: Final = "bearer "
+_TOKEN: Final = re.compile(rf"[!-~]{{{SHORTEST},}}")
 
 
 class Access:
@@ -27,8 +31,8 @@ class Access:
     def __init__(self, read_token: str | None, action_token: str | None) -> None:
         """Ask for `read_token` before anything is read, None for not at all; `action_token` None allows no actions.
 
-        Raises `InvalidArgumentError` for a token that is no `str` of at least `SHORTEST` characters, or for two that
-        are the same.
+        Raises `InvalidArgumentError` for a token that is no `str` of at least `SHORTEST` ASCII characters without
+        spaces, which is what a header carries, or for two that are the same.
         """
         self._read = _digest_of("read_token", read_token)
         self._action = _digest_of("action_token", action_token)
@@ -55,8 +59,8 @@ class Access:
 
     def _holds(self, headers: Mapping[str, str], wanted: bytes) -> bool:
         given = headers.get("authorization", "")
-        token = given[len(_SCHEME) :] if given[: len(_SCHEME)].lower() == _SCHEME else ""
-        return hmac.compare_digest(_digest(token), wanted)
+        bearer = given[len(_SCHEME) :] if given[: len(_SCHEME)].lower() == _SCHEME else ""
+        return hmac.compare_digest(_digest(headers.get(HEADER, bearer)), wanted)
 
 
 def is_of_another_origin(headers: Mapping[str, str]) -> bool:
@@ -76,8 +80,10 @@ def is_of_another_origin(headers: Mapping[str, str]) -> bool:
 def _digest_of(name: str, token: object) -> bytes | None:
     if token is None:
         return None
-    if not isinstance(token, str) or len(token) < SHORTEST:
-        raise InvalidArgumentError(f"{name} must be a str of at least {SHORTEST} characters, or None")
+    if not isinstance(token, str) or not _TOKEN.fullmatch(token):
+        raise InvalidArgumentError(
+            f"{name} must be a str of at least {SHORTEST} ASCII characters without spaces, or None"
+        )
     return _digest(token)
 
 

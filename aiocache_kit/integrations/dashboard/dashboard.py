@@ -14,7 +14,7 @@ from aiocache_kit.integrations.dashboard.access import Access, is_of_another_ori
 from aiocache_kit.integrations.dashboard.actions import ACTIONS, act
 from aiocache_kit.integrations.dashboard.asgi import Receive, Scope, Send, serve
 from aiocache_kit.integrations.dashboard.assets import Assets
-from aiocache_kit.integrations.dashboard.http import Answer, Request, of_data, of_refusal
+from aiocache_kit.integrations.dashboard.http import Answer, Request, of_data, of_json, of_refusal
 from aiocache_kit.integrations.dashboard.listening import Listening
 from aiocache_kit.integrations.dashboard.watch import Providers, Watch, check_numbers
 
@@ -109,7 +109,7 @@ class Dashboard:
         if not self._access.may_read(request.headers):
             return of_refusal(401, "the token is missing or wrong", _TOKEN_WANTED)
         after = parse_qs(request.query).get("after", [""])[0]
-        return of_data(await self._watch.look(after))
+        return of_json(await self._watch.look(after))
 
     async def _act(self, request: Request) -> Answer:
         if is_of_another_origin(request.headers):

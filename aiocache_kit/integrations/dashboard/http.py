@@ -63,10 +63,15 @@ class Answer:
         return (*self.headers, *SECURITY, *length)
 
 
+def of_json(text: str, status: int = 200, headers: Headers = ()) -> Answer:
+    """Give what is written as JSON already, in ASCII, so that nobody keeps it."""
+    fixed = (("content-type", "application/json"), ("cache-control", "no-store"))
+    return Answer(status, (*fixed, *headers), text.encode("ascii"))
+
+
 def of_data(data: object, status: int = 200, headers: Headers = ()) -> Answer:
     """Give `data`, made of plain values, as JSON that nobody keeps."""
-    fixed = (("content-type", "application/json"), ("cache-control", "no-store"))
-    return Answer(status, (*fixed, *headers), json.dumps(data, allow_nan=False, separators=(",", ":")).encode("ascii"))
+    return of_json(json.dumps(data, allow_nan=False), status, headers)
 
 
 def of_refusal(status: int, reason: str, headers: Headers = ()) -> Answer:

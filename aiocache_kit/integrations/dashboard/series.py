@@ -3,8 +3,10 @@
 Rule 1: nothing is made up. Where there were no reads there is no hit rate, and where nobody looked for a while, or the
 counters began again, there is a gap: a point without figures.
 Rule 2: it is bounded: the oldest point goes when there are as many as may be kept.
+Rule 3: a point is written as JSON once, when it is made, and not for each viewer: writing hundreds would hold the loop.
 """
 
+import json
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -43,7 +45,7 @@ class Series:
     def __init__(self, interval: float, most: int) -> None:
         """Expect a reading every `interval` seconds or later, and keep at most `most` points."""
         self._gap = interval * _GAP
-        self._points: deque[dict[str, object]] = deque(maxlen=most)
+        self._points: deque[tuple[int, str]] = deque(maxlen=most)
         self._last: Reading | None = None
 
     @property
@@ -60,11 +62,11 @@ class Series:
         seconds = reading.monotonic - before.monotonic
         if 0.0 < seconds <= self._gap and not has_restarted(before.stats, reading.stats):
             point |= figures_of(reading.stats - before.stats, seconds)
-        self._points.append(point)
+        self._points.append((reading.number, json.dumps(point, allow_nan=False, separators=(",", ":"))))
 
-    def since(self, number: int) -> list[dict[str, object]]:
-        """Give the points of readings after that of this `number`."""
-        return [point for point in self._points if isinstance(at := point["number"], int) and at > number]
+    def since(self, number: int) -> str:
+        """Give the points of readings after that of this `number`, as a JSON array."""
+        return f"[{','.join(text for at, text in self._points if at > number)}]"
 
 
 def figures_of(change: Stats, seconds: float) -> dict[str, object]:

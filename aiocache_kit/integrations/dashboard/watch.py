@@ -7,6 +7,7 @@ Rule 3: a provider that fails is shown as failing, with its last figures; the ot
 """
 
 import asyncio
+import json
 import logging
 import secrets
 from collections.abc import Callable, Mapping
@@ -44,6 +45,7 @@ class Watched(Protocol):
 Providers: TypeAlias = "Watched | Mapping[str, Watched] | Callable[[], Watched | Mapping[str, Watched]]"
 
 _ALONE: Final = "cache"
+_DIGITS: Final = 20
 
 
 def named(providers: Providers) -> Mapping[str, Watched]:
@@ -91,8 +93,8 @@ class Watch:
         """Give the provider of this name; None where there is none."""
         return named(self._providers).get(name)
 
-    async def look(self, after: str) -> dict[str, object]:
-        """Give the state of all providers, and the points that came since the look whose ``cursor`` was `after`.
+    async def look(self, after: str) -> str:
+        """Give, as JSON, all providers, and their points since the look whose ``cursor`` was `after`.
 
         An empty `after`, or one of another process, gives all points. ``next`` is in how many seconds it is worth while
         to look again.
@@ -101,13 +103,10 @@ class Watch:
             if self._waits() <= 0.0:
                 await self._read()
         epoch, _, number = after.rpartition("-")
-        since = int(number) if epoch == self.epoch and number.isdecimal() else 0
-        return {
-            "epoch": self.epoch,
-            "cursor": f"{self.epoch}-{self._number}",
-            "next": max(0.0, self._waits()),
-            "providers": [self._shown(name, since) for name in self._series],
-        }
+        is_ours = epoch == self.epoch and number.isdecimal() and len(number) < _DIGITS
+        head = {"epoch": self.epoch, "cursor": f"{self.epoch}-{self._number}", "next": max(0.0, self._waits())}
+        shown = [self._shown(name, int(number) if is_ours else 0) for name in self._series]
+        return f'{json.dumps(head)[:-1]}, "providers": [{", ".join(shown)}]}}'
 
     def _waits(self) -> float:
         """Give the seconds until a reading is due."""
@@ -137,18 +136,18 @@ class Watch:
         """Stop listening; readings are still taken for whoever looks, who begins it again."""
         await self._listening.close()
 
-    def _shown(self, name: str, since: int) -> dict[str, object]:
+    def _shown(self, name: str, since: int) -> str:
         series = self._series[name]
         stats = series.last.stats if series.last is not None else None
-        return {
+        shown = {
             "name": name,
             "error": self._errors.get(name),
             "at": None if series.last is None else series.last.at,
             "totals": None if stats is None else totals_of(stats),
             "layers": [] if stats is None else list(layers_of(stats)),
             "groups": self._listening.shown(name),
-            "points": series.since(since),
         }
+        return f'{json.dumps(shown, allow_nan=False)[:-1]}, "points": {series.since(since)}}}'
 
 
 def check_numbers(interval: object, keep: object, sample: object) -> None:

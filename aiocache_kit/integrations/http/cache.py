@@ -8,7 +8,6 @@ application. Whatever fails about the cache, the application answers.
 
 import logging
 from typing import Final
-from urllib.parse import urljoin
 
 from aiocache_kit.clock import Clock, SystemClock
 from aiocache_kit.errors import CacheError
@@ -34,8 +33,8 @@ _GATEWAY_TIMEOUT: Final = 504
 class ResponseCache:
     """Stores the responses of one application in `provider`, and gives them where that is right.
 
-    The provider, or the namespace of one, is for nothing else. A function that gives the provider is called when the
-    first request comes. The provider is opened by the first request and is not closed here.
+    The provider, or the namespace of one, is for nothing else. A function that gives the provider, such as that of an
+    `AppCache`, is called for each request. The provider is opened by the first request and is not closed here.
     """
 
     def __init__(
@@ -153,9 +152,8 @@ class ResponseCache:
         ordered, ignored = self.options.sort_query, self.options.ignored
         for name in (b"location", b"content-location"):
             said = value(headers, name)
-            key = None
-            if said is not None:
-                key = keys.key_of_url(urljoin(f"{origin}{path}", said), ordered=ordered, ignored=ignored)
+            base = f"{origin}{path}"
+            key = None if said is None else keys.key_of_url(said, base=base, ordered=ordered, ignored=ignored)
             if key is not None and key.partition(" ")[2] == origin:
                 changed.add(f"{key} {more}" if more else key)
         for key in changed:

@@ -153,6 +153,7 @@ class Forwarding:
             reply = await self._ask(asked, origin, found, turn, told)
         except Exception:
             turn.end(NOTHING)
+            await turn.over()  # or the next request would join what has failed
             raise
         finally:
             _nested.reset(mark)

@@ -11,7 +11,7 @@ Rule 2: whatever a proxy says of the address makes the key finer and is believed
 import re
 from collections.abc import Iterable, Mapping
 from typing import Final
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, unquote, urljoin, urlsplit
 
 FORWARDED: Final = (
     *(b"x-forwarded-host", b"x-forwarded-proto", b"x-forwarded-scheme", b"x-forwarded-port", b"x-forwarded-prefix"),
@@ -81,10 +81,13 @@ def key_of(path: str, query: str, scheme: str, host: str, found: Mapping[bytes, 
     return key + "".join(f" {name.decode()}={quote(found[name], safe='')}" for name in FORWARDED if name in found)
 
 
-def key_of_url(url: str, *, ordered: bool, ignored: frozenset[str]) -> str | None:
-    """Give the key of an absolute address that is asked for directly; None where it is none."""
+def key_of_url(url: str, *, base: str = "", ordered: bool, ignored: frozenset[str]) -> str | None:
+    """Give the key of an address that is asked for directly, None where it is none.
+
+    It must be absolute, or relative to `base`, which is.
+    """
     try:
-        parts = urlsplit(url)
+        parts = urlsplit(urljoin(base, url))
     except ValueError:
         return None
     host = host_of(parts.netloc, parts.scheme)

@@ -44,7 +44,7 @@ class Shelf:
     __slots__ = ("_most", "_provider", "_source")
 
     def __init__(self, source: ProviderSource, most: int) -> None:
-        """Keep at most so many variants of one address; `source` gives the provider when it is first needed."""
+        """Keep at most so many variants of one address in the provider, or in what a function gives as such."""
         self._source = source
         self._provider = source if isinstance(source, Provider) else None
         self._most = most
@@ -54,12 +54,11 @@ class Shelf:
 
     @property
     def provider(self) -> Provider:
-        """The provider."""
-        found = self._provider
-        if found is None:
-            found = self._source if isinstance(self._source, Provider) else self._source()
-            self._provider = found
-        return found
+        """The provider; a function is asked each time, because an application that starts again has another one."""
+        if self._provider is not None:
+            return self._provider
+        source = self._source
+        return source if isinstance(source, Provider) else source()
 
     @property
     def leaves(self) -> bool:

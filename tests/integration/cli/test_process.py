@@ -19,6 +19,10 @@ from tests.integration.cli.conftest import fill, found
 ROOT = Path(__file__).parents[3]
 COMMAND = [sys.executable, "-m", "aiocache_kit"]
 PATIENCE = 20.0
+TAKE_TERMINAL = (
+    "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
+)
+CTRL_C = "\x03"
 
 
 def run(*arguments: str, program: str = "", **environ: str) -> subprocess.CompletedProcess[str]:
@@ -38,8 +42,8 @@ def run(*arguments: str, program: str = "", **environ: str) -> subprocess.Comple
 class Terminal:
     """The other end of a terminal that a command runs in."""
 
-    def __init__(self, pid: int, descriptor: int) -> None:
-        self.pid = pid
+    def __init__(self, process: subprocess.Popen[bytes], descriptor: int) -> None:
+        self.process = process
         self.shown = ""
         self._descriptor = descriptor
 
@@ -53,16 +57,29 @@ class Terminal:
         """Press keys."""
         os.write(self._descriptor, text.encode())
 
+    def interrupt(self) -> int:
+        """Press Ctrl-C, again where it was lost (between a look for signals and a read that waits); give the code."""
+        self.type(CTRL_C)
+        while self._read(patience=1.0, lost=lambda: self.type(CTRL_C)):
+            pass
+        return self.process.wait(PATIENCE)
+
     def end(self) -> int:
         """Read what is left, and give the exit code."""
         while self._read():
             pass
-        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        return self.process.wait(PATIENCE)
 
-    def _read(self) -> bool:
-        ready, _, _ = select.select([self._descriptor], [], [], PATIENCE)
+    def _read(self, *, patience: float = PATIENCE, lost: Callable[[], None] | None = None) -> bool:
+        """Read what is there, or wait for it; False at the end. Calls `lost` where nothing comes in time."""
+        ready, _, _ = select.select([self._descriptor], [], [], patience)
+        if not ready:
+            if lost is None:
+                pytest.fail(f"nothing more was shown: {self.shown!r}", pytrace=False)
+            lost()
+            return True
         try:
-            data = os.read(self._descriptor, 65536) if ready else b""
+            data = os.read(self._descriptor, 65536)
         except OSError:  # how Linux tells that nobody is there any more
             return False
         self.shown += data.decode("utf-8", "replace")
@@ -71,18 +88,25 @@ class Terminal:
 
 @contextmanager
 def terminal(*arguments: str, environ: Mapping[str, str] | None = None) -> Generator[Terminal]:
-    """Run the command in a terminal of 100 columns."""
-    before = {"TERM": "xterm-256color", "COLUMNS": "100", "LINES": "40", **(environ or {})}
-    pid, descriptor = pty.fork()
-    if pid == 0:
-        os.chdir(ROOT)
-        os.execve(  # noqa: S606  - as everywhere here
-            sys.executable, [*COMMAND, *arguments], {**os.environ, **before}
-        )
+    """Run the command in a terminal of 100 columns, which is its own, so that Ctrl-C in it reaches it."""
+    own = {"TERM": "xterm-256color", "COLUMNS": "100", "LINES": "40", **(environ or {})}
+    outer, inner = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-S", "-c", TAKE_TERMINAL, *COMMAND, *arguments],
+        cwd=ROOT,
+        env={**os.environ, **own},
+        stdin=inner,
+        stdout=inner,
+        stderr=inner,
+        start_new_session=True,
+    )
+    os.close(inner)
     try:
-        yield Terminal(pid, descriptor)
+        yield Terminal(process, outer)
     finally:
-        os.close(descriptor)
+        process.kill()
+        process.wait()
+        os.close(outer)
 
 
 # --- pipes ----------------------------------------------------------------------------------------------------------
@@ -118,6 +142,15 @@ def test_settings_come_from_the_environment(url: str) -> None:
         AIOCACHE_KIT_REDIS_KEY_PREFIX=prefix,
     )
     assert (done.stdout, done.stderr, done.returncode) == ("user\n", "", 0)
+
+
+def test_an_output_without_umlauts_gets_escapes(url: str) -> None:
+    """What an encoding has no letters for ends nothing: keys, lines of tables, bars."""
+    fill(url, {"schlüssel": 1})
+
+    assert run("keys", "--url", url, PYTHONIOENCODING="ascii").stdout == "schl\\xfcssel\n"
+    done = run("top", "--count", "1", "--interval", "0.1", "--url", url, PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stdout.isascii()) == (0, True)
 
 
 def test_a_script_leads_to_the_command() -> None:
@@ -163,8 +196,7 @@ def test_top_moves_until_ctrl_c(url: str) -> None:
     with terminal("top", "--interval", "0.1", "--url", url) as seen:
         seen.wait_for("hits/s")
         seen.wait_for("\x1b[2K")
-        seen.type("\x03")
-        code = seen.end()
+        code = seen.interrupt()
 
     assert code == 130
     assert "\x1b[?25h" in seen.shown[seen.shown.rindex("\x1b[?25l") :]
@@ -183,11 +215,14 @@ def test_no_colours_where_they_are_not_wanted(url: str) -> None:
 def test_a_question_is_asked_and_heeded(url: str) -> None:
     """No leaves everything, yes removes it, and Ctrl-C is neither."""
     fill(url, {"user": 1})
-    for typed, expected, left in (("n\n", 1, 1), ("\x03", 130, 1), ("y\n", 0, None)):
+    for typed, expected, left in (("n\n", 1, 1), (CTRL_C, 130, 1), ("y\n", 0, None)):
         with terminal("clear", "--url", url) as seen:
             seen.wait_for("[y/N]")
-            seen.type(typed)
-            assert seen.end() == expected
+            if typed == CTRL_C:
+                assert seen.interrupt() == expected
+            else:
+                seen.type(typed)
+                assert seen.end() == expected
         assert "Remove everything from redis at 127.0.0.1" in seen.shown
         assert found(url, "user") == left
 
@@ -196,7 +231,7 @@ def test_bench_that_is_interrupted_leaves_nothing(url: str) -> None:
     """What it has stored so far is removed when it is told to end."""
     with terminal("bench", "--seconds", "10", "--url", url) as seen:
         seen.wait_for("measuring")
-        os.kill(seen.pid, signal.SIGINT)
+        seen.process.send_signal(signal.SIGINT)
         assert seen.end() == 130
 
     assert run("stats", "--count", "--json", "--url", url).stdout.count('"items": 0') == 1

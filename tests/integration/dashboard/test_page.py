@@ -66,7 +66,7 @@ async def test_figures_follow(visit: Visit, cache: Provider) -> None:
     hits = (await cache.stats()).hits
 
     await expect(page.locator("[data-counter=hits]")).to_have_text(f"{hits:,}")
-    await expect(page.get_by_role("status").first).to_contain_text("live")
+    await expect(page.locator("#status")).to_contain_text("live")
 
 
 async def test_charts_move(visit: Visit) -> None:
@@ -163,7 +163,7 @@ async def test_paused_page_asks_nothing(visit: Visit) -> None:
     await page.goto(visit.mount(Dashboard(Scripted(), interval=SOON)))
     await page.locator("#tiles .tile").first.wait_for()
     await page.get_by_role("button", name="Pause").click()
-    await expect(page.get_by_role("status").first).to_contain_text("paused")
+    await expect(page.locator("#status")).to_contain_text("paused")
     asked = len(visit.asked)
 
     await page.clock.run_for(60_000)
@@ -179,12 +179,12 @@ async def test_server_that_is_gone_is_asked_again(visit: Visit) -> None:
     provider = Scripted()
     page = await visit(Dashboard(provider, interval=SOON))
     await page.route("**/figures*", lambda route: route.abort())
-    await expect(page.get_by_role("status").first).to_contain_text("does not answer")
+    await expect(page.locator("#status")).to_contain_text("does not answer")
     assert await page.locator("#tiles .tile").count() == 6
 
     await page.unroute("**/figures*")
 
-    await expect(page.get_by_role("status").first).to_contain_text("live", timeout=20_000)
+    await expect(page.locator("#status")).to_contain_text("live", timeout=20_000)
 
 
 async def test_other_process_begins_anew(visit: Visit) -> None:
@@ -247,6 +247,23 @@ async def test_charts_are_read_by_keyboard(visit: Visit) -> None:
 
     assert (await chart.get_attribute("aria-valuetext"), await other.get_attribute("aria-valuetext")) == newest
     assert await page.locator("line.cursor").count() == 0
+
+
+async def test_screen_readers_are_told_of_changes_alone(visit: Visit) -> None:
+    """What goes on by itself is not read aloud: the state is written again only when it is another one."""
+    page = await visit(Dashboard(Scripted(), interval=SOON))
+    await page.evaluate(
+        "() => { window.told = 0; new MutationObserver(() => { window.told += 1; })"
+        ".observe(document.querySelector('#state'), { childList: true, characterData: true, subtree: true }); }"
+    )
+    shown = await counter(page, "hits")
+    await expect(page.locator("[data-counter=hits]")).not_to_have_text(shown)
+    assert await page.evaluate("window.told") == 0
+
+    await page.get_by_role("button", name="Pause").click()
+
+    await expect(page.get_by_role("status").first).to_have_text("paused")
+    assert await page.evaluate("window.told") == 1
 
 
 async def test_pointing_tells_a_moment(visit: Visit) -> None:

@@ -1,7 +1,5 @@
 """The pictures of the command line in the docs: what it shows of servers as they might be.
 
-    python -m tests.unit.cli.pictures       write them anew, after a change that is to be seen
-
 The same facts give the same pictures, so a test can tell whether those that are kept show what is shown now.
 """
 
@@ -11,7 +9,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from rich.console import Console
 
@@ -19,6 +17,8 @@ from aiocache_kit import Config, RedisConfig
 from aiocache_kit.cli.doctor.findings import Finding, good
 from aiocache_kit.cli.doctor.of_config import of_config
 from aiocache_kit.cli.doctor.of_server import of_server, of_servers
+from aiocache_kit.cli.program import History as ProgramHistory
+from aiocache_kit.cli.program import frame as frame_of_program
 from aiocache_kit.cli.readings import Names, Reading
 from aiocache_kit.cli.screen import Screen
 from aiocache_kit.cli.tables import Line, Part, Span, Style
@@ -93,10 +93,69 @@ def _top() -> Sequence[Part]:
     return frame(rates, {}, history, what="redis at the cluster of 10.0.0.1:6379", interval=2.0)
 
 
+def _group(name: str, reads: int, hit_rate: float, loads: int, load_time: float) -> dict[str, object]:
+    """Give a group of keys as a dashboard tells of it."""
+    return {"group": name, "reads": reads, "hit_rate": hit_rate, "loads": loads, "average_load_time": load_time}
+
+
+def _layer(name: str, hits: int, misses: int, **others: int) -> dict[str, object]:
+    """Give a layer as a dashboard tells of it."""
+    return {"name": name, "depth": 0, "hit_rate": hits / (hits + misses), "hits": hits, "misses": misses, **others}
+
+
+_WAVE: Final = (3, 5, 4, 7, 8, 6, 9, 11, 10, 12, 9, 10)
+_USERS: Final = {
+    "hits": 41_204,
+    "misses": 1_310,
+    "hit_rate": 0.969,
+    "loads": 655,
+    "load_time": 0.0213,
+    "get_time": 4e-6,
+}
+_PAGES: Final = {
+    "hits": 3_950,
+    "misses": 2_212,
+    "hit_rate": 0.641,
+    "loads": 2_190,
+    "load_time": 0.0874,
+    "evictions": 118,
+}
+_TOLD: Final[dict[str, Any]] = {
+    "providers": [
+        {
+            "name": "users",
+            "points": [*({"hits": 4_000 * each} for each in _WAVE), _USERS],
+            "totals": {"items": 48_112},
+            "layers": [
+                _layer("memory", 8_203_114, 703_221, items=5_000, evictions=61_300, health=1),
+                _layer("redis", 450_060, 253_161, errors=2, health=1),
+            ],
+            "groups": {
+                "hot": [_group("user:*", 210_330, 0.981, 3_990, 0.0182)],
+                "slow": [_group("invoice:*", 310, 0.402, 185, 0.412)],
+            },
+        },
+        {
+            "name": "pages",
+            "points": [*({"hits": 500 * each} for each in reversed(_WAVE)), _PAGES],
+            "totals": {"items": 10_000, "size": 52_428_800},
+            "groups": {"hot": [_group("page:*", 30_120, 0.64, 10_870, 0.0874)]},
+        },
+    ]
+}
+
+
+def _program() -> Sequence[Part]:
+    history = ProgramHistory()
+    history.note(_TOLD["providers"])
+    return frame_of_program(_TOLD, history, interval=2.0)
+
+
 PICTURES: Final[dict[str, tuple[str, Callable[[], Sequence[Part]]]]] = {
     "cli-doctor": ("aiocache-kit doctor --all --config settings.toml", _doctor),
     "cli-stats": ("aiocache-kit stats --count --config settings.toml", _stats),
     "cli-top": ("aiocache-kit top --config settings.toml", _top),
+    "cli-program": ("aiocache-kit top --dashboard http://localhost:8000/internal/cache", _program),
 }
 """What is drawn: the command that is typed, and what it shows."""
 
@@ -117,13 +176,3 @@ def drawn(name: str) -> str:
 def words(svg: str) -> list[str]:
     """Give the texts of a picture, without how they are drawn."""
     return [html.unescape(text).replace("\xa0", " ") for text in _TEXT.findall(svg)]
-
-
-def write() -> None:
-    """Draw all of them into the docs."""
-    for name in PICTURES:
-        (FOLDER / f"{name}.svg").write_text(drawn(name), "utf-8")
-
-
-if __name__ == "__main__":
-    write()

@@ -10,7 +10,7 @@ from aiocache_kit.cli.screen import Screen
 from aiocache_kit.cli.tables import Column, Line, Span, Style, Table
 
 TABLE = Table(
-    [Column("server"), Column("hits", is_number=True), Column("clients", is_number=True, is_spare=True)],
+    [Column("server"), Column("hits", is_number=True), Column("clients", is_number=True, spare=1)],
     [["10.0.0.1:6379", Span("12", Style.WARNING), "7"], ["10.0.0.2:6379", "3456", "8"]],
     caption="a caption",
 )

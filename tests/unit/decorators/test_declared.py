@@ -12,7 +12,17 @@ from uuid import UUID
 import pytest
 from pydantic import BaseModel
 
-from aiocache_kit import MISSING, Config, FileConfig, InvalidArgumentError, KeyBy, WrongTypeError, cached, new_provider
+from aiocache_kit import (
+    MISSING,
+    Config,
+    FileConfig,
+    InvalidArgumentError,
+    KeyBy,
+    WrongTypeError,
+    cached,
+    cached_multi,
+    new_provider,
+)
 from aiocache_kit.decorators.texts import has_text
 from aiocache_kit.provider import Provider
 
@@ -166,6 +176,47 @@ async def test_declared_results_come_back(files: Provider) -> None:
     expected = [User(id=1, born=date(1815, 12, 10))]
     assert await load.peek(1) is MISSING
     assert [await load(1), await load(1), await load.peek(1), await load.refresh(1)] == [expected] * 4
+
+
+async def test_declared_results_of_many_come_back(files: Provider) -> None:
+    """So is each value of what a function of many ids declares to give, or what is ordered for it."""
+
+    @cached_multi(files)
+    async def by_declaration(numbers: list[int]) -> Mapping[int, User]:
+        return {number: User(id=number) for number in numbers}
+
+    @cached_multi(files, type=User)
+    async def by_order(numbers: list[int]) -> dict[int, object]:
+        return {number: User(id=number) for number in numbers}
+
+    expected = {1: User(id=1), 2: User(id=2)}
+    for function in (by_declaration, by_order):
+        assert await function([1]) == {1: User(id=1)}
+        assert await function([1, 2]) == await function([1, 2]) == expected
+        assert await function.peek([1, 2, 3]) == await function.refresh([1, 2]) == expected
+
+    @cached_multi(files)
+    async def untold(numbers: list[int]) -> Mapping[int, Any]:
+        return {number: User(id=number) for number in numbers}
+
+    await untold([1])
+    with pytest.raises(WrongTypeError, match="read it with type="):
+        await untold([1])
+
+
+async def test_many_are_loaded_as_a_type(files: Provider) -> None:
+    """`get_or_set_multi` and `refresh_multi` give what they find and what they load as the type that is asked for."""
+
+    def load(keys: list[str]) -> dict[str, object]:
+        return {key: User(id=int(key)) if key == "1" else {"id": int(key)} for key in keys}
+
+    expected = {"1": User(id=1), "2": User(id=2)}
+    assert await files.get_or_set_multi(["1", "2"], load, type=User) == expected
+    assert await files.get_or_set_multi(["1", "2"], load, type=User) == expected
+    assert await files.get_or_set_multi(["1", "2"], load, type=User, stale_if_error=5) == expected
+    assert await files.refresh_multi(["1", "2"], load, type=User) == expected
+    with pytest.raises(WrongTypeError, match="read it with type="):
+        await files.get_or_set_multi(["1", "2"], load)
 
 
 async def test_ordered_type_counts_more_than_a_declared_one(files: Provider) -> None:

@@ -13,7 +13,9 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
+from aiocache_kit import InvalidArgumentError
 from aiocache_kit.decorators import cached
+from aiocache_kit.integrations.fastapi import check_routes
 from aiocache_kit.provider import Provider
 from aiocache_kit.storage.memory import memory_storage
 
@@ -56,6 +58,14 @@ def plain(user_id: int) -> dict[str, int]:
     return {"id": user_id}
 
 
+class Session:
+    """Says nothing that a key could be made of."""
+
+
+@cached(provider)
+async def untold(session: Annotated[Session, Depends(Session)]) -> None: ...
+
+
 class Controller:
     @cached(provider, exclude=["self"])
     async def show(self, user_id: int) -> dict[str, int]:
@@ -83,6 +93,17 @@ async def test_fastapi_takes_cached_functions() -> None:
         assert await ask(app, "/plain/7") == {"id": 7}
     assert calls == [("lang", "de"), (7, "de"), (7,)]
     assert app.openapi()["paths"]["/users/{user_id}"]["get"]["description"] == "Show a user."
+
+
+async def test_routes_are_checked_by_annotations_that_are_text() -> None:
+    """The check at the start of an application understands what it has to look up in the module of the function."""
+    app = FastAPI()
+    app.get("/users/{user_id}")(endpoint)
+    check_routes(app)
+
+    app.get("/session")(untold)
+    with pytest.raises(InvalidArgumentError, match=r"the parameter 'session' of \S+:untold is what a dependency gives"):
+        check_routes(app)
 
 
 async def test_fastapi_takes_cached_methods() -> None:

@@ -389,6 +389,25 @@ async def test_wrong_handlers_keep_the_application_from_starting() -> None:
     ]
 
 
+async def test_decorators_in_the_wrong_order_are_told() -> None:
+    """A route that is made before its handler is cached would keep nothing, silently; where both are, it is meant."""
+    cache = AppCache()
+
+    async def page(request: web.Request) -> web.Response:
+        return web.Response(text=request.path)
+
+    kept = cache.cached_handler(key="page")(page)
+    app = web.Application()
+    app.cleanup_ctx.append(cache.context)
+    app.add_routes([web.get("/wrong", page)])
+    with pytest.raises(InvalidArgumentError, match=r"/wrong: \S+page is called as it was before it was cached"):
+        await start(app)
+    app = web.Application()
+    app.cleanup_ctx.append(cache.context)
+    app.add_routes([web.get("/wrong", page), web.get("/right", kept)])
+    await start(app)
+
+
 def test_cached_refuses_declared_responses() -> None:
     """Of data and responses, `cached` keeps the former; the annotation alone tells that it is the latter."""
     with pytest.raises(InvalidArgumentError, match="gives a Response, which is sent once"):

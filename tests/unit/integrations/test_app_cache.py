@@ -238,3 +238,24 @@ def test_what_is_missing_is_said_with_its_extra(
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(MissingDependencyError, match=rf"aiocache-kit\[{extra}\]"):
         import_module(name)
+
+
+@pytest.mark.parametrize("step", ["open", "close"])
+async def test_cancelled_application_can_start_again(step: str) -> None:
+    """A start or an end that is cancelled, as by a second Ctrl-C, leaves nothing open and nothing in the way."""
+    storage = FaultyStorage(NullStorage())
+    sources = iter([Provider(storage), new_provider()])
+    cache = AppCache(lambda: next(sources))
+    gate = storage.hold(of=[step])
+
+    async def run() -> None:
+        async with cache.opened() as provider:
+            await provider.set("key", 1)
+
+    running = asyncio.create_task(run())
+    await gate.reached.wait()
+    running.cancel()
+    gate.open()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    await run()

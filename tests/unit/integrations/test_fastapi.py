@@ -588,6 +588,22 @@ async def test_everything_that_is_wrong_is_told_at_once() -> None:
     ]
 
 
+async def test_decorators_in_the_wrong_order_are_told() -> None:
+    """A route that is made before its function is cached would keep nothing, silently; where both are, it is meant."""
+    cache = AppCache()
+    app = FastAPI(lifespan=cache.lifespan)
+
+    @cache.cached()
+    @app.get("/wrong")
+    async def read() -> str:
+        return "never kept"
+
+    with pytest.raises(InvalidArgumentError, match=r"^GET /wrong: \S+read is called as it was before it was cached"):
+        await start(app)
+    app.get("/right")(read)
+    await start(app)
+
+
 async def test_all_cached_functions_are_looked_at() -> None:
     """So are dependencies, methods, wrapped functions, mounted applications, and what `aiocache_kit.cached` made."""
 

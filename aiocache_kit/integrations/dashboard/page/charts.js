@@ -41,7 +41,7 @@ export class Chart {
     );
     this.node = element(
       "figure", { class: "card chart" },
-      element("figcaption", {}, element("h3", {}, title), element("span", { class: "hint" }, hint)),
+      element("figcaption", {}, element("h2", {}, title), element("span", { class: "hint" }, hint)),
       element("ul", { class: "legend" }, ...legend),
       this.svg,
     );
@@ -56,6 +56,8 @@ export class Chart {
     this.svg.addEventListener("pointermove", (event) => this.#pointAt(event.offsetX));
     this.svg.addEventListener("pointerdown", (event) => this.#pointAt(event.offsetX));
     this.svg.addEventListener("pointerleave", () => this.choose(null));
+    // A moment that stays, so that what is read aloud does not change by itself.
+    this.svg.addEventListener("focus", () => this.choose(this.chosen ?? 0));
     this.svg.addEventListener("blur", () => this.choose(null));
     this.svg.addEventListener("keydown", (event) => {
       const back = this.chosen ?? 0;

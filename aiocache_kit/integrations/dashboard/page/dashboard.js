@@ -4,7 +4,7 @@
 // Rule 2: a server that does not answer is asked again, less and less often; what is shown stays.
 // Rule 3: the token is kept in this page's memory alone.
 
-import { offerActions } from "./actions.js";
+import { bearing, offerActions } from "./actions.js";
 import { Chart } from "./charts.js";
 import { byId, element } from "./elements.js";
 import { time } from "./figures.js";
@@ -33,8 +33,7 @@ async function look() {
   if (asking) return;
   asking = true;
   try {
-    const headers = kept.token ? { authorization: `Bearer ${kept.token}` } : {};
-    const answer = await fetch(`figures?after=${encodeURIComponent(kept.cursor)}`, { headers });
+    const answer = await fetch(`figures?after=${encodeURIComponent(kept.cursor)}`, { headers: bearing(kept.token) });
     if (answer.status === 401) return lock(kept.token ? "The token is not right." : "");
     if (!answer.ok) throw new Error("no figures");
     const figures = await answer.json();
@@ -107,12 +106,15 @@ function show() {
     showLayers(byId("layers-table"), layers);
     showCharts(points);
   }
-  if (provider) say(isPaused() ? "paused" : "live", `${isPaused() ? "paused" : "live"}, as of ${provider.at ? time(provider.at) : "never"}`);
+  const state = isPaused() ? "paused" : "live";
+  if (provider) say(state, state, provider.at === null ? "" : `as of ${time(provider.at)}`);
 }
 
-function say(state, text) {
+// The state is told by screen readers, so it is only written when it has changed; the time beside it is not.
+function say(state, text, asOf = "") {
   byId("status").dataset.state = state;
-  byId("status").textContent = text;
+  if (byId("state").textContent !== text) byId("state").textContent = text;
+  byId("as-of").textContent = asOf;
 }
 
 // --- what viewers do ------------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 import pytest
 
 from aiocache_kit import InvalidArgumentError
-from aiocache_kit.integrations.dashboard.access import Access, is_of_another_origin
+from aiocache_kit.integrations.dashboard.access import HEADER, Access, is_of_another_origin
 
 READ, ACT = "to-read-" * 2, "to-act-" * 3
 
@@ -50,11 +50,21 @@ def test_anything_else_is_refused(headers: dict[str, str]) -> None:
     assert not access.may_act(headers)
 
 
-@pytest.mark.parametrize("token", ["", "x" * 15, b"x" * 16, 1234567890123456, True])
+def test_header_of_its_own_comes_first() -> None:
+    """Where ``Authorization`` is for a proxy in front, the token has a header of its own, and that alone counts."""
+    access = Access(READ, ACT)
+
+    assert access.may_act({"authorization": "Basic eDp5", HEADER: ACT})
+    assert not access.may_act({**bearing(ACT), HEADER: "x" * 16})
+
+
+@pytest.mark.parametrize(
+    "token", ["", "x" * 15, b"x" * 16, 1234567890123456, True, "é" * 16, " " * 16, "x" * 16 + "\n"]
+)
 def test_short_tokens_are_refused(token: object) -> None:
     """A token that could be guessed is an error when the dashboard is made, and the message does not hold it."""
     for tokens in ((token, None), (None, token)):
-        with pytest.raises(InvalidArgumentError, match="must be a str of at least 16 characters") as caught:
+        with pytest.raises(InvalidArgumentError, match="must be a str of at least 16 ASCII characters") as caught:
             Access(*tokens)  # pyright: ignore[reportArgumentType]  - that is what is tested
 
         assert token == "" or str(token) not in str(caught.value)

@@ -4,6 +4,7 @@ import json
 import logging
 import os
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,6 +16,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from aiocache_kit import Config, InvalidArgumentError, Provider, new_provider
+from aiocache_kit.integrations import dashboard
 from aiocache_kit.integrations.dashboard import Dashboard
 from aiocache_kit.integrations.dashboard.aiohttp import dashboard_app
 from aiocache_kit.integrations.dashboard.http import MOST_BODY, Request
@@ -69,6 +71,13 @@ async def test_files_of_the_page_are_there(cache: Provider, name: str) -> None:
     assert (again.status_code, again.content) == (304, b"")
     assert (head.status_code, head.content) == (200, b"")
     assert head.headers["content-length"] == str(len(first.content))
+
+
+def test_all_files_of_the_page_are_listed() -> None:
+    """What lies in the package is what is given, so that no file is forgotten, and none given by accident."""
+    page = Path(dashboard.__file__).parent / "page"
+
+    assert {path.name for path in page.iterdir()} == {name or "index.html" for name in FILES}
 
 
 async def test_other_addresses_are_refused(cache: Provider) -> None:

@@ -1,0 +1,1 @@
+"""What a response costs that is stored, and one that is made each time."""
