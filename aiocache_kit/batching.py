@@ -14,10 +14,10 @@ Rule 4: answers go by key, never by place, so that a source that skips a row can
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping
 from functools import partial
 from types import TracebackType
-from typing import Any, Generic, NamedTuple, Self, TypeVar, cast
+from typing import Generic, NamedTuple, Self, TypeVar, cast
 
 from aiocache_kit.clock import Clock, SystemClock
 from aiocache_kit.errors import BatchLoaderClosedError, InvalidArgumentError, NotLoadedError, RecursiveLoadError
@@ -141,7 +141,7 @@ class BatchLoader(Generic[K, V]):
         found = await self._outcomes(dict.fromkeys(keys))
         return {key: cast("V", value) for key, value in found.items() if value is not MISSING}
 
-    def loader(self, key: K) -> Callable[[], Coroutine[Any, Any, V]]:
+    def loader(self, key: K) -> Callable[[], Awaitable[V]]:
         """Give a loader of one value for `Provider.get_or_set`: ``cache.get_or_set("user:7", users.loader(7))``."""
         return partial(self.load, key)
 

@@ -288,15 +288,16 @@ def token(path: str | None, environ: Mapping[str, str]) -> str | None:
     """Give the token of a dashboard: from a file, or from its variable; None where there is none."""
     from pathlib import Path  # noqa: PLC0415  - as in `_read_json`
 
-    if path is None:
-        return environ.get("AIOCACHE_DASHBOARD_TOKEN") or None
-    try:
-        found = Path(path).read_text("ascii").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError("--token-file", f"leads to no file that can be read ({type(error).__name__})") from None
-    if not found or not found.isprintable():
-        raise ConfigError("--token-file", "leads to a file that holds no token, or more than that")
-    return found
+    name, found = "AIOCACHE_DASHBOARD_TOKEN", environ.get("AIOCACHE_DASHBOARD_TOKEN", "")
+    if path is not None:
+        name = "--token-file"
+        try:
+            found = Path(path).read_text("utf-8", "replace").strip()
+        except OSError as error:
+            raise ConfigError(name, f"leads to no file that can be read ({type(error).__name__})") from None
+    if (path is not None and not found) or not (found.isascii() and found.isprintable()) or " " in found:
+        raise ConfigError(name, "holds no token: that is one word of ASCII characters")
+    return found or None
 
 
 # --- programs -------------------------------------------------------------------------------------------------------

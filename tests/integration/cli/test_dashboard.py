@@ -15,7 +15,7 @@ from aiocache_kit.integrations.dashboard import Dashboard
 from aiocache_kit.integrations.dashboard.aiohttp import dashboard_app
 from tests.integration.cli.conftest import Outcome, Run
 
-TOKEN = "a token of sixteen or more"  # noqa: S105  - opens nothing but a dashboard of a test
+TOKEN = "a-token-of-sixteen-or-more"  # noqa: S105  - opens nothing but a dashboard of a test
 LOOKS = ("--count", 2, "--interval", 0.1)
 
 
@@ -78,7 +78,7 @@ async def test_a_token_is_given_and_not_shown(
     assert (await top(aiocache_kit, dashboard_app(dashboard), "--token-file", path)).code == 0
     refused = await top(aiocache_kit, dashboard_app(dashboard))
     assert (refused.code, "read_token" in refused.err) == (4, True)
-    monkeypatch.setenv("AIOCACHE_DASHBOARD_TOKEN", "another token that is wrong")
+    monkeypatch.setenv("AIOCACHE_DASHBOARD_TOKEN", "another-token-that-is-wrong")
     assert (await top(aiocache_kit, dashboard_app(dashboard))).code == 4
     assert (await top(aiocache_kit, dashboard_app(dashboard), "--token-file", tmp_path / "nowhere")).code == 2
     await dashboard.close()

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from importlib.resources import files
 from types import MappingProxyType
 from typing import Any
 
@@ -320,12 +321,27 @@ async def test_text_has_contrast(visit: Visit, scheme: str) -> None:
     assert [pair for pair in found if pair[0] < 4.5] == []
 
 
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
+async def test_axe_finds_nothing(visit: Visit, scheme: str, width: int) -> None:
+    """The rules of axe-core hold, on wide screens and narrow ones."""
+    providers = {"one": Scripted(layers=("a", "b", "c"), groups=(("g", 0.5, 0.1),)), "two": Scripted()}
+    dashboard = Dashboard(providers, interval=SOON, read_sample=1, action_token="x" * 16)
+    page = await visit(dashboard, color_scheme=scheme, viewport={"width": width, "height": 900})
+    await page.locator("#slow-table tbody tr").first.wait_for()
+    await page.evaluate((files("axe_playwright_python") / "axe.min.js").read_text("utf-8"))
+
+    found = await page.evaluate("axe.run()")
+
+    assert [(broken["id"], [node["html"] for node in broken["nodes"]]) for broken in found["violations"]] == []
+    assert len(found["passes"]) > 30
+
+
 async def test_every_control_has_a_name(visit: Visit) -> None:
     """Whatever can be pressed or filled in says what it is, and can be reached by Tab."""
     page = await visit(Dashboard({"a": Scripted(), "b": Scripted()}, interval=NEVER, action_token="x" * 16))
     reached: list[str] = []
     await page.locator("body").click(position={"x": 1, "y": 1})
-    for _ in range(18):
+    for _ in range(22):
         await page.keyboard.press("Tab")
         said: str = await page.evaluate(
             "() => { const at = document.activeElement; return at.getAttribute('aria-label')"

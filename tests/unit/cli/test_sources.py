@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from aiocache_kit import ConfigError, InvalidArgumentError, StorageUnavailableError, UnsupportedError
-from aiocache_kit.cli.sources import Named, find
+from aiocache_kit.cli.sources import Named, find, token
 
 REDIS = "redis://user:geheim@10.0.0.1:7000/0?key_prefix=app:"
 PROGRAM = """
@@ -151,6 +151,20 @@ def test_a_directory_that_is_not_there_is_not_made(tmp_path: Path) -> None:
         find(Named(url=f"file://{tmp_path}/nowhere")).to_look_at()
 
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("text", ["", "two words", "ü", "a\nb", "\x00"])
+def test_what_is_no_token_is_refused(tmp_path: Path, text: str) -> None:
+    """Before it is sent anywhere, and without being shown."""
+    path = tmp_path / "token"
+    path.write_text(text, "utf-8")
+
+    with pytest.raises(ConfigError, match="holds no token"):
+        token(str(path), {})
+    path.write_text("geheim\n", "utf-8")
+    assert token(str(path), {}) == "geheim"
+    assert token(None, {"AIOCACHE_DASHBOARD_TOKEN": "geheim"}) == "geheim"
+    assert token(None, {}) is None
 
 
 def test_nothing_shows_a_secret() -> None:

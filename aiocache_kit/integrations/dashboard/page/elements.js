@@ -20,8 +20,8 @@ export const element = (name, attributes = {}, ...children) => made(document.cre
 export const drawn = (name, attributes = {}, ...children) =>
   made(document.createElementNS(DRAWN, name), attributes, children);
 
-// Give a table its head and rows. A column is {title, of, kind}: `of` gives a text or a node for a row, and kind "number"
-// sets it to the right. The first column names the row.
+// Give a table its head and rows. A column is {title, of, kind}: `title` and what `of` gives for a row are texts or nodes,
+// and kind "number" sets it to the right. The first column names the row.
 export function fill(table, columns, rows) {
   const kind = (column) => (column.kind === "number" ? "number" : null);
   const heads = columns.map((column) => element("th", { scope: "col", class: kind(column) }, column.title));

@@ -142,6 +142,8 @@ export function showLayers(table, layers) {
   fill(table, columns, layers);
 }
 
+const hidden = (text) => element("span", { class: "unseen" }, text);
+
 const GROUP = { title: "Group", of: (row) => row.group };
 
 // Give each of the hot groups its reads, with a bar that is as long as its share of the reads of the hottest.
@@ -149,14 +151,14 @@ export function showGroups(hot, slow, groups) {
   const most = Math.max(...groups.hot.map((row) => row.reads), 1);
   fill(hot, [
     GROUP,
-    { title: "", of: (row) => bar(row.reads / most, "good") },
+    { title: hidden("Beside others"), of: (row) => bar(row.reads / most, "good") },
     number("Reads", (row) => count(row.reads)),
     number("Hit rate", (row) => percent(row.hit_rate)),
   ], groups.hot);
   const longest = Math.max(...groups.slow.map((row) => row.load_seconds), 1e-9);
   fill(slow, [
     GROUP,
-    { title: "", of: (row) => bar(row.load_seconds / longest, "deep") },
+    { title: hidden("Beside others"), of: (row) => bar(row.load_seconds / longest, "deep") },
     number("Loads", (row) => count(row.loads)),
     number("Failed", (row) => count(row.load_failures)),
     number("Mean", (row) => duration(row.average_load_time)),
