@@ -36,7 +36,7 @@ class EventKind(StrEnum):
     REMOVAL = "removal"
     """A storage in this process has let an item go."""
     FAILURE = "failure"
-    """Something went wrong that no caller was told of, or will count as an error."""
+    """The storage failed, were it behind a caller's back."""
     CIRCUIT = "circuit"
     """A layer, a node or a server is left alone from now on, tried again, or back."""
 
@@ -158,7 +158,8 @@ class Failure(Event):
 
     kind = EventKind.FAILURE
     doing: str
-    """What was being done: ``store``, ``remove``, ``tidy``, ``sync`` or ``background load``."""
+    """What was being done: the name of a call that raised, such as ``get``, or what its caller did not see: ``store``,
+    ``remove``, ``tidy``, ``sync`` or ``background load``."""
     error: str
     """The name of the class of the error."""
 
