@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from bench.file import report as file
+from bench.freshness import report as freshness
 from bench.hit_ratio import report as hit_ratio
 from bench.http import report as http
 from bench.imports import report as imports
@@ -35,6 +36,7 @@ BENCHMARKS: Final[dict[str, Benchmark]] = {
     "memory": lambda run: memory.measure(quick=run.quick, track=run.track),
     "stall": lambda run: stall.measure(quick=run.quick, track=run.track),
     "stampede": lambda run: stampede.measure(quick=run.quick, track=run.track),
+    "freshness": lambda run: freshness.measure(quick=run.quick, track=run.track),
     "redis": lambda run: redis.measure(quick=run.quick, track=run.track),
     "ring": lambda run: ring.measure(quick=run.quick, track=run.track),
     "file": lambda run: file.measure(quick=run.quick, track=run.track),

@@ -170,7 +170,7 @@ class HotPath:
         self.mind_marks = setting.mind_marks
         if setting.is_plain and tellers is None:
             table, recorder, monotonic = setting.storage.tables[0], setting.recorder, setting.storage.clock.monotonic
-            self.lookup = plain_lookup(table, recorder, monotonic, setting.ahead)
+            self.lookup = plain_lookup(table, recorder, monotonic, setting.ahead, setting.flights)
             self.get = _plain_get(table, recorder, monotonic, setting.get)
             self.get_or_set = _plain_get_or_set(setting, table, recorder, monotonic)
             self.get_multi = _plain_get_multi(table, recorder, monotonic, setting.get_multi)
@@ -202,9 +202,16 @@ def retire(closures: Iterable[Any]) -> None:
 
 
 def plain_lookup(
-    table: Table, recorder: Recorder, monotonic: Callable[[], float], default_ahead: float | None = None
+    table: Table,
+    recorder: Recorder,
+    monotonic: Callable[[], float],
+    default_ahead: float | None = None,
+    flights: Collection[str] = (),
 ) -> Lookup:
-    """Make the plain function that gives a live value and counts a hit, or gives `MISSING` and counts nothing."""
+    """Make the plain function that gives a live value and counts a hit, or gives `MISSING` and counts nothing.
+
+    What is being loaded anew, one of `flights`, is given though it is no longer young.
+    """
 
     def lookup(key: str, refresh_ahead: float | None = default_ahead) -> object:
         try:
@@ -217,7 +224,7 @@ def plain_lookup(
         if slot is not None:
             now = monotonic()
             if (now < table.fresh[slot] or table.is_live(slot, now)) and (
-                refresh_ahead is None or table.is_young(slot, now, 1.0 - refresh_ahead)
+                refresh_ahead is None or table.is_young(slot, now, 1.0 - refresh_ahead) or key in flights
             ):
                 hits = table.hits
                 if hits[slot] < table.ceiling:
@@ -276,7 +283,7 @@ def _plain_get(
 def _plain_get_or_set(
     setting: Setting, table: Table, recorder: Recorder, monotonic: Callable[[], float]
 ) -> Callable[..., Awaitable[Any]]:
-    answer, default_ahead = setting.get_or_set, setting.ahead
+    answer, default_ahead, flights = setting.get_or_set, setting.ahead, setting.flights
 
     # All options one by one: gathering them in a dict would cost a tenth of the call. Of those that have a say in how a
     # value is served, two ask how fresh a fresh one is; the others are about what is old, or is to be loaded.
@@ -314,6 +321,7 @@ def _plain_get_or_set(
                 refresh_ahead is None
                 or table.fresh[slot] - now > (1.0 - refresh_ahead) * table.lives[slot]
                 or table.is_young(slot, now, 1.0 - refresh_ahead)
+                or key in flights
             ):
                 hits = table.hits
                 if hits[slot] < table.ceiling:
@@ -435,7 +443,7 @@ def any_lookup(setting: Setting) -> Lookup:
     storage, prefix, stored_form = setting.storage, setting.names.prefix, setting.names.key
     tables, mask, hash_func, only = storage.tables, storage.mask, storage.hash_func, storage.tables[0]
     recorder, monotonic, own, mind_marks = setting.recorder, storage.clock.monotonic, storage.own, setting.mind_marks
-    default_ahead = setting.ahead
+    default_ahead, flights = setting.ahead, setting.flights
 
     def lookup(key: str, refresh_ahead: float | None = default_ahead) -> object:
         try:
@@ -455,7 +463,8 @@ def any_lookup(setting: Setting) -> Lookup:
         now = monotonic()
         if not (now < table.fresh[slot] or table.is_live(slot, now)):
             return MISSING
-        if refresh_ahead is not None and not table.is_young(slot, now, 1.0 - refresh_ahead):
+        is_old = refresh_ahead is not None and not table.is_young(slot, now, 1.0 - refresh_ahead)
+        if is_old and full not in flights:
             return MISSING
         touch = table.touch
         if touch is not None:

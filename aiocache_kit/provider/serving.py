@@ -23,6 +23,7 @@ from aiocache_kit.provider.background import StillLoadingError
 from aiocache_kit.provider.core import Core
 from aiocache_kit.provider.loading import LoadContext
 from aiocache_kit.provider.loads import Loads
+from aiocache_kit.sentinels import MISSING
 
 T = TypeVar("T")
 _OURS: Final = (InvalidArgumentError, ProviderClosedError, RecursiveLoadError)
@@ -64,6 +65,11 @@ class Serving:
             if value is not None:
                 self._hit(key)
                 return value[0]
+        if core.shortcuts is not None and not context.freshness.looks_ahead:
+            fresh = await core.shortcuts.value(key)  # a fresh value is all there is to know, and nearly always there
+            if fresh is not MISSING:
+                self._hit(key)
+                return fresh
         item = await core.read_whole(key)
         core.check_open()  # it may have been closed meanwhile, and nothing is to be begun then
         verdict = self._judge(context.freshness, item)

@@ -4,7 +4,7 @@ Rule: all routes give the same model, and FastAPI validates and writes it each t
 pays that leaves its routes as they are.
 """
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from importlib.util import find_spec
 from typing import Annotated, Any, Final, TypeAlias
@@ -28,7 +28,7 @@ BARE_USER: Final = "a bare route that knows the user"
 CACHED_USER: Final = "aiocache_kit, cached, with the user in the key"
 RIVAL: Final = "fastapi-cache2"
 
-Route: TypeAlias = Callable[..., Coroutine[Any, Any, "Page"]]
+Route: TypeAlias = Callable[..., Awaitable[object]]
 
 
 class Page(BaseModel):

@@ -112,7 +112,7 @@ class Pair(Two):
 
             async def load(context: LoadContext, told: list[object] = told) -> object:
                 told.append(context.stale_value)
-                await self.clock.sleep(0.0)
+                await self.other.exists("k")
                 return "new" if context.stale_value is MISSING else context.not_modified()
 
             if age == AGES["ageing"]:
@@ -270,7 +270,7 @@ class Failing(ProviderCase):
 
         async def load() -> object:
             asked.append(self.clock.monotonic())
-            await self.clock.sleep(0.0)
+            await self.cache.exists("k")
             raise DownError
 
         for _ in range(120):

@@ -6,7 +6,6 @@ Rule: a request is answered from what is stored, or by another request's respons
 application. Whatever fails about the cache, the application answers.
 """
 
-import logging
 from typing import Final
 
 from aiocache_kit.clock import Clock, SystemClock
@@ -14,6 +13,7 @@ from aiocache_kit.errors import CacheError
 from aiocache_kit.integrations.http import keys, stored, vary
 from aiocache_kit.integrations.http import status as told_by
 from aiocache_kit.integrations.http.asked import SAFE, Asked, Reader
+from aiocache_kit.integrations.http.complaints import NOT_READ, Complaints
 from aiocache_kit.integrations.http.exchange import Changing, Exchange, Reply, reply_of
 from aiocache_kit.integrations.http.fields import Header, value
 from aiocache_kit.integrations.http.forwarding import Forwarding, Origin
@@ -24,7 +24,6 @@ from aiocache_kit.integrations.http.status import Told
 from aiocache_kit.provider import Provider
 from aiocache_kit.sentinels import MISSING
 
-_log: Final = logging.getLogger("aiocache_kit")
 _STORED_METHODS: Final = frozenset({"GET", "HEAD"})
 _NO_ERRORS: Final = range(200, 400)
 _GATEWAY_TIMEOUT: Final = 504
@@ -44,8 +43,9 @@ class ResponseCache:
         self.options: Final = options or ResponseCacheOptions()
         self.reader: Final = Reader(self.options)
         self._clock = clock or SystemClock()
-        self._shelf = Shelf(provider, self.options.max_variants)
-        self._forwarding = Forwarding(self._shelf, self.options, self._clock)
+        self._complaints = Complaints(self._clock)
+        self._shelf = Shelf(provider, self.options.max_variants, self._complaints)
+        self._forwarding = Forwarding(self._shelf, self.options, self._clock, self._complaints)
 
     def __repr__(self) -> str:
         return f"<ResponseCache over {self._shelf!r}>"
@@ -134,7 +134,7 @@ class ResponseCache:
                     self._forwarding.renew_behind(asked, origin, found)
                 return reply
         except CacheError as error:
-            _log.warning("stored responses cannot be read: %s", error)
+            self._complaints.say(NOT_READ, error)
             await origin.call(Exchange(self.options, Told(told_by.BYPASS, detail="storage")))
             return None
         if asked.control.only_if_cached:

@@ -8,7 +8,6 @@ Rule 3: tasks are owned here and end with `close`.
 """
 
 import asyncio
-import logging
 from collections.abc import Callable, Coroutine
 from contextvars import ContextVar, copy_context
 from dataclasses import dataclass, replace
@@ -18,6 +17,13 @@ from aiocache_kit.clock import Clock
 from aiocache_kit.errors import CacheError
 from aiocache_kit.integrations.http import status as told_by
 from aiocache_kit.integrations.http.asked import Asked
+from aiocache_kit.integrations.http.complaints import (
+    NOT_READ,
+    NOT_RENEWED,
+    NOT_STORED,
+    STANDS_IN,
+    Complaints,
+)
 from aiocache_kit.integrations.http.directives import NOTHING_SAID
 from aiocache_kit.integrations.http.exchange import Asking, Exchange, Reply, reply_of
 from aiocache_kit.integrations.http.options import ResponseCacheOptions
@@ -31,7 +37,6 @@ from aiocache_kit.integrations.http.unshared import Unshared
 from aiocache_kit.integrations.http.validation import confirms, is_still_the_one, merged
 from aiocache_kit.management.single_flight import apart as outside_of_loads
 
-_log: Final = logging.getLogger("aiocache_kit")
 _nested: Final[ContextVar[bool]] = ContextVar("aiocache_kit_response", default=False)
 _ATTEMPTS: Final = 3
 _OF_LOADS: Final[dict[str, Any]] = {
@@ -69,13 +74,14 @@ class _Joined:
 class Forwarding:
     """The calls of one application that are under way."""
 
-    __slots__ = ("_behind", "_clock", "_led", "_options", "_shelf", "_tasks", "_unshared")
+    __slots__ = ("_behind", "_clock", "_complaints", "_led", "_options", "_shelf", "_tasks", "_unshared")
 
-    def __init__(self, shelf: Shelf, options: ResponseCacheOptions, clock: Clock) -> None:
+    def __init__(self, shelf: Shelf, options: ResponseCacheOptions, clock: Clock, complaints: Complaints) -> None:
         """Store what comes of them on `shelf`."""
         self._shelf = shelf
         self._options = options
         self._clock = clock
+        self._complaints = complaints
         self._unshared = Unshared(options.life("remember_unshared"))
         self._tasks: set[asyncio.Task[Any]] = set()
         self._behind: set[str] = set()
@@ -118,7 +124,7 @@ class Forwarding:
             except LeftError:
                 continue
             except (CacheError, ValueError) as error:
-                _log.warning("a response is not stored: %s", type(error).__name__)
+                self._complaints.say(NOT_STORED, error)
                 return _Joined(found, told._replace(detail="storage"))
         return _Joined(found, told)
 
@@ -150,7 +156,9 @@ class Forwarding:
         mark = _nested.set(True)
         self._led[found.key] = self._led.get(found.key, 0) + 1
         try:
-            reply = await self._ask(asked, origin, found, turn, told)
+            reply = await self._met(asked, found, turn, told)
+            if reply is None:
+                reply = await self._ask(asked, origin, found, turn, told)
         except Exception:
             turn.end(NOTHING)
             await turn.over()  # or the next request would join what has failed
@@ -163,6 +171,19 @@ class Forwarding:
                 self._led[found.key] = left
         await turn.over()
         return reply
+
+    async def _met(self, asked: Asked, found: Found, turn: Turn, told: Told) -> Reply | None:
+        """Give what another process has stored while this request waited for its turn, None for nothing."""
+        try:
+            met = None if asked.insists else await self._shelf.met(asked, found)
+            now = self._clock.time()
+            if met is not None and met[1].stored is not None and _is_fresh(asked, met[1].stored, now):
+                reply = reply_of(asked, met[1].stored, now, self._options, told._replace(collapsed=True))
+                turn.end(Made(met[0]))
+                return reply
+        except (CacheError, ValueError) as error:
+            self._complaints.say(NOT_READ, error)
+        return None
 
     async def _ask(self, asked: Asked, origin: Origin, found: Found, turn: Turn | None, told: Told) -> Reply | None:
         """Call the application, store what may be, and give the reply where it has not gone out already."""
@@ -190,7 +211,7 @@ class Forwarding:
         except Exception as error:
             if call.begun or old is None or not stands_in:
                 raise
-            _log.warning("a stored response stands in for one that failed: %s", type(error).__name__)
+            self._complaints.say(STANDS_IN, error)
             return self._stand_in(asked, old, turn, told)
         if call.dropped is not None and old is not None:
             return await self._instead(asked, origin, replace(found, stored=old), turn, call)
@@ -263,7 +284,7 @@ class Forwarding:
         try:
             await self.forward(asked, origin, found)
         except Exception as error:  # noqa: BLE001  - nobody waits for it: the next reader tries again
-            _log.warning("a stale response could not be made anew: %s", type(error).__name__)
+            self._complaints.say(NOT_RENEWED, error)
         finally:
             self._behind.discard(found.key)
 
@@ -304,3 +325,8 @@ def _why(asked: Asked, found: Found) -> str:
 def _will_do(asked: Asked, response: Stored, now: float) -> bool:
     """Whether what another request has just got will do for this one."""
     return use_of(response, asked.control, now) is not Use.ASK or may_stand_in(response, asked.control, now)
+
+
+def _is_fresh(asked: Asked, response: Stored, now: float) -> bool:
+    """Whether a response may be given as it is."""
+    return use_of(response, asked.control, now) is Use.GIVE

@@ -5,15 +5,15 @@ the address meanwhile, what was made before is not found any more.
 Rule 2: whoever waits for a response is given one only if all that it varies by is part of what he waits for.
 """
 
-import logging
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, cast
 
 from aiocache_kit.errors import CacheError, NotFoundError
 from aiocache_kit.integrations.http import stored, vary
 from aiocache_kit.integrations.http.asked import Asked
+from aiocache_kit.integrations.http.complaints import NOT_REMOVED, NOT_STORED, Complaints
 from aiocache_kit.integrations.http.fields import names, value
 from aiocache_kit.integrations.http.stored import Stored
 from aiocache_kit.integrations.http.storing import Plan, is_shared
@@ -23,7 +23,6 @@ from aiocache_kit.sentinels import MISSING
 
 ProviderSource: TypeAlias = Provider | Callable[[], Provider]
 
-_log: Final = logging.getLogger("aiocache_kit")
 _INDEX_LIFE: Final = 86_400.0
 """Seconds that an index lives at least: it is small, and without it no variant is found."""
 
@@ -41,13 +40,14 @@ class Found:
 class Shelf:
     """The responses in one provider."""
 
-    __slots__ = ("_most", "_provider", "_source")
+    __slots__ = ("_complaints", "_most", "_provider", "_source")
 
-    def __init__(self, source: ProviderSource, most: int) -> None:
+    def __init__(self, source: ProviderSource, most: int, complaints: Complaints) -> None:
         """Keep at most so many variants of one address in the provider, or in what a function gives as such."""
         self._source = source
         self._provider = source if isinstance(source, Provider) else None
         self._most = most
+        self._complaints = complaints
 
     def __repr__(self) -> str:
         return repr(self._provider) if self._provider is not None else "a provider to come"
@@ -83,6 +83,19 @@ class Shelf:
             return await self._resolved(asked, value)
         return replace(found, stored=_for(asked, value))
 
+    async def met(self, asked: Asked, found: Found) -> tuple[list[object], Found] | None:
+        """Look again, once it is this request's turn: another process may have had its turn before.
+
+        Gives what lies under the key of `found` now, and what that is for the request; None for nothing.
+        """
+        provider = self.provider
+        if not provider.capabilities.shared or not await provider.exists(found.key):
+            return None
+        value: object = await provider.get(found.key)
+        if not isinstance(value, list):
+            return None
+        return cast("list[object]", value), await self.shared(asked, found, cast("object", value))
+
     async def end(self, asked: Asked, found: Found, turn: Turn | None, made: Stored, plan: Plan) -> None:
         """Hand a response to those who wait for `turn`, and to the storage."""
         if turn is None:
@@ -91,7 +104,7 @@ class Shelf:
             turn.end(await self._placed(asked, found, made, plan))
         except CacheError as error:
             if not isinstance(error, NotFoundError):  # which means: invalidated meanwhile
-                _log.warning("a response is not stored: %s", error)
+                self._complaints.say(NOT_STORED, error)
             known = () if found.index is None else found.index.names
             turn.end(Made(made.packed()) if set(plan.vary).issubset(known) else NOTHING)
 
@@ -136,7 +149,7 @@ class Shelf:
         try:
             await self.provider.delete(key)
         except CacheError as error:
-            _log.warning("a response that is no longer true could not be removed: %s", error)
+            self._complaints.say(NOT_REMOVED, error)
 
 
 def _for(asked: Asked, value: object) -> Stored | None:

@@ -10,6 +10,7 @@ from aiocache_kit.testing.provider_contract.loading import Loading
 from aiocache_kit.testing.provider_contract.many import Multi, Scopes, Tags
 from aiocache_kit.testing.provider_contract.refreshing import Refreshing
 from aiocache_kit.testing.provider_contract.sharing import Sharing, SharingMany
+from aiocache_kit.testing.provider_contract.telling import Telling
 from aiocache_kit.testing.provider_contract.times import Times
 from aiocache_kit.testing.provider_contract.values import Values
 
@@ -30,6 +31,7 @@ class ProviderContract(
     Changes,
     Freshness,
     Refreshing,
+    Telling,
     Locking,
     Limits,
     Life,
