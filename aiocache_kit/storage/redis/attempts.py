@@ -79,7 +79,7 @@ class Attempts:
         self._waits = waits
 
     def connected(self) -> None:
-        """Know that the server has answered: there is a new connection, by which calls go without asking the breaker."""
+        """Know that the server has answered: by the new connection, calls go without asking the breaker."""
         if self._breaker is not None:
             self._breaker.restore(stopwatch())
 
