@@ -46,6 +46,8 @@ class Readings:
         self._stats = stats
         self._latest = Reading()
         self._updating: Future[None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        """Where that runs."""
         names, _ = parted(prefix)
         self.namespace: str = ":".join(names)
         """The names of the namespaces, the outermost first, with ``:`` between them; "": the whole provider."""
@@ -81,11 +83,12 @@ class Readings:
     def begin(self) -> "Future[None] | None":
         """Let the figures be read; None where there is nothing to wait for."""
         loop = self._core.loop
-        if loop is None or loop.is_closed() or not self._core.ready:
+        if loop is None or not loop.is_running() or not self._core.ready:
             return None
         if _running_loop() is loop:
             self._look()
-        if self._updating is None or self._updating.done():
+        if self._updating is None or self._updating.done() or self._loop is not loop:
+            self._loop = loop
             try:
                 self._updating = asyncio.run_coroutine_threadsafe(self._update(), loop)
             except RuntimeError:  # it was closed just now

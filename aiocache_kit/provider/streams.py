@@ -114,6 +114,11 @@ class EventStream:
             self._is_waited_for = False
             self._something.set()
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing more comes in."""
+        return self._ended
+
     def take(self) -> list[Event]:
         """Give what is there now, the oldest first, without waiting."""
         events = [self._event(facts) for facts in self._queue]
@@ -146,9 +151,14 @@ class EventStream:
         return self._event(self._queue.popleft())
 
     async def _wait(self) -> None:
-        self._something.clear()
-        self._is_waited_for = True
+        if not self._is_waited_for:
+            self._something = asyncio.Event()
+            self._is_waited_for = True
         await self._something.wait()
+
+    def renew(self) -> None:
+        """Let nobody wait any more: the loop that somebody waited on is gone."""
+        self._is_waited_for = False
 
     async def some(self) -> list[Event]:
         """Wait until something is there, and give at most a hundred of it; nothing: the stream has ended."""
@@ -215,8 +225,14 @@ class Listening:
         """Begin to tell, or begin again on the running loop if the loop of before is gone."""
         if self._stopped or (self._task is not None and self._task.get_loop() is asyncio.get_running_loop()):
             return
+        self._stream.renew()
         self._task = asyncio.create_task(self._run(), name="aiocache_kit tells a listener")  # ends in `stop` or `close`
-        self._task.add_done_callback(lambda _: self._ended(self))
+        self._task.add_done_callback(self._done)
+
+    def _done(self, task: "asyncio.Task[None]") -> None:
+        del task
+        if self._stopped or self._stream.has_ended:  # and not only its loop
+            self._ended(self)
 
     @property
     def is_here(self) -> bool:

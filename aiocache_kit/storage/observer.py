@@ -8,7 +8,6 @@ storage's own, object by object, and taken away again.
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from functools import wraps
 from typing import Any, Final, TypeAlias
 
 from aiocache_kit.events import CircuitState, RemovalCause
@@ -61,29 +60,48 @@ class Observer:
 
 def trace(storage: Any, observer: Observer) -> None:  # noqa: ANN401  - of whatever attributes
     """Let the calls of `storage` be watched as `observer` has it, and no more as another one had it."""
+    own: dict[str, Any] = storage.__dict__
     for operation in _OPERATIONS:
-        storage.__dict__.pop(operation, None)
+        method = own.get(operation)
+        if isinstance(method, _Traced):
+            own.pop(operation)
+            if method.is_of_object:  # somebody had put it in the place of the class's
+                own[operation] = method.own
         if observer.span is not None:
-            method = getattr(storage, operation)
-            setattr(storage, operation, _traced(method, storage.name, operation, observer.layer, observer.span))
+            is_of_object = operation in own
+            own[operation] = _Traced(
+                getattr(storage, operation), storage.name, operation, observer, is_of_object=is_of_object
+            )
     short = storage.shortcuts
     if isinstance(short, _TracedShortcuts):
         storage.shortcuts = short = short.own
     if short is not None and observer.span is not None:
-        storage.shortcuts = _TracedShortcuts(short, storage.name, observer.layer, observer.span)
+        storage.shortcuts = _TracedShortcuts(short, storage.name, observer)
 
 
-def _traced(method: Callable[..., Any], name: str, operation: str, layer: str, span: Span) -> Callable[..., Any]:
-    is_many = operation.endswith("_multi")
+class _Traced:
+    """A method whose calls are watched."""
 
-    @wraps(method)
-    async def traced(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  - as the method
-        first = args[0] if is_many and args else ()
+    __slots__ = ("_is_many", "_layer", "_name", "_operation", "_span", "is_of_object", "own")
+
+    def __init__(
+        self, own: Callable[..., Any], name: str, operation: str, observer: Observer, *, is_of_object: bool = False
+    ) -> None:
+        self.own = own
+        self.is_of_object = is_of_object
+        self._name = name
+        self._operation = operation
+        self._layer = observer.layer
+        self._span = observer.span
+        self._is_many = operation.endswith("_multi")
+
+    async def __call__(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  - as the method
+        if self._span is None:
+            return await self.own(*args, **kwargs)
+        first = args[0] if self._is_many and args else ()
         items = len(first) if hasattr(first, "__len__") else 0
-        with span(layer, name, operation, items if is_many else 1):
-            return await method(*args, **kwargs)
-
-    return traced
+        with self._span(self._layer, self._name, self._operation, items if self._is_many else 1):
+            return await self.own(*args, **kwargs)
 
 
 class _TracedShortcuts:
@@ -91,7 +109,7 @@ class _TracedShortcuts:
 
     __slots__ = ("own", *_SHORT)
 
-    def __init__(self, own: Any, name: str, layer: str, span: Span) -> None:  # noqa: ANN401  - `Shortcuts`, which `base` has
+    def __init__(self, own: Any, name: str, observer: Observer) -> None:  # noqa: ANN401  - `Shortcuts`, which `base` has
         self.own = own
         for method, operation in _SHORT.items():
-            setattr(self, method, _traced(getattr(own, method), name, operation, layer, span))
+            setattr(self, method, _Traced(getattr(own, method), name, operation, observer))

@@ -554,3 +554,28 @@ async def test_stale_hits_are_hits() -> None:
 
     assert isinstance(event, Hit)
     assert (event.kind, Refresh(at=1.0).kind) == (EventKind.STALE_HIT, EventKind.REFRESH)
+
+
+def test_a_listener_goes_on_where_the_loop_is_another_one() -> None:
+    """A provider that is used on one loop after the other goes on telling."""
+    heard: list[tuple[str, str | None]] = []
+    cache = new_provider()
+
+    async def hear(event: Event) -> None:
+        heard.extend(told([event]))
+
+    async def use(key: str, *, closes: bool) -> None:
+        await cache._open()
+        for _ in range(3):
+            await asyncio.sleep(0)
+        await cache.get(key)
+        for _ in range(3):
+            await asyncio.sleep(0)
+        if closes:
+            await cache.close()
+
+    cache.listen(hear, kinds=READS, keys=True)
+    asyncio.run(use("a", closes=False))
+    asyncio.run(use("b", closes=True))
+
+    assert heard == [("miss", "a"), ("miss", "b")]
