@@ -11,6 +11,7 @@ import json
 import logging
 import secrets
 from collections.abc import Callable, Mapping
+from inspect import iscoroutinefunction
 from typing import Final, Protocol, TypeAlias
 
 from aiocache_kit.clock import Clock
@@ -158,6 +159,17 @@ class Watch:
             "groups": self._listening.shown(name),
         }
         return f'{json.dumps(shown, allow_nan=False)[:-1]}, "points": {series.since(since)}}}'
+
+
+def check_providers(providers: object) -> None:
+    """Raise `InvalidArgumentError` unless these are what `Dashboard` says of them, as far as that can be seen now."""
+    if isinstance(providers, Mapping) or hasattr(providers, "stats"):
+        return
+    if not callable(providers) or iscoroutinefunction(providers) or iscoroutinefunction(type(providers).__call__):
+        raise InvalidArgumentError(
+            "providers must be a Provider, a mapping of names to such, or a plain function that gives one of these, "
+            "such as the method provider of an AppCache"
+        )
 
 
 def check_numbers(interval: object, keep: object, sample: object) -> None:
