@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from http import HTTPStatus
 from http.client import HTTPException
+from math import isfinite
 from typing import Any, Final, cast
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlsplit
@@ -29,6 +30,9 @@ _PATIENCE: Final = 10.0
 _LARGEST: Final = 2**24
 _REMEMBERED: Final = 12
 _SHOWN: Final = 5
+_MOST: Final = 1000
+_LONGEST: Final = 60
+_DEEPEST: Final = 8
 _SPARE: Final = {
     "loads/s": 1,
     "load": 2,
@@ -122,9 +126,9 @@ class History:
         """Begin with nothing."""
         self._reads: dict[str, deque[float]] = {}
 
-    def note(self, caches: Sequence[Told]) -> None:
+    def note(self, told: Told) -> None:
         """Remember what has come."""
-        for cache in caches:
+        for cache in _list(told, "providers"):
             known = self._reads.setdefault(str(cache.get("name")), deque(maxlen=_REMEMBERED))
             known.extend(_number(point, "hits") + _number(point, "misses") for point in _list(cache, "points"))
 
@@ -204,7 +208,7 @@ def _of_layers(caches: Sequence[Told]) -> Table:
             health = _number(layer, "health", 1.0)
             rows.append(
                 [
-                    f"{_name(cache)} / {'  ' * int(_number(layer, 'depth'))}{_name(layer)}",
+                    f"{_name(cache)} / {'  ' * min(int(_number(layer, 'depth')), _DEEPEST)}{_name(layer)}",
                     _rate(layer.get("hit_rate")),
                     *(count_text(_number(layer, name)) for name in ("hits", "misses", "items", "evictions", "errors")),
                     Span(
@@ -219,7 +223,7 @@ def _of_groups(caches: Sequence[Told], kind: str) -> Iterator[Sequence[Cell]]:
     for cache in caches:
         for group in _list(_dict(cache, "groups"), kind):
             yield [
-                safe(str(group.get("group", group.get("name", "?")))),
+                safe(str(group.get("group", "?"))[:_LONGEST]),
                 _name(cache),
                 count_text(_number(group, "reads")),
                 _rate(group.get("hit_rate")),
@@ -229,27 +233,35 @@ def _of_groups(caches: Sequence[Told], kind: str) -> Iterator[Sequence[Cell]]:
 
 
 def _name(told: Told) -> str:
-    return safe(str(told.get("name", "?")))
+    return safe(str(told.get("name", "?"))[:_LONGEST])
 
 
 def _rate(rate: object) -> Cell:
-    if not isinstance(rate, int | float):
-        return share_text(None)
-    return Span(share_text(rate), Style.WARNING if rate < _ENOUGH else Style.PLAIN)
+    known = _finite(rate)
+    return Span(share_text(known), Style.WARNING if known is not None and known < _ENOUGH else Style.PLAIN)
 
 
 def _time(seconds: object) -> str:
-    return time_text(seconds) if isinstance(seconds, int | float) and seconds > 0 else "-"
+    known = _finite(seconds)
+    return time_text(known) if known is not None and known > 0 else "-"
 
 
 def _number(told: Told, name: str, default: float = 0.0) -> float:
-    value = told.get(name)
-    return float(value) if isinstance(value, int | float) else default
+    known = _finite(told.get(name))
+    return default if known is None else known
+
+
+def _finite(value: object) -> float | None:
+    """Give a number that can be shown; None for all else."""
+    try:
+        return float(value) if isinstance(value, int | float) and isfinite(value) else None
+    except OverflowError:
+        return None
 
 
 def _list(told: Told, name: str) -> list[Told]:
     found: object = told.get(name)
-    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []  # pyright: ignore[reportUnknownVariableType]  - of JSON
+    return [each for each in found[-_MOST:] if isinstance(each, dict)] if isinstance(found, list) else []  # pyright: ignore[reportUnknownVariableType]  - of JSON
 
 
 def _dict(told: Told, name: str) -> Told:
@@ -269,7 +281,7 @@ async def watch_program(
     """
     history = History()
     told = await program.look()
-    history.note(_list(told, "providers"))
+    history.note(told)
     with screen.in_place() as show:
         done = 0
         while count is None or done < count:
@@ -280,7 +292,7 @@ async def watch_program(
                 show([Line(Span(f"the program: {error}", Style.BAD))])
                 done += 1
                 continue
-            history.note(_list(told, "providers"))
+            history.note(told)
             if as_json:
                 screen.write_json({"at": clock.time(), **told}, indent=None)
             else:

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any, Final, Protocol
 from urllib.parse import unquote
 
@@ -51,9 +52,10 @@ class Reading:
     def number(self, name: str) -> float:
         """Give a field that is a number; 0.0 where it is not there."""
         try:
-            return float(self.fields.get(name, "0"))
+            number = float(self.fields.get(name, "0"))
         except ValueError:
             return 0.0
+        return number if isfinite(number) else 0.0
 
     @property
     def hit_rate(self) -> float | None:

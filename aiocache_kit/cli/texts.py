@@ -98,4 +98,4 @@ def sparkline(values: Sequence[float]) -> str:
     most = max(values, default=0.0)
     if most <= 0:
         return _BARS[0] * len(values)
-    return "".join(_BARS[min(int(value / most * len(_BARS)), len(_BARS) - 1)] for value in values)
+    return "".join(_BARS[max(0, min(int(value / most * len(_BARS)), len(_BARS) - 1))] for value in values)

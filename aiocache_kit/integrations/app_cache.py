@@ -77,6 +77,8 @@ class AppCache:
         """
         self._life = _Life(_checked(source), _checked_name(name), _checked_seconds(drain))
         self._path: tuple[str, ...] = ()
+        self._view: tuple[Provider, Provider] | None = None
+        """The provider that was there last, and the namespace of it, which is held so that it goes on counting."""
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r}, {'not ' if self._life.provider is None else ''}open>"
@@ -93,9 +95,14 @@ class AppCache:
             raise ProviderClosedError(
                 f"the cache {self.name!r} is not open: its application has to run, and to open it when it starts"
             )
-        for name in self._path:
-            provider = provider.namespace(name)
-        return provider
+        if not self._path:
+            return provider
+        if self._view is None or self._view[0] is not provider:
+            view = provider
+            for name in self._path:
+                view = view.namespace(name)
+            self._view = (provider, view)
+        return self._view[1]
 
     async def __call__(self) -> Provider:
         """Do the same as `provider`, as a dependency that is awaited."""
@@ -108,7 +115,7 @@ class AppCache:
         """
         namespace_prefix("", name)  # raises
         view = copy(self)
-        view._path = (*self._path, name)  # noqa: SLF001  - of the same class
+        view._path, view._view = (*self._path, name), None  # noqa: SLF001  - of the same class
         return view
 
     async def is_ready(self, timeout: float = 1.0) -> bool:

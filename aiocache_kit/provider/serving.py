@@ -11,7 +11,7 @@ to be waited for have an old value to fall back to.
 import math
 from collections.abc import Callable, Collection, Coroutine, Mapping
 from random import Random
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar, cast
 
 from aiocache_kit.errors import InvalidArgumentError, ProviderClosedError, RecursiveLoadError
 from aiocache_kit.events import EventKind
@@ -23,7 +23,6 @@ from aiocache_kit.provider.background import StillLoadingError
 from aiocache_kit.provider.core import Core
 from aiocache_kit.provider.loading import LoadContext
 from aiocache_kit.provider.loads import Loads
-from aiocache_kit.sentinels import MISSING
 
 T = TypeVar("T")
 _OURS: Final = (InvalidArgumentError, ProviderClosedError, RecursiveLoadError)
@@ -65,12 +64,15 @@ class Serving:
             if value is not None:
                 self._hit(key)
                 return value[0]
-        if core.shortcuts is not None and not context.freshness.looks_ahead:
-            fresh = await core.shortcuts.value(key)  # a fresh value is all there is to know, and nearly always there
-            if fresh is not MISSING:
+        young: Any = None if context.freshness.early_beta else getattr(core.shortcuts, "young", None)
+        if young is None:
+            item = await core.read_whole(key)
+        else:
+            found = await young(key, context.freshness.refresh_ahead)
+            if found.__class__ is tuple:
                 self._hit(key)
-                return fresh
-        item = await core.read_whole(key)
+                return found[0]
+            item = cast("Item[object] | None", found)
         core.check_open()  # it may have been closed meanwhile, and nothing is to be begun then
         verdict = self._judge(context.freshness, item)
         context.replaces = item is not None

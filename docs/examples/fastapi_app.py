@@ -2,7 +2,8 @@
 
     uvicorn docs.examples.fastapi_app:app      then, for instance: curl localhost:8000/products/1
 
-Rule 1: the cache is opened before the first request and closed after the last; `/ready` tells whether it can be used.
+Rule 1: the cache is opened before the first request and closed after the last; `/ready` tells whether it can be used,
+and `/internal/cache/` shows what it does.
 Rule 2: a page differs by product and by the group of the customer, so both are in its key; the connection is not.
 Rule 3: a product that is written is invalidated after that, by tag: its own pages and every list.
 """
@@ -18,11 +19,13 @@ from fastapi import Depends, FastAPI, Header, HTTPException
 from pydantic import BaseModel
 
 from aiocache_kit import Config, Provider
+from aiocache_kit.integrations.dashboard import Dashboard
 from aiocache_kit.integrations.fastapi import AppCache, readiness
 
 cache = AppCache(Config(default_ttl="5m", max_entries=10_000))
 app = FastAPI(title="Shop", lifespan=cache.lifespan)
 app.add_api_route("/ready", readiness(cache))
+app.mount("/internal/cache", Dashboard(cache.provider))
 
 
 class Product(BaseModel):

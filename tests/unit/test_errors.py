@@ -27,10 +27,14 @@ _LINE = re.compile(r"^ {4}([|+ -]*)([A-Z]\w+)(?: \((\w+)\))?", re.MULTILINE)
 def made(kind: type[Exception]) -> Exception:
     """Make an error as its constructor wants it."""
     arguments: dict[str, tuple[object, ...]] = {
+        "BatchLoaderClosedError": (),
         "ConfigError": ("memory_config.shard_count", "must be a power of two: not 3"),
+        "LoadTimeoutError": (),
         "MissingDependencyError": ("msgspec", "typed"),
+        "OverloadedError": (),
         "PartialFailureError": ({"a": 1}, {"b", "c"}),
         "ProviderClosedError": (),
+        "RateLimitedError": (1.5,),
         "RecursiveLoadError": (),
     }
     return kind(*arguments.get(kind.__name__, ("what was wrong",)))

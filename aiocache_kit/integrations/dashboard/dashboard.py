@@ -16,7 +16,7 @@ from aiocache_kit.integrations.dashboard.asgi import Receive, Scope, Send, serve
 from aiocache_kit.integrations.dashboard.assets import Assets
 from aiocache_kit.integrations.dashboard.http import Answer, Request, of_data, of_json, of_refusal
 from aiocache_kit.integrations.dashboard.listening import Listening
-from aiocache_kit.integrations.dashboard.watch import Providers, Watch, check_numbers
+from aiocache_kit.integrations.dashboard.watch import Providers, Watch, check_numbers, check_providers
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -31,7 +31,7 @@ class Dashboard:
     """A page that shows live what providers do, as an ASGI application.
 
     `providers` is a `Provider`, a mapping of names to providers and namespaces, or a function of no arguments that
-    gives one of these each time a reading is taken, such as ``lambda: app.state.cache``.
+    gives one of these each time a reading is taken, such as the method `provider` of an `AppCache`.
 
     Every `interval` seconds (0.1 to 3600) at most, and only while somebody watches, each provider's `stats` is called
     once, for all viewers together. `keep` points (2 to 10,000) of each provider are kept for whoever comes later.
@@ -57,6 +57,7 @@ class Dashboard:
         clock: Clock | None = None,
     ) -> None:
         """Watch `providers`; nothing is asked of them before the first viewer comes."""
+        check_providers(providers)
         check_numbers(interval, keep, read_sample)
         self._access = Access(read_token, action_token)
         self._assets = Assets()

@@ -11,12 +11,14 @@ import json
 import logging
 import secrets
 from collections.abc import Callable, Mapping
+from inspect import iscoroutinefunction
 from typing import Final, Protocol, TypeAlias
 
 from aiocache_kit.clock import Clock
 from aiocache_kit.errors import CacheError, InvalidArgumentError
 from aiocache_kit.integrations.dashboard.listening import Listening, Telling
 from aiocache_kit.integrations.dashboard.series import Reading, Series, layers_of, totals_of
+from aiocache_kit.provider import Provider
 from aiocache_kit.stats import Stats
 
 _log: Final = logging.getLogger("aiocache_kit")
@@ -54,11 +56,17 @@ def named(providers: Providers) -> Mapping[str, Watched]:
     return found if isinstance(found, Mapping) else {_ALONE: found}
 
 
+def is_shared(provider: Watched) -> bool:
+    """Whether others store there as well: such a storage, as Redis, may not know how many items are whose."""
+    return isinstance(provider, Provider) and provider.capabilities.shared
+
+
 class Watch:
     """The readings of some providers."""
 
     __slots__ = (
         "_clock",
+        "_counted",
         "_errors",
         "_listening",
         "_lock",
@@ -84,6 +92,7 @@ class Watch:
         self._lock = asyncio.Lock()
         self._series: dict[str, Series] = {}
         self._errors: dict[str, str] = {}
+        self._counted: dict[str, bool] = {}
         self._number = 0
         self._taken: float | None = None
         self.epoch: Final = secrets.token_hex(8)
@@ -130,6 +139,7 @@ class Watch:
             self._errors[name] = str(error) if isinstance(error, CacheError) else type(error).__name__
             _log.debug("a provider did not give its statistics: %s", self._errors[name])
         else:
+            self._counted[name] = stats.items + stats.size > 0 or not is_shared(provider)
             self._series[name].add(Reading(number, self._clock.time(), self._clock.monotonic(), stats))
 
     async def close(self) -> None:
@@ -143,11 +153,23 @@ class Watch:
             "name": name,
             "error": self._errors.get(name),
             "at": None if series.last is None else series.last.at,
+            "counted": self._counted.get(name, True),
             "totals": None if stats is None else totals_of(stats),
             "layers": [] if stats is None else list(layers_of(stats)),
             "groups": self._listening.shown(name),
         }
         return f'{json.dumps(shown, allow_nan=False)[:-1]}, "points": {series.since(since)}}}'
+
+
+def check_providers(providers: object) -> None:
+    """Raise `InvalidArgumentError` unless these are what `Dashboard` says of them, as far as that can be seen now."""
+    if isinstance(providers, Mapping) or hasattr(providers, "stats"):
+        return
+    if not callable(providers) or iscoroutinefunction(providers) or iscoroutinefunction(type(providers).__call__):
+        raise InvalidArgumentError(
+            "providers must be a Provider, a mapping of names to such, or a plain function that gives one of these, "
+            "such as the method provider of an AppCache"
+        )
 
 
 def check_numbers(interval: object, keep: object, sample: object) -> None:

@@ -8,6 +8,7 @@ and those of one writer only grow. A bare integer has its value as its version, 
 import math
 from collections.abc import Iterable
 from secrets import randbits
+from struct import Struct
 from typing import Final
 
 from aiocache_kit.errors import CorruptPayloadError
@@ -15,7 +16,7 @@ from aiocache_kit.item import Item
 from aiocache_kit.sentinels import MISSING
 from aiocache_kit.serializers.aside import decode_aside, seal_aside
 from aiocache_kit.serializers.codec import Codec
-from aiocache_kit.serializers.envelope import VERSION_OFFSET
+from aiocache_kit.serializers.envelope import FLAGS_OFFSET, HEAD, MAGIC, VERSION_OFFSET
 from aiocache_kit.storage.base import stale_for
 from aiocache_kit.storage.redis.layout import Layout
 from aiocache_kit.storage.redis.server_time import ServerTime
@@ -33,6 +34,11 @@ _NEXT: Final = 1 << _WRITERS
 _VALUE: Final = BARE - 1
 _IMPOSSIBLE: Final = b"\0" * 8
 _MINUS: Final = 0x2D
+_MAGIC: Final = bytes((MAGIC,))
+_ENDS: Final = Struct(">dd")
+"""The ttl and the expiration in a head, which begin at `_FIRST_END`; `_HAS_END` says whether there is one."""
+_FIRST_END: Final = 20
+_HAS_END: Final = 2
 _FIRST_OF_VERSION: Final = VERSION_OFFSET
 _SECOND_OF_VERSION: Final = VERSION_OFFSET + 1
 _HALF: Final = b"\x80"
@@ -104,6 +110,13 @@ class Payloads:
             return MISSING
         expiration = found[1]
         return found[0] if expiration is None or expiration > self._time.now() else MISSING
+
+    def is_young(self, data: bytes, rest: float) -> bool:
+        """Whether a payload, if it is what it seems, has more than the share `rest` of its ttl to live."""
+        if len(data) < HEAD.size or data[:1] != _MAGIC:
+            return False
+        ttl, expiration = _ENDS.unpack_from(data, _FIRST_END)
+        return not data[FLAGS_OFFSET] & _HAS_END or expiration - self._time.now() > rest * ttl
 
     def fresh_values(self, named: Iterable[tuple[str, bytes, bytes]]) -> list[object]:
         """Do what `fresh_value` does for many, each with its key, name and payload, in one frame and at one time."""

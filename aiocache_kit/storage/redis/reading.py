@@ -71,6 +71,29 @@ class Reader:
             return value if value is not MISSING else _live(await self.living(key, data))
         return _live(await self.item(key))  # Redis refused the command
 
+    async def young(self, key: str, ahead: float | None) -> tuple[object] | Item[object] | None:
+        """Give the live value under `key`, in a tuple, unless the share `ahead` of its ttl is over; the item otherwise.
+
+        None for `ahead`: its whole ttl is its youth. Items are given stale ones included, and None where there is none.
+        """
+        name = self._name(key)
+        special = self.special
+        is_plain = not (special.unwritten or special.large)
+        answer = self._ask(b"*2\r\n$3\r\nGET\r\n$%d\r\n%b\r\n" % (len(name), name), name) if is_plain else None
+        try:
+            data = await (self._payload(name) if answer is None else answer)
+        except Lost as lost:
+            data = await self._payload(name, lost)
+        if data is None:
+            return None
+        if data.__class__ is not bytes:
+            return await self.item(key)
+        if ahead is None or self._payloads.is_young(data, 1.0 - ahead):
+            value = self._fresh_value(name, data)
+            if value is not MISSING:
+                return (value,)
+        return await self.living(key, data)
+
     async def values(self, keys: Collection[str]) -> dict[str, object]:
         """Give the live values under `keys`, all of them."""
         found: dict[str, object] = {}

@@ -273,10 +273,11 @@ class RedisStorage(Storage):
 class _PlainValues:
     """The short way of plain values: `Shortcuts`, without a frame of its own."""
 
-    __slots__ = ("put", "put_multi", "value", "values")
+    __slots__ = ("put", "put_multi", "value", "values", "young")
 
     def __init__(self, reader: Reader, writer: Writer) -> None:
         self.value = reader.value
         self.values = reader.values
+        self.young = reader.young
         self.put = writer.put
         self.put_multi = writer.put_multi

@@ -17,6 +17,7 @@ from aiocache_kit.integrations.dashboard import Dashboard
 from aiocache_kit.integrations.dashboard.aiohttp import dashboard_app
 from tests.integration.dashboard.conftest import Visit, served
 from tests.integration.dashboard.scripted import Scripted
+from tests.servers.server import Server
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -116,6 +117,17 @@ async def test_layers_and_nodes_are_shown(visit: Visit) -> None:
 
     assert [await row.locator("th").inner_text() for row in await rows.all()] == ["memory", "redis", "spare"]
     assert [await row.locator("td").first.inner_text() for row in await rows.all()] == ["works", "works", "catches up"]
+
+
+async def test_items_are_shown_where_they_are_counted(visit: Visit, redis_server: Server, fresh_prefix: str) -> None:
+    """For a storage that cannot say how many items it has, there is a dash and not a zero."""
+    async with new_provider(f"redis://127.0.0.1:{redis_server.port}?key_prefix={fresh_prefix}") as far:
+        await far.set("a", 1)
+        page = await visit(Dashboard(far, interval=NEVER))
+
+        assert await counter(page, "items") == "\u2013"
+        assert await counter(page, "sets") == "1"
+        await expect(page.locator("#tiles")).to_contain_text("not counted by this storage")
 
 
 async def test_groups_of_keys_are_shown(visit: Visit) -> None:

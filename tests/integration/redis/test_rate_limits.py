@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from fractions import Fraction
 
 import pytest
 
@@ -12,6 +13,7 @@ from aiocache_kit.management.rate_limit import Level, RateDecision, decision, ra
 from aiocache_kit.storage.redis.scripts import TAKE_TOKENS, Script
 from tests.integration.redis.caches import cache_at, link_of
 from tests.integration.redis.ways import to_cluster
+from tests.integration.redis.workers import Workers
 from tests.servers.cluster import Cluster
 from tests.servers.fixtures import StartServer
 from tests.servers.server import Server
@@ -67,6 +69,26 @@ async def test_never_above_the_limit_whoever_asks(redis_server: Server, fresh_pr
     assert sorted(each.remaining for each in got) == list(range(50))
     for cache in caches:
         await cache.close()
+
+
+async def test_processes_together_stay_below_the_limit(
+    workers: Workers, redis_server: Server, fresh_prefix: str
+) -> None:
+    """Four processes that ask thousands of times while tokens come back get no more than what came back by then."""
+    rate, burst = 100, 50
+    begin = server_time(redis_server)
+    async with workers(redis_server, fresh_prefix, 4) as processes:
+        calls = [each.start("passes", "api", rate, burst, 20) for each in processes]
+        passed = sum([await call.result() for call in calls])
+    elapsed = server_time(redis_server) - begin
+
+    assert burst <= passed <= burst + rate * elapsed
+
+
+def server_time(server: Server) -> Fraction:
+    """Read the server's clock, exactly."""
+    seconds, micros = server.ask("TIME")
+    return int(seconds) + Fraction(int(micros), 1_000_000)
 
 
 async def test_a_bucket_goes_when_it_is_full_and_names_nobody(redis_server: Server, fresh_prefix: str) -> None:

@@ -136,6 +136,13 @@ class Worker:
         """Count as often, all at once."""
         return list(await asyncio.gather(*(self.cache.increment(key) for _ in range(count))))
 
+    async def passes(self, name: str, rate: int, burst: int, rounds: int) -> int:
+        """Ask a limit a hundred times at once, so often, and count how many passed."""
+        limiter = self.cache.rate_limiter(name, rate, burst=burst)
+        made = [await asyncio.gather(*(limiter.try_acquire("x") for _ in range(100))) for _ in range(rounds)]
+        assert limiter.degraded == 0
+        return sum(each.allowed for some in made for each in some)
+
     async def updates(self, key: str, count: int) -> None:
         """Count as often by update, all at once."""
         await asyncio.gather(*(self.cache.update(key, lambda old: old + 1) for _ in range(count)))

@@ -147,7 +147,7 @@ _TOLD: Final[dict[str, Any]] = {
 
 def _program() -> Sequence[Part]:
     history = ProgramHistory()
-    history.note(_TOLD["providers"])
+    history.note(_TOLD)
     return frame_of_program(_TOLD, history, interval=2.0)
 
 

@@ -78,4 +78,5 @@ def test_a_sparkline_is_full_at_its_largest_value() -> None:
     """Bars grow with values; nothing at all is drawn as the least bar."""
     assert sparkline([0, 4, 8]) == "▁▅█"
     assert sparkline([0, 0]) == "▁▁"
+    assert sparkline([-100, 1]) == "▁█"
     assert sparkline([]) == ""

@@ -1,6 +1,7 @@
 """`AppCache`, without any framework: what lives as long as an application, and is named before it is there."""
 
 import asyncio
+import gc
 import sys
 from collections.abc import Callable, Generator, Iterator
 from importlib import import_module
@@ -69,11 +70,15 @@ async def test_namespace_is_a_part_of_the_cache() -> None:
     assert users.name == "shop"
     async with cache.opened() as provider:
         assert await name() == "Ada"
-        assert users.provider() is provider.namespace("users").namespace("eu")
+        assert users.provider() is users.provider() is provider.namespace("users").namespace("eu")
+        gc.collect()
+        assert (await users.provider().stats()).loads == 1
         assert await users.provider().get("name") == "Ada"
         assert await provider.get("name") is None
     with pytest.raises(ProviderClosedError):
         users.provider()
+    async with cache.opened() as again:
+        assert users.provider() is again.namespace("users").namespace("eu")
 
 
 async def test_one_application_at_a_time() -> None:

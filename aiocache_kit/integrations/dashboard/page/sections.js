@@ -53,9 +53,11 @@ const TILES = [
   { name: "Reads", unit: "/s", now: (p) => rate(sum(p.hits, p.misses)), then: (t) => `${count(t.hits + t.misses)} in all` },
   { name: "Loads", unit: "/s", now: (p) => rate(p.loads), then: (t) => `${count(t.loads)} in all` },
   { name: "Load time", now: (p) => duration(p.load_time), then: (t) => `${t.loads ? duration(t.average_load_time) : NOTHING} since the start` },
-  { name: "Items", now: (_, t) => count(t.items), then: (t) => (t.size ? bytes(t.size) : "not bounded in bytes") },
+  { name: "Items", now: (_, t) => items(t), then: (t) => (t.counted ? (t.size ? bytes(t.size) : "not bounded in bytes") : "not counted by this storage") },
   { name: "Errors", now: (_, t) => count(t.errors), then: (t) => `${count(t.load_failures)} failed loads` },
 ];
+
+const items = (totals) => (totals.counted ? count(totals.items) : NOTHING);
 
 const sum = (one, other) => (one === undefined ? undefined : one + other);
 
@@ -83,9 +85,11 @@ const COUNTERS = [
   ["Reads timed", "timed_gets", count], ["Time in those", "get_time", duration],
 ];
 
+const of = (totals, name, format) => (name === "items" ? items(totals) : format(totals[name]));
+
 export function showCounters(list, totals) {
   const rows = COUNTERS.map(([title, name, format]) =>
-    element("div", {}, element("dt", {}, title), element("dd", { "data-counter": name }, format(totals[name]))),
+    element("div", {}, element("dt", {}, title), element("dd", { "data-counter": name }, of(totals, name, format))),
   );
   list.replaceChildren(...rows);
 }
@@ -103,7 +107,7 @@ export function showProviders(table, providers, chosen, choose) {
     number("Loads/s", (row) => rate(shown(row).loads)),
     number("Load time", (row) => duration(shown(row).load_time)),
     number("Evictions/s", (row) => rate(shown(row).evictions)),
-    number("Items", (row) => count(row.totals?.items)),
+    number("Items", (row) => items(row.totals ?? {})),
     number("Errors", (row) => count(row.totals?.errors)),
   ];
   const focused = document.activeElement?.dataset?.provider;

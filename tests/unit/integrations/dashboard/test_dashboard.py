@@ -20,6 +20,7 @@ from aiocache_kit.integrations import dashboard
 from aiocache_kit.integrations.dashboard import Dashboard
 from aiocache_kit.integrations.dashboard.aiohttp import dashboard_app
 from aiocache_kit.integrations.dashboard.http import MOST_BODY, Request
+from aiocache_kit.integrations.fastapi import AppCache
 
 READ, ACT = "to-read-" * 2, "to-act-" * 3
 ACTIONS = ("invalidate", "delete", "clear")
@@ -387,6 +388,29 @@ def test_wrong_options_are_named(options: dict[str, Any], named: str) -> None:
     """What cannot be is said when the dashboard is made, and which argument it was."""
     with pytest.raises(InvalidArgumentError, match=f"^{named} must"):
         Dashboard({}, **options)
+
+
+async def test_wrong_providers_are_named() -> None:
+    """What could never give figures is said at once: among others an `AppCache`, which is awaited when it is called."""
+
+    async def provider() -> Provider:
+        return new_provider(Config(provider="null"))
+
+    wrong: list[Any] = [None, "memory://", provider, AppCache("memory://")]
+    for each in wrong:
+        with pytest.raises(InvalidArgumentError, match=r"^providers must be a Provider.* plain function"):
+            Dashboard(each)
+
+
+async def test_app_cache_is_shown_while_its_application_runs() -> None:
+    """The method `provider` of an `AppCache` is what the dashboard of its application is made with."""
+    cache = AppCache("memory://")
+    app = FastAPI(lifespan=cache.lifespan)
+    app.mount("/cache", Dashboard(cache.provider))
+    async with app.router.lifespan_context(app), client_of(app) as client:
+        figures = await client.get("/cache/figures")
+
+    assert figures.json()["providers"][0]["error"] is None
 
 
 def test_tokens_are_not_shown() -> None:

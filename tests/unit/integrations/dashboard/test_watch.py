@@ -9,6 +9,7 @@ from aiocache_kit import Config, Provider, ProviderClosedError, Stats, new_provi
 from aiocache_kit.integrations.dashboard.listening import Listening
 from aiocache_kit.integrations.dashboard.watch import Providers, Watch
 from aiocache_kit.testing import FakeClock
+from tests.servers.server import Server
 
 
 class Counted:
@@ -195,3 +196,13 @@ async def use(cache: Provider) -> None:
         await cache.get_or_set(f"k{number % 3}", lambda: 1)
     await cache.delete("k1")
     await cache.get("none")
+
+
+async def test_items_that_nobody_counts_are_not_said_to_be_none(redis_server: Server, fresh_prefix: str) -> None:
+    """Redis cannot count the items of one cache: that is told, so that no zero is shown for them."""
+    url = f"redis://127.0.0.1:{redis_server.port}?key_prefix={fresh_prefix}"
+    async with new_provider(url) as far, new_provider(Config(provider="memory")) as near:
+        await far.set("a", 1)
+        shown = json.loads(await watch({"far": far, "near": near}, FakeClock()).look(""))
+
+    assert {each["name"]: each["counted"] for each in shown["providers"]} == {"far": False, "near": True}
