@@ -23,6 +23,7 @@ from aiocache_kit import Provider, cached, new_provider
 from aiocache_kit.integrations.asgi import ResponseCacheMiddleware
 from aiocache_kit.integrations.fastapi import AppCache
 from aiocache_kit.integrations.http import ResponseCache
+from aiocache_kit.integrations.prometheus import PrometheusMetrics
 
 ROOT = Path(__file__).parents[2]
 GUIDES = sorted(ROOT.glob("docs/how-to/migrate-from-*.md"))
@@ -65,6 +66,7 @@ async def names(cache: Provider) -> dict[str, object]:
     return {
         **{name: getattr(aiocache_kit, name) for name in aiocache_kit.__all__},
         "AppCache": AppCache,
+        "PrometheusMetrics": PrometheusMetrics,
         "ResponseCache": ResponseCache,
         "ResponseCacheMiddleware": ResponseCacheMiddleware,
         "app": FastAPI(),
