@@ -71,7 +71,7 @@ def test_a_password_that_is_missing_or_wrong(aiocache_kit: Run, start_server: St
 
 def test_a_database_that_is_not_there(aiocache_kit: Run, redis_server: Server) -> None:
     """Its number is what is wrong."""
-    told = aiocache_kit("keys", "--url", f"redis://{HERE}:{redis_server.port}/999?dial_timeout=0.2")
+    told = aiocache_kit("keys", "--url", f"redis://{HERE}:{redis_server.port}/999")
 
     assert "no database of this number" in told.err
 
@@ -181,7 +181,7 @@ def test_a_configuration_that_needs_no_server_is_checked(aiocache_kit: Run) -> N
 def test_sentinels_are_asked_too(aiocache_kit: Run, sentinel_trio: SentinelTrio) -> None:
     """Who is silent is told, while the others still lead to the master."""
     places = ",".join(f"{host}:{port}" for host, port in sentinel_trio.addresses)
-    url = f"redis://?key_prefix=app:&sentinel_service_name={sentinel_trio.service}&sentinel_addrs={places}&dial_timeout=0.3"
+    url = f"redis://?key_prefix=app:&sentinel_service_name={sentinel_trio.service}&sentinel_addrs={places}"
 
     told = aiocache_kit("doctor", "--json", "--url", url)
     assert told.checks["sentinel.state"] == "good"
@@ -216,7 +216,7 @@ def test_each_node_of_a_cluster_tells_of_itself(aiocache_kit: Run, redis_cluster
 def test_a_node_that_is_away_hides_none_of_the_others(aiocache_kit: Run, redis_cluster: Cluster) -> None:
     """Before the cluster has noticed, too."""
     host, port = redis_cluster.addresses[0]
-    url = f"redis://{host}:{port}?cluster=true&key_prefix=app:&dial_timeout=0.5"
+    url = f"redis://{host}:{port}?cluster=true&key_prefix=app:"
     redis_cluster.masters[1].kill()
 
     told = aiocache_kit("stats", "--json", "--url", url)
