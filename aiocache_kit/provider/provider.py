@@ -278,6 +278,7 @@ class Provider:
                 get=partial(Provider.get, self),
                 get_or_set=partial(Provider.get_or_set, self),
                 load=self._load_one,
+                serve=self._serve_one,
                 set=self._set_slowly,
             )
             self._hot = ShortPath(core, core.shortcuts, self._names, self._recorder, methods)
@@ -869,13 +870,20 @@ class Provider:
             return await self._serve_one(key, loader, ttl, options)
         return await self._load_one(key, loader, ttl, options)
 
-    async def _serve_one(self, key: str, loader: Any, ttl: Any, options: dict[str, Any]) -> Any:  # noqa: ANN401  - checked here
-        """Do what `get_or_set` does where a policy has a say in hits."""
+    async def _serve_one(
+        self,
+        key: str,
+        loader: Any,  # noqa: ANN401  - checked in `_told`
+        ttl: Any,  # noqa: ANN401  - as above
+        options: dict[str, Any],
+        item: Any = MISSING,  # noqa: ANN401  - see `Serving.one`
+    ) -> Any:  # noqa: ANN401  - whatever is cached
+        """Do what `get_or_set` does where a policy has a say in hits; `item`: what was read a moment ago."""
         kind, told, context = self._told(key, loader, ttl, options)
         full = self._names.key(key)
         if not self._core.ready:
             await self._open()
-        value = await self._serving.one(full, loader, context, told=told)
+        value = await self._serving.one(full, loader, context, told=told, item=item)
         return whole(value) if kind is None else convert(value, kind)
 
     async def _load_one(self, key: str, loader: Any, ttl: Any, options: dict[str, Any], *, anew: bool = False) -> Any:  # noqa: ANN401  - checked here

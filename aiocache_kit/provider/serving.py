@@ -23,6 +23,7 @@ from aiocache_kit.provider.background import StillLoadingError
 from aiocache_kit.provider.core import Core
 from aiocache_kit.provider.loading import LoadContext
 from aiocache_kit.provider.loads import Loads
+from aiocache_kit.sentinels import MISSING, MissingType
 
 T = TypeVar("T")
 _OURS: Final = (InvalidArgumentError, ProviderClosedError, RecursiveLoadError)
@@ -56,23 +57,49 @@ class Serving:
         self._loads = loads
         self._recorder = recorder
 
-    async def one(self, key: str, loader: Callable[..., object], context: LoadContext, *, told: bool) -> object:
-        """Give the value under a stored key as the policy of `context` has it; `told`: the loader takes the context."""
-        core = self._core
-        if core.tables is not None and not context.freshness.early_beta:
-            value = core.tables.young(key, context.freshness.refresh_ahead)
-            if value is not None:
-                self._hit(key)
-                return value[0]
-        young: Any = None if context.freshness.early_beta else getattr(core.shortcuts, "young", None)
-        if young is None:
-            item = await core.read_whole(key)
-        else:
-            found = await young(key, context.freshness.refresh_ahead)
-            if found.__class__ is tuple:
+    async def one(
+        self,
+        key: str,
+        loader: Callable[..., object],
+        context: LoadContext,
+        *,
+        told: bool,
+        item: Item[object] | MissingType | None = MISSING,
+    ) -> object:
+        """Give the value under a stored key as the policy of `context` has it; `told`: the loader takes the context.
+
+        `item` is what was read a moment ago, `MISSING` where nobody has.
+        """
+        if item is MISSING:
+            found = await self._found(key, context.freshness)
+            if isinstance(found, tuple):
                 self._hit(key)
                 return found[0]
-            item = cast("Item[object] | None", found)
+            item = found
+        return await self._by_policy(key, item, loader, context, told=told)
+
+    async def _found(self, key: str, policy: Freshness) -> tuple[object] | Item[object] | None:
+        """Give a value that is young, in a tuple, where there is a quick way to one, or else the item."""
+        core = self._core
+        if core.tables is not None and not policy.early_beta:
+            value = core.tables.young(key, policy.refresh_ahead)
+            if value is not None:
+                return value
+        young: Any = None if policy.early_beta else getattr(core.shortcuts, "young", None)
+        if young is not None:
+            return cast("tuple[object] | Item[object] | None", await young(key, policy.refresh_ahead))
+        return await core.read_whole(key)
+
+    async def _by_policy(
+        self,
+        key: str,
+        item: Item[object] | None,
+        loader: Callable[..., object],
+        context: LoadContext,
+        *,
+        told: bool,
+    ) -> object:
+        core = self._core
         core.check_open()  # it may have been closed meanwhile, and nothing is to be begun then
         verdict = self._judge(context.freshness, item)
         context.replaces = item is not None

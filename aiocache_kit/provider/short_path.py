@@ -25,6 +25,8 @@ from aiocache_kit.storage.base import Shortcuts
 _TIMED: Final = 63
 _PLAIN: Final = OF_GET_OR_SET - OF_FRESHNESS
 """Options that have no say in whether what is live is given."""
+_NOT_BY_CHANCE: Final = OF_GET_OR_SET - {"early_beta"}
+"""Those with which what is young is given for certain."""
 _PLAIN_TTL: Final = 2**31
 """Seconds below which an int needs no further look to be a ttl."""
 
@@ -36,6 +38,8 @@ class Methods(NamedTuple):
     get_or_set: Callable[..., Awaitable[Any]]
     load: Callable[..., Awaitable[Any]]
     """`get_or_set` after a miss."""
+    serve: Callable[..., Awaitable[Any]]
+    """`get_or_set` by a policy, of an item that was read."""
     set: Callable[..., Awaitable[None]]
 
 
@@ -79,20 +83,31 @@ def _get(
 def _get_or_set(
     core: Core, shortcuts: Shortcuts, names: Names, recorder: Recorder, methods: Methods
 ) -> Callable[..., Awaitable[Any]]:
-    read, prefix, stored, slowly, load = (
+    read, prefix, stored, slowly, load, serve = (
         shortcuts.value,
         names.prefix,
         names.key,
         methods.get_or_set,
         methods.load,
+        methods.serve,
     )
+    young: Any = getattr(shortcuts, "young", None)
 
     async def get_or_set(key: str, loader: Any, ttl: Any = DEFAULT, **options: Any) -> Any:  # noqa: ANN401  - see Provider
-        if core.closed or not recorder.hits & _TIMED or (options and not _PLAIN.issuperset(options)):
+        if core.closed or not recorder.hits & _TIMED:
             return await slowly(key, loader, ttl, **options)
-        value = await read(prefix + key if key.__class__ is str and key and key[0] != MARK else stored(key))
-        if value is MISSING:
-            return await load(key, loader, ttl, options)
+        if options and not _PLAIN.issuperset(options):
+            if young is None or not _NOT_BY_CHANCE.issuperset(options):
+                return await slowly(key, loader, ttl, **options)
+            full = prefix + key if key.__class__ is str and key and key[0] != MARK else stored(key)
+            found = await young(full, options.get("refresh_ahead", core.freshness.refresh_ahead))
+            if found.__class__ is not tuple:
+                return await serve(key, loader, ttl, options, found)
+            value = found[0]
+        else:
+            value = await read(prefix + key if key.__class__ is str and key and key[0] != MARK else stored(key))
+            if value is MISSING:
+                return await load(key, loader, ttl, options)
         recorder.hits += 1
         kind = options.get("type") if options else None
         return whole(value) if kind is None else convert(value, kind)
