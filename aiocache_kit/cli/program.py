@@ -29,6 +29,8 @@ from aiocache_kit.errors import CacheError, InvalidArgumentError, StorageAccessE
 _PATIENCE: Final = 10.0
 _LARGEST: Final = 2**24
 _REMEMBERED: Final = 12
+_ACCESS_HEADER: Final = "X-Aiocache-Kit-Token"
+"""That of the dashboard's own; ``Authorization`` may be wanted by what stands before it."""
 _SHOWN: Final = 5
 _MOST: Final = 1000
 _LONGEST: Final = 60
@@ -69,7 +71,7 @@ class Program:
         self._url = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}/figures?after="
         self._headers = {"Accept": "application/json"}
         if token:
-            self._headers["Authorization"] = f"Bearer {token}"
+            self._headers[_ACCESS_HEADER] = token
         self._cursor = ""
         self._epoch = ""
         self.has_changed = False
