@@ -1,6 +1,7 @@
 """The page of the dashboard in a real browser: what it shows, and that keyboards, phones and all eyes can use it."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from importlib.resources import files
 from types import MappingProxyType
@@ -277,6 +278,17 @@ async def test_screen_readers_are_told_of_changes_alone(visit: Visit) -> None:
 
     await expect(page.get_by_role("status").first).to_have_text("paused")
     assert await page.evaluate("window.told") == 1
+
+
+async def test_moments_are_named(visit: Visit) -> None:
+    """Below a chart stand moments of the day, those of whole minutes without seconds."""
+    page = await visit(Dashboard(Scripted(), interval=SOON))
+    await expect(page.locator(".chart path.line").nth(9)).to_be_attached()
+    named = page.get_by_role("slider", name="Reads, by time").locator("text[text-anchor=middle]")
+
+    texts = await named.all_text_contents()
+    assert texts
+    assert all(re.fullmatch(r"\d\d:\d\d(:[1-5]0)?", text) for text in texts)
 
 
 async def test_pointing_tells_a_moment(visit: Visit) -> None:

@@ -138,7 +138,7 @@ export class Chart {
     const times = names.flatMap((at) => {
       const x = this.#x(at);
       if (x < EDGE.left + 24 || x > end - 24) return [];
-      return [drawn("text", { class: "scale", x, y: HEIGHT - 4, "text-anchor": "middle" }, time(at).slice(0, -3 * (at % 60 === 0)))];
+      return [drawn("text", { class: "scale", x, y: HEIGHT - 4, "text-anchor": "middle" }, at % 60 ? time(at) : time(at).slice(0, -3))];
     });
     return [...levels, ...times];
   }
