@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 import pytest_asyncio
 import uvicorn
-from playwright.async_api import Browser, BrowserContext, Page, Request, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, Request, async_playwright, expect
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
@@ -26,6 +26,7 @@ from aiocache_kit.integrations.dashboard import Dashboard
 
 BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 _numbers = count(1)
+expect.set_options(timeout=30_000)  # milliseconds, which a busy machine may need
 
 
 class Mounted(Protocol):

@@ -198,7 +198,7 @@ async def test_server_that_is_gone_is_asked_again(visit: Visit) -> None:
 
     await page.unroute("**/figures*")
 
-    await expect(page.locator("#status")).to_contain_text("live", timeout=20_000)
+    await expect(page.locator("#status")).to_contain_text("live")
 
 
 async def test_other_process_begins_anew(visit: Visit) -> None:
