@@ -8,14 +8,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, cast
 
 from aiocache_kit.clock import Clock
-from aiocache_kit.config import Config, MemoryConfig, RedisConfig, TLSConfig
+from aiocache_kit.config import Config, LoadConfig, MemoryConfig, RedisConfig, TLSConfig
 from aiocache_kit.errors import ConfigError, InvalidArgumentError
 from aiocache_kit.management.expiration import TTL
 from aiocache_kit.provider import Provider
 from aiocache_kit.storage.base import Storage
 
 if TYPE_CHECKING:
-    from aiocache_kit.provider.rate_limiter import OnUnavailable
     from aiocache_kit.serializers.seal import Seal
     from aiocache_kit.storage.backplane import Backplane
     from aiocache_kit.storage.distributed import Node
@@ -40,27 +39,31 @@ def new_provider(config: Config | str | None = None, *, clock: Clock | None = No
         config = Config.from_url(config)
     elif not isinstance(config, Config):  # pyright: ignore[reportUnnecessaryIsInstance]  - callers without types
         raise InvalidArgumentError(f"config must be a Config, a URL or None, not {type(config).__name__}")
-    provider = Provider(
-        _storage(config, clock),
-        default_ttl=config.default_ttl,
-        cleanup_interval=cast("float", config.cleanup_interval),
-        sync_interval=cast("float", config.sync_interval),
-        freshness=config.load_config.options(),
-        max_loads=config.load_config.max_loads,
-        max_waiting_loads=config.load_config.max_waiting_loads,
-        clock=clock,
-    )
+    intervals = cast("float", config.cleanup_interval), cast("float", config.sync_interval)
+    provider = _over(_storage(config, clock), config.load_config, clock, config.default_ttl, *intervals)
     limit = config.rate_limit
     if limit is None:
         return provider
     limiter = provider.rate_limiter(
-        "provider",
-        limit.rate,
-        per=limit.per,
-        burst=limit.burst,
-        on_unavailable=cast("OnUnavailable", limit.on_unavailable),
+        "provider", limit.rate, per=limit.per, burst=limit.burst, on_unavailable=limit.on_unavailable
     )
     return provider.limited(limiter, closes=True)
+
+
+def _over(  # noqa: PLR0917  - within this file
+    storage: Storage, part: LoadConfig | None, clock: Clock | None, default_ttl: TTL, cleanup: float, sync: float
+) -> Provider:
+    part = LoadConfig() if part is None else part
+    return Provider(
+        storage,
+        default_ttl=default_ttl,
+        cleanup_interval=cleanup,
+        sync_interval=sync,
+        freshness=part.options(),
+        max_loads=part.max_loads,
+        max_waiting_loads=part.max_waiting_loads,
+        clock=clock,
+    )
 
 
 def new_storage(config: Config | str, *, clock: Clock | None = None) -> Storage:
@@ -91,14 +94,15 @@ def new_distributed(
     default_ttl: TTL = 600,
     cleanup_interval: float = 1.0,
     sync_interval: float = 0.0,
+    load_config: LoadConfig | None = None,
     clock: Clock | None = None,
 ) -> Provider:
     """Build a provider over several storages, among which its keys are divided; each item is kept `replicas` times.
 
     A node is a `Node` with a name, whose storage is a `Storage`, a `Config` or a URL; or a `Config` or a URL alone,
     which is named by its address. Names decide where keys lie: give names where addresses may change. The other
-    arguments are those of `DistributedStorage` and of `Provider`; a node never degrades by itself, `on_failure` says
-    what happens. Raises `InvalidArgumentError` and `ConfigError` for what cannot be.
+    arguments are those of `DistributedStorage`, of `Config` and of `Provider`; a node never degrades by itself,
+    `on_failure` says what happens. Raises `InvalidArgumentError` and `ConfigError` for what cannot be.
     """
     from aiocache_kit.storage.distributed import DistributedStorage  # noqa: PLC0415  - rule 1
 
@@ -111,9 +115,7 @@ def new_distributed(
         timeout=timeout,
         balance=balance,
     )
-    return Provider(
-        storage, default_ttl=default_ttl, cleanup_interval=cleanup_interval, sync_interval=sync_interval, clock=clock
-    )
+    return _over(storage, load_config, clock, default_ttl, cleanup_interval, sync_interval)
 
 
 def new_layered(
@@ -125,6 +127,7 @@ def new_layered(
     default_ttl: TTL = 600,
     cleanup_interval: float = 1.0,
     sync_interval: float = 0.0,
+    load_config: LoadConfig | None = None,
     clock: Clock | None = None,
 ) -> Provider:
     """Build a provider over a hierarchy: copies in the first layers, the truth in the last one.
@@ -132,8 +135,8 @@ def new_layered(
     A layer is a `Layer`, or a `Storage`, a `Config` or a URL alone. `backplane` is by what processes tell one another
     of changes: ``"pubsub"`` or ``"streams"`` of the Redis that the last layer is configured for, a `Backplane` of
     one's own, or None; ``"auto"`` is ``"pubsub"`` where the last layer is configured for Redis, and None elsewhere. The
-    other arguments are those of `LayeredStorage` and of `Provider`. Raises `InvalidArgumentError` and `ConfigError` for
-    what cannot be.
+    other arguments are those of `LayeredStorage`, of `Config` and of `Provider`. Raises `InvalidArgumentError` and
+    `ConfigError` for what cannot be.
     """
     from aiocache_kit.storage.layered import Layer, LayeredStorage  # noqa: PLC0415  - rule 1
 
@@ -150,9 +153,7 @@ def new_layered(
         heartbeat=heartbeat,
         distrust_after=distrust_after,
     )
-    return Provider(
-        storage, default_ttl=default_ttl, cleanup_interval=cleanup_interval, sync_interval=sync_interval, clock=clock
-    )
+    return _over(storage, load_config, clock, default_ttl, cleanup_interval, sync_interval)
 
 
 def _source(source: object, clock: Clock | None) -> object:

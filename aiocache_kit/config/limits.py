@@ -8,7 +8,7 @@ from aiocache_kit.config import kinds
 from aiocache_kit.config.parts import Seconds
 from aiocache_kit.config.rules import Part, Rule
 from aiocache_kit.errors import ConfigError, InvalidArgumentError
-from aiocache_kit.management.rate_limit import rate_of
+from aiocache_kit.management.rate_limit import OnUnavailable, rate_of
 
 _MOST: Final = 1_000_000_000
 
@@ -31,7 +31,7 @@ class RateLimitConfig(Part):
     """That time."""
     burst: int | None = None
     """How many of them may come at once; None: as many as `rate`."""
-    on_unavailable: str = "local"
+    on_unavailable: OnUnavailable = "local"
     """While the shared storage is away: ``local`` (each process by itself), ``allow`` everybody or ``raise``."""
 
     def _agree(self) -> None:

@@ -16,7 +16,7 @@ bucket when it comes back.
 
 import math
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from aiocache_kit.errors import InvalidArgumentError
 from aiocache_kit.management.expiration import TTL, life_of
@@ -24,6 +24,13 @@ from aiocache_kit.management.expiration import TTL, life_of
 MICRO: Final = 1_000_000
 _EXACT: Final = 2**52
 """Half of what a float counts exactly: a full bucket is below that, and so is what it is overdrawn by."""
+
+OnUnavailable: TypeAlias = Literal["local", "allow", "raise"]
+"""What to do while the storage is away that a limit is shared by.
+
+``"local"``: each process holds to the limit by itself, so that all together stay below it times their number.
+``"allow"``: everybody passes (fail open). ``"raise"``: nobody passes, `StorageError` is raised (fail closed).
+"""
 
 
 class Rate(NamedTuple):

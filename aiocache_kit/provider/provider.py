@@ -33,7 +33,7 @@ from aiocache_kit.keys import check_key, namespace_prefix
 from aiocache_kit.management.expiration import TTL, life_of
 from aiocache_kit.management.freshness import OF_FRESHNESS, Freshness, FreshnessOptions, checked
 from aiocache_kit.management.key_groups import GroupRule
-from aiocache_kit.management.rate_limit import Rate, RateDecision, check_whole
+from aiocache_kit.management.rate_limit import OnUnavailable, Rate, RateDecision, check_whole
 from aiocache_kit.management.slots import Slots
 from aiocache_kit.management.statistics import Recorder
 from aiocache_kit.provider.core import Core
@@ -58,7 +58,7 @@ from aiocache_kit.provider.loads import Loads
 from aiocache_kit.provider.locks import Lease
 from aiocache_kit.provider.names import Names
 from aiocache_kit.provider.near_path import NearPath
-from aiocache_kit.provider.rate_limiter import MOST_KEYS, OnUnavailable, RateLimiter
+from aiocache_kit.provider.rate_limiter import MOST_KEYS, RateLimiter
 from aiocache_kit.provider.readings import Readings
 from aiocache_kit.provider.serving import Serving
 from aiocache_kit.provider.short_path import Methods, ShortPath

@@ -8,7 +8,7 @@ Rule 3: what happens while the storage cannot be reached is said, not chanced up
 
 import math
 from collections.abc import Awaitable, Callable
-from typing import Final, Literal, TypeAlias, final, get_args
+from typing import Final, TypeAlias, final, get_args
 
 from aiocache_kit.clock import Clock, SystemClock
 from aiocache_kit.errors import (
@@ -19,14 +19,16 @@ from aiocache_kit.errors import (
     StorageError,
 )
 from aiocache_kit.management.expiration import TTL, life_of
-from aiocache_kit.management.rate_limit import MICRO, Buckets, Rate, RateDecision, check_whole, decision, rate_of
-
-OnUnavailable: TypeAlias = Literal["local", "allow", "raise"]
-"""What to do while the shared storage is away.
-
-``"local"``: each process holds to the limit by itself, so that all together stay below it times their number.
-``"allow"``: everybody passes (fail open). ``"raise"``: nobody passes, `StorageError` is raised (fail closed).
-"""
+from aiocache_kit.management.rate_limit import (
+    MICRO,
+    Buckets,
+    OnUnavailable,
+    Rate,
+    RateDecision,
+    check_whole,
+    decision,
+    rate_of,
+)
 
 SharedTake: TypeAlias = Callable[[str, Rate, int, int], Awaitable[RateDecision]]
 """Takes tokens for a caller, at a rate, within so many microseconds, from a bucket that is shared."""
