@@ -170,13 +170,25 @@ class TestAwaitedInMany(InMany):
         return FaultyStorage(memory_storage(clock=clock), turns=True)
 
 
+def layered(clock: FakeClock, below: Storage) -> Storage:
+    """Put memory in front of a storage."""
+    return LayeredStorage([Layer(memory_storage(clock=clock), "above", 30.0), Layer(below, "below", None)])
+
+
 class TestLayered(Table):
     """Memory in front of another storage."""
 
     def storage(self, clock: FakeClock) -> Storage:
         """Give one."""
-        below = FaultyStorage(memory_storage(clock=clock), turns=True)
-        return LayeredStorage([Layer(memory_storage(clock=clock), "above", 30.0), Layer(below, "below", None)])
+        return layered(clock, FaultyStorage(memory_storage(clock=clock), turns=True))
+
+
+class TestLayeredInMany(InMany):
+    """Memory in front of another storage, several keys at once."""
+
+    def storage(self, clock: FakeClock) -> Storage:
+        """Give one."""
+        return layered(clock, FaultyStorage(memory_storage(clock=clock), turns=True))
 
 
 class TestRedis(RedisCase, Table):
@@ -186,6 +198,19 @@ class TestRedis(RedisCase, Table):
     def choose(self, request: pytest.FixtureRequest) -> None:
         """Take the plainest installation."""
         self.installation = INSTALLATIONS["multiplexed"](request)
+
+
+class TestLayeredOverRedis(RedisCase, Table):
+    """Memory in front of a real server."""
+
+    @pytest.fixture(autouse=True)
+    def choose(self, request: pytest.FixtureRequest) -> None:
+        """Take the plainest installation."""
+        self.installation = INSTALLATIONS["multiplexed"](request)
+
+    def storage(self, clock: FakeClock) -> Storage:
+        """Give one."""
+        return layered(clock, super().storage(clock))
 
 
 class TestRedisInMany(RedisCase, InMany):

@@ -235,6 +235,22 @@ class Refreshing(ProviderCase):
 
         assert isinstance((await outcomes([late]))[0], LoadTimeoutError)
 
+    async def test_an_error_is_remembered_where_it_was(self) -> None:
+        """Errors that are remembered in a namespace are none of another's, and are forgotten when it is cleared."""
+        one, other = self.cache.namespace("one"), self.cache.namespace("other")
+        source = Source(DownError())
+        for cache in (one, other, self.cache):
+            for _ in range(2):
+                ended = await outcomes([self.start(_awaited(cache.get_or_set("k", source.load, negative_ttl=60)))])
+                assert isinstance(ended[0], DownError)
+        assert source.loads == 3
+        await one.clear()
+        source.value = "new"
+
+        assert await one.get_or_set("k", source.load, negative_ttl=60) == "new"
+        ended = await outcomes([self.start(_awaited(other.get_or_set("k", source.load, negative_ttl=60)))])
+        assert isinstance(ended[0], DownError)
+
 
 async def _awaited(call: Awaitable[Any]) -> Any:  # noqa: ANN401  - whatever is cached
     return await call
