@@ -15,6 +15,7 @@ from typing import Final
 
 from aiocache_kit import MISSING, Config, FileConfig, Provider, SystemClock, new_layered, new_provider
 
+CLOCK: Final = SystemClock()
 GAP: Final = 1.5
 """Seconds between two readings that only a stopped process does not see."""
 TTL: Final = 1.0
@@ -51,13 +52,13 @@ async def watch(caches: dict[str, tuple[Provider, Counted]]) -> dict[str, dict[s
     for cache, clock in caches.values():
         await cache.set("written", "old", TTL)
         await read(cache, clock)
-    sys.stdout.write("ready\n")
-    sys.stdout.flush()
     told: dict[str, dict[str, object]] = {}
     last = time.time()
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
     while time.time() - last < GAP:
         last = time.time()
-        await asyncio.sleep(0.01)
+        await CLOCK.sleep(0.01)
         if time.time() - last < GAP:
             for cache, clock in caches.values():
                 await read(cache, clock)
@@ -66,7 +67,7 @@ async def watch(caches: dict[str, tuple[Provider, Counted]]) -> dict[str, dict[s
         told[name] = {"written": await cache.get("written", MISSING) is not MISSING, "age": await read(cache, clock)}
     end = time.time() + 1.0
     while time.time() < end:
-        await asyncio.sleep(0.01)
+        await CLOCK.sleep(0.01)
         for cache, clock in caches.values():
             await read(cache, clock)
     for name, (_, clock) in caches.items():

@@ -7,8 +7,10 @@ import signal
 import sys
 from pathlib import Path
 
+from aiocache_kit import SystemClock
 from tests.integration.stopped_process import PERIOD, TTL
 
+CLOCK = SystemClock()
 ROOT = Path(__file__).parents[2]
 STOPPED = 2.5
 
@@ -29,7 +31,7 @@ async def test_a_stopped_process_goes_on_with_what_is_true_now(tmp_path: Path) -
         async with asyncio.timeout(50):
             assert await process.stdout.readline() == b"ready\n"
             process.send_signal(signal.SIGSTOP)
-            await asyncio.sleep(STOPPED)
+            await CLOCK.sleep(STOPPED)
             process.send_signal(signal.SIGCONT)
             told = json.loads(await process.stdout.readline())
             await process.wait()

@@ -17,6 +17,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
+from aiocache_kit import SystemClock
 from aiocache_kit.testing import FaultyProxy
 from tests.servers.cluster import Cluster
 from tests.servers.room import Room
@@ -26,6 +27,7 @@ from tests.soak.report import Process, lines, told
 from tests.soak.subjects import SUBJECTS, Places
 from tests.soak.worker import VICTIM
 
+CLOCK: Final = SystemClock()
 ROOT: Final = Path(__file__).parents[2]
 SETTLING: Final = 20.0
 """Seconds that a process may take beyond its time to close everything."""
@@ -127,7 +129,7 @@ async def progress(processes: list[Process], faults: Faults, begun: float, secon
         calls, wrong = (sum(each) for each in zip(*((p.calls, len(p.wrong)) for p in processes), strict=True))
         line = f"{over:5.0f} of {seconds:.0f} s: {calls:,} calls, {faults.done.total()} faults, {wrong} wrong"
         sys.stderr.write(f"{line}\n")
-        await asyncio.sleep(min(every, seconds - over))
+        await CLOCK.sleep(min(every, seconds - over))
 
 
 def main() -> int:

@@ -12,10 +12,12 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
+from aiocache_kit import SystemClock
 from aiocache_kit.testing import FaultyProxy
 from tests.servers.cluster import Cluster, Node
 from tests.servers.server import Server
 
+CLOCK: Final = SystemClock()
 CLUSTER_IN_ORDER: Final = 6.0
 """Seconds that a cluster takes to replace a master, or to take a node in again."""
 
@@ -32,7 +34,7 @@ class Faults:
     async def again_and_again(self, end: float, gap: float, act: Callable[[], Awaitable[None]]) -> None:
         """Do it every `gap` seconds or so."""
         while True:
-            await asyncio.sleep(self._random.uniform(gap / 2, gap * 1.5))
+            await CLOCK.sleep(self._random.uniform(gap / 2, gap * 1.5))
             if time.monotonic() > end - 2 * gap:
                 return  # the last of them is long over at the end
             await act()
@@ -43,12 +45,12 @@ class Faults:
         if self._random.random() < 0.5:
             self.done[f"{name} killed"] += 1
             await asyncio.to_thread(server.kill)
-            await asyncio.sleep(self._random.uniform(0, 2))
+            await CLOCK.sleep(self._random.uniform(0, 2))
             await asyncio.to_thread(server.start)
         else:
             self.done[f"{name} frozen"] += 1
             await asyncio.to_thread(server.freeze)
-            await asyncio.sleep(self._random.uniform(0.1, 3))
+            await CLOCK.sleep(self._random.uniform(0.1, 3))
             await asyncio.to_thread(server.thaw)
 
     async def harm_cluster(self, cluster: Cluster) -> None:
@@ -60,9 +62,9 @@ class Faults:
             with self._undone.open("a", encoding="ascii") as file:
                 file.write(f"{time.monotonic()}\n")
         await asyncio.to_thread(node.kill)
-        await asyncio.sleep(CLUSTER_IN_ORDER)
+        await CLOCK.sleep(CLUSTER_IN_ORDER)
         await asyncio.to_thread(node.start)
-        await asyncio.sleep(CLUSTER_IN_ORDER)
+        await CLOCK.sleep(CLUSTER_IN_ORDER)
 
     async def harm_way(self, proxy: FaultyProxy) -> None:
         """Cut, hold up, delay or refuse the connections to a server that knows nothing of it."""
@@ -78,5 +80,5 @@ class Faults:
         name, act = self._random.choice(ways)
         self.done[f"connections {name}"] += 1
         act()
-        await asyncio.sleep(self._random.uniform(0.1, 2.5))
+        await CLOCK.sleep(self._random.uniform(0.1, 2.5))
         proxy.heal()

@@ -12,10 +12,11 @@ from collections.abc import Awaitable, Callable, Coroutine
 from random import Random
 from typing import Any, Final
 
-from aiocache_kit import MISSING, CacheError, NotFoundError, Provider
+from aiocache_kit import MISSING, CacheError, NotFoundError, Provider, SystemClock
 from tests.soak.model import Register, State, number_in, value_of
 from tests.soak.subjects import Subject
 
+CLOCK: Final = SystemClock()
 KEYS: Final = 12
 PAUSE: Final = 0.03
 """Seconds between two calls of a task, in the mean."""
@@ -74,7 +75,7 @@ class Tending:
         """Go on until that instant."""
         acts, weights = zip(*self._acts, strict=True)
         while time.monotonic() < end:
-            await asyncio.sleep(self._random.expovariate(1 / PAUSE))
+            await CLOCK.sleep(self._random.expovariate(1 / PAUSE))
             act = self._random.choices(acts, weights)[0]
             try:
                 await act()
@@ -219,7 +220,7 @@ class Tending:
             try:
                 if self._loading[key] > 1:
                     self._is_wrong(f"{key} is loaded {self._loading[key]} times at once")
-                await asyncio.sleep(self._random.choice([0, 0.001, 0.02]))
+                await CLOCK.sleep(self._random.choice([0, 0.001, 0.02]))
                 return self._value(key, self._next())
             finally:
                 self._loading[key] -= 1
@@ -241,7 +242,7 @@ class Tending:
         number = self._next()
         await self._call(self._cache.set(key, number, SHORT))
         until = time.time() + SHORT
-        await asyncio.sleep(self._random.choice([0.0, SHORT * 0.9, SHORT * 1.3]))
+        await CLOCK.sleep(self._random.choice([0.0, SHORT * 0.9, SHORT * 1.3]))
         begun = time.time()
         value = await self._call(self._cache.get(key))
         if value is not None and begun > until + LATE:

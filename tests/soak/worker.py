@@ -14,10 +14,11 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Final
 
-from aiocache_kit import CacheError, LockError, Provider
+from aiocache_kit import CacheError, LockError, Provider, SystemClock
 from tests.soak.subjects import SUBJECTS, Places
 from tests.soak.tending import Tally, Tending
 
+CLOCK: Final = SystemClock()
 TASKS: Final = 2
 """Tasks for each storage."""
 EVERY: Final = 2.0
@@ -47,7 +48,7 @@ async def watch(tally: Tally, end: float) -> None:
     """Tell of the process every now and then."""
     told = 0
     while time.monotonic() < end:
-        await asyncio.sleep(EVERY)
+        await CLOCK.sleep(EVERY)
         say(sample={**look(), "calls": tally.calls.total(), "at": time.monotonic()}, wrong=tally.wrong[told:])
         told = len(tally.wrong)
 
@@ -55,7 +56,7 @@ async def watch(tally: Tally, end: float) -> None:
 async def count(name: str, cache: Provider, tally: Tally, end: float) -> None:
     """Count with the other processes."""
     while time.monotonic() < end:
-        await asyncio.sleep(0.05)
+        await CLOCK.sleep(0.05)
         try:
             await cache.increment("counter", ttl=None)
         except CacheError:
@@ -68,7 +69,7 @@ async def lock(name: str, cache: Provider, tally: Tally, end: float, folder: str
     """Be in a room alone, among all processes."""
     door = Path(folder) / f"inside {name}"
     while time.monotonic() < end:
-        await asyncio.sleep(0.2)
+        await CLOCK.sleep(0.2)
         try:
             async with cache.lock("door", timeout=2) as lease:
                 try:
@@ -78,7 +79,7 @@ async def lock(name: str, cache: Provider, tally: Tally, end: float, folder: str
                         tally.wrong.append(f"{name}: two were behind one lock")
                     continue
                 try:
-                    await asyncio.sleep(0.005)
+                    await CLOCK.sleep(0.005)
                 finally:
                     door.unlink()
         except LockError:
@@ -106,7 +107,7 @@ async def run(who: str, seconds: float, places: Places) -> None:
         say(ready=True)
         await asyncio.gather(*jobs)
     gc.collect()
-    await asyncio.sleep(0.1)
+    await CLOCK.sleep(0.1)
     say(
         end={
             "calls": tally.calls,
