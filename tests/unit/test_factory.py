@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from aiocache_kit.config import Config, FileConfig, MemoryConfig
-from aiocache_kit.errors import ConfigError, InvalidArgumentError
-from aiocache_kit.factory import new_provider
+from aiocache_kit.config import Config, FileConfig, LoadConfig, MemoryConfig
+from aiocache_kit.errors import ConfigError, InvalidArgumentError, OverloadedError
+from aiocache_kit.factory import new_distributed, new_layered, new_provider
 from aiocache_kit.management.eviction import POLICIES
 from aiocache_kit.provider import Provider
+from aiocache_kit.storage.distributed import Node
 from aiocache_kit.storage.null import NullStorage
 from aiocache_kit.storage.tables import TableStorage
 from aiocache_kit.testing import FakeClock
@@ -168,6 +169,37 @@ async def test_files_are_one_word_away(tmp_path: Path) -> None:
         await cache.set("key", {"a": [1]}, ttl=60)
     async with new_provider(config) as cache:
         assert await cache.get("key") == {"a": [1]}
+
+
+@pytest.mark.parametrize("kind", ["one", "layers", "nodes"])
+async def test_loads_are_served_as_configured(kind: str) -> None:
+    """`LoadConfig` holds for one storage, for layers and for nodes: old values stand in, and loads are bounded."""
+    clock, loads = FakeClock(), LoadConfig(stale_if_error=60, max_loads=1, max_waiting_loads=0)
+    match kind:
+        case "one":
+            cache = new_provider(Config(load_config=loads), clock=clock)
+        case "layers":
+            cache = new_layered(Config(), Config(provider="lru"), load_config=loads, clock=clock)
+        case _:
+            nodes = [Node(name, Config()) for name in ("a", "b")]
+            cache = new_distributed(*nodes, load_config=loads, clock=clock)
+    async with cache:
+        begun, go = asyncio.Event(), asyncio.Event()
+
+        async def slow() -> str:
+            begun.set()
+            await go.wait()
+            return "slow"
+
+        await cache.set("old", "old", ttl=1)
+        await clock.advance(2)
+        busy = asyncio.create_task(cache.get_or_set("busy", slow))
+        await begun.wait()
+        assert await cache.get_or_set("old", lambda: "new") == "old"
+        with pytest.raises(OverloadedError):
+            await cache.get_or_set("missing", lambda: "new")
+        go.set()
+        assert await busy == "slow"
 
 
 @pytest.mark.parametrize("wrong", [5, b"memory://", {}, Config])
