@@ -21,6 +21,7 @@ from aiocache_kit.integrations.http.options import ResponseCacheOptions
 from aiocache_kit.integrations.http.reuse import Use, use_of
 from aiocache_kit.integrations.http.shelf import ProviderSource, Shelf, is_for
 from aiocache_kit.integrations.http.status import Told
+from aiocache_kit.integrations.http.stored import UNREADABLE
 from aiocache_kit.provider import Provider
 from aiocache_kit.sentinels import MISSING
 
@@ -107,7 +108,7 @@ class ResponseCache:
             now = self._clock.time()
             if use_of(response, asked.control, now) is Use.GIVE:
                 return reply_of(asked, response, now, self.options)
-        except (CacheError, ValueError):
+        except (CacheError, *UNREADABLE):
             pass  # the slow way finds out, and says so
         return None
 
@@ -133,8 +134,10 @@ class ResponseCache:
                 if use is Use.GIVE_AND_ASK:
                     self._forwarding.renew_behind(asked, origin, found)
                 return reply
-        except CacheError as error:
+        except (CacheError, *UNREADABLE) as error:
             self._complaints.say(NOT_READ, error)
+            if not isinstance(error, CacheError):
+                await self._shelf.forget(asked.key)
             await origin.call(Exchange(self.options, Told(told_by.BYPASS, detail="storage")))
             return None
         if asked.control.only_if_cached:

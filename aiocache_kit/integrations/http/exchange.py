@@ -38,7 +38,7 @@ class Reply(NamedTuple):
 def reply_of(
     asked: Asked, response: Stored, now: float, options: ResponseCacheOptions, told: Told | None = None
 ) -> Reply:
-    """Give a stored response in the form that a request gets. Raises `ValueError` where it cannot be read."""
+    """Give a stored response in the form that a request gets. Raises one of `UNREADABLE` where it is none."""
     headers = response.headers
     unchanged = asked.conditional and is_unchanged(asked.headers, headers, response.born)
     headers.append((b"age", b"%d" % age(response, now)))

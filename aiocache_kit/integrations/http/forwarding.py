@@ -30,7 +30,7 @@ from aiocache_kit.integrations.http.options import ResponseCacheOptions
 from aiocache_kit.integrations.http.reuse import Use, may_stand_in, use_of
 from aiocache_kit.integrations.http.shelf import Found, Shelf
 from aiocache_kit.integrations.http.status import Told
-from aiocache_kit.integrations.http.stored import OWN_ETAG, Stored
+from aiocache_kit.integrations.http.stored import OWN_ETAG, UNREADABLE, Stored
 from aiocache_kit.integrations.http.storing import Dates, Plan, plan
 from aiocache_kit.integrations.http.turn import NOTHING, LeftError, Made, Turn
 from aiocache_kit.integrations.http.unshared import Unshared
@@ -123,7 +123,7 @@ class Forwarding:
                 found = shared
             except LeftError:
                 continue
-            except (CacheError, ValueError) as error:
+            except (CacheError, *UNREADABLE) as error:
                 self._complaints.say(NOT_STORED, error)
                 return _Joined(found, told._replace(detail="storage"))
         return _Joined(found, told)
@@ -181,7 +181,7 @@ class Forwarding:
                 reply = reply_of(asked, met[1].stored, now, self._options, told._replace(collapsed=True))
                 turn.end(Made(met[0]))
                 return reply
-        except (CacheError, ValueError) as error:
+        except (CacheError, *UNREADABLE) as error:
             self._complaints.say(NOT_READ, error)
         return None
 

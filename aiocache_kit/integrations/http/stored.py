@@ -22,6 +22,8 @@ NEVER_STALE: Final = 8
 """It must not be given once it is stale, whoever allows it."""
 OWN_ETAG: Final = 16
 """Its `ETag` was made here: the application does not know it."""
+UNREADABLE: Final = (ValueError, OverflowError)
+"""What may be raised by reading a response that somebody else has written in our form."""
 _TEXT: Final = "text"
 _BASE64: Final = "base64"
 _LENGTH: Final = 11
@@ -56,7 +58,7 @@ class Stored(NamedTuple):
     @property
     def body(self) -> bytes:
         """Give the body."""
-        return self.text.encode("latin-1") if self.encoding == _TEXT else b64decode(self.text)
+        return self.text.encode("latin-1") if self.encoding == _TEXT else b64decode(self.text, validate=True)
 
     def packed(self) -> list[object]:
         """Give the form in which it is stored."""

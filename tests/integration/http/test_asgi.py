@@ -1,6 +1,7 @@
 """The ASGI middleware: bodies in parts, clients that leave, applications that fail, and what is not its business."""
 
 import asyncio
+import math
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any, TypeAlias
@@ -10,6 +11,7 @@ import pytest
 from aiocache_kit import Config, Provider, new_provider
 from aiocache_kit.integrations.asgi import ResponseCacheMiddleware, add_tags
 from aiocache_kit.integrations.http import ResponseCache, ResponseCacheOptions
+from aiocache_kit.integrations.http.stored import Stored
 from aiocache_kit.testing import FakeClock
 from tests.integration.http.doors import Pairs, scope_of
 
@@ -326,6 +328,38 @@ async def test_who_waited_for_another_variant_asks_for_his_own() -> None:
     assert it.calls <= 5
 
 
+async def test_who_waited_for_what_varies_by_more_asks_for_his_own() -> None:
+    """A response that turns out to vary by another header as well is for nobody who waited for a variant."""
+
+    async def app(scope: Any, send: Send) -> None:  # noqa: ANN401  - ASGI's
+        user = dict(scope["headers"])[b"x-user"]
+        await asyncio.sleep(0)
+        await plain(user, headers=[(b"vary", b"X-A" if user == b"first" else b"X-A, X-User")])(scope, send)
+
+    async with world() as it:
+        it.app = app
+        await it.ask(headers=(("x-a", "1"), ("x-user", "first")))
+        users = [str(number) for number in range(5)]
+        found = await asyncio.gather(*(it.ask(headers=(("x-a", "2"), ("x-user", user))) for user in users))
+
+    assert [body_of(each).decode() for each in found] == users
+
+
+async def test_who_waited_for_what_must_be_validated_asks_for_himself() -> None:
+    """A response that may not be given twice without asking is given once, though it is stored."""
+
+    async def app(scope: Any, send: Send) -> None:  # noqa: ANN401  - ASGI's
+        number = str(it.calls).encode()
+        await asyncio.sleep(0)
+        await plain(number, headers=[(b"etag", b'"' + number + b'"')], control=b"no-cache")(scope, send)
+
+    async with world() as it:
+        it.app = app
+        found = await asyncio.gather(*(it.ask() for _ in range(5)))
+
+    assert {body_of(each) for each in found} == {b"1", b"2", b"3", b"4", b"5"}
+
+
 async def test_nobody_waits_for_ever() -> None:
     """Who has waited for another request as long as the options have it asks for himself."""
     gate = asyncio.Event()
@@ -487,6 +521,27 @@ async def test_a_storage_that_is_closed_stops_nobody() -> None:
 
     assert told(found) == "aiocache_kit; fwd=bypass; detail=storage"
     assert body_of(found) == b"whole"
+
+
+@pytest.mark.parametrize(
+    ("place", "wrong"),
+    [
+        *((2, block) for block in ("odd", "a\nb\nc", "a\n\u6f22")),
+        *((4, text) for text in ("\u6f22", "%%%")),
+        *((5, born) for born in (math.inf, -math.inf, math.nan, 1e300)),
+    ],
+)
+@pytest.mark.parametrize("user", [(), (("cookie", "a=b"),)], ids=["nobody", "somebody"])
+async def test_a_response_that_somebody_has_spoilt_stops_nobody(place: int, wrong: object, user: Pairs) -> None:
+    """The application answers instead, and the next request is answered from the cache again, or not at all."""
+    async with world() as it:
+        spoilt = Stored(200, "a\nb", "base64" if wrong == "%%%" else "text", "x", 1.0, 9e9, 0.0, 0.0, 0, []).packed()
+        spoilt[place] = wrong
+        await it.provider.set("/page? http://service.example", spoilt)
+        found = [await it.ask(headers=user) for _ in range(3)]
+
+    assert {body_of(each) for each in found} <= {b"whole", b"x"}
+    assert all(each[0]["status"] == 200 for each in found)
 
 
 async def test_something_else_under_a_key_is_a_miss() -> None:
