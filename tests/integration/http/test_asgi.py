@@ -441,6 +441,32 @@ async def test_stale_while_revalidate_asks_behind_the_back() -> None:
         await it.ask()  # what this begins never ends by itself
 
 
+async def test_what_goes_on_behind_the_back_ends_with_the_lifespan() -> None:
+    """When the application's lifespan is over, however it ended, no task of the cache is left."""
+    never = asyncio.Event()
+
+    async def app(scope: Any, send: Send) -> None:  # noqa: ANN401  - ASGI's
+        if it.calls > 1:
+            await never.wait()
+        await plain(b"old", control=b"max-age=60, stale-while-revalidate=60")(scope, send)
+
+    async def lifespan(*_: object) -> None:
+        raise ZeroDivisionError
+
+    async with world() as it:
+        it.app = app
+        await it.ask()
+        await it.clock.advance(61)
+        before = asyncio.all_tasks()
+        await it.ask()
+        assert len(asyncio.all_tasks() - before) > 0
+        call: Any = ({"type": "lifespan"}, object(), object())
+        with pytest.raises(ZeroDivisionError):
+            await ResponseCacheMiddleware(lifespan, it.cache)(*call)
+        await it.clock.settle()
+        assert asyncio.all_tasks() - before == set()
+
+
 async def test_tags_by_header_and_by_scope() -> None:
     """What is tagged in either way is forgotten with its tag, and nothing else is."""
 
