@@ -629,8 +629,9 @@ class TableAgainstDict(RuleBasedStateMachine):
         live = self.is_live(key)
         assert self.table.touch_entry(key, life, 0.0, self.now) is live
         if live:
-            value, _, _, tags = self.model[key]
-            self.model[key] = (value, self.now + life, self.now + life, tags)
+            value, fresh, dead, tags = self.model[key]
+            stale_for = 0.0 if fresh == math.inf else dead - fresh  # it is kept for as long as it was to be
+            self.model[key] = (value, self.now + life, self.now + life + stale_for, tags)
 
     @rule(key=KEYS)
     def increment(self, key: str) -> None:
