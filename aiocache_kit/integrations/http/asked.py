@@ -17,15 +17,17 @@ SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "QUERY", "PROPFIND",
 """Methods that change nothing."""
 CONDITIONS: Final = frozenset({b"if-none-match", b"if-modified-since"})
 """Conditions that a cache may judge (RFC 9111, 4.3.2)."""
+OVERRIDDEN: Final = "method-override"
+"""Why a request is passed by whose method is another one for some applications."""
 _NOT_OURS: Final = {
     b"range": "range",
     b"if-range": "range",
     b"if-match": "condition",
     b"if-unmodified-since": "condition",
     b"transfer-encoding": "body",
-    b"x-http-method-override": "method-override",
-    b"x-http-method": "method-override",
-    b"x-method-override": "method-override",
+    b"x-http-method-override": OVERRIDDEN,
+    b"x-http-method": OVERRIDDEN,
+    b"x-method-override": OVERRIDDEN,
 }
 _WATCHED: Final = frozenset(
     {b"host", b"cache-control", b"pragma", b"content-length", *CONDITIONS, *_NOT_OURS, *FORWARDED}

@@ -12,7 +12,7 @@ from aiocache_kit.clock import Clock, SystemClock
 from aiocache_kit.errors import CacheError
 from aiocache_kit.integrations.http import keys, stored, vary
 from aiocache_kit.integrations.http import status as told_by
-from aiocache_kit.integrations.http.asked import SAFE, Asked, Reader
+from aiocache_kit.integrations.http.asked import OVERRIDDEN, SAFE, Asked, Reader
 from aiocache_kit.integrations.http.complaints import NOT_READ, Complaints
 from aiocache_kit.integrations.http.exchange import Changing, Exchange, Reply, reply_of
 from aiocache_kit.integrations.http.fields import Header, value
@@ -114,7 +114,7 @@ class ResponseCache:
 
     async def answer(self, asked: Asked, origin: Origin) -> Reply | None:
         """Give the reply to a request; None where `origin` has let the application's own response go out."""
-        if asked.method not in SAFE:
+        if asked.method not in SAFE or asked.bypass == OVERRIDDEN:
             told = Told(told_by.METHOD)
             await origin.call(Changing(self.options, told, lambda status, said: self._changed(asked, status, said)))
         elif asked.bypass is not None or asked.method not in _STORED_METHODS:

@@ -30,8 +30,8 @@ from aiocache_kit.integrations.http.options import ResponseCacheOptions
 from aiocache_kit.integrations.http.reuse import Use, may_stand_in, use_of
 from aiocache_kit.integrations.http.shelf import Found, Shelf
 from aiocache_kit.integrations.http.status import Told
-from aiocache_kit.integrations.http.stored import OWN_ETAG, UNREADABLE, Stored
-from aiocache_kit.integrations.http.storing import Dates, Plan, plan
+from aiocache_kit.integrations.http.stored import OWN_ETAG, UNREADABLE, Stored, block_of
+from aiocache_kit.integrations.http.storing import TAGS, Dates, Plan, plan
 from aiocache_kit.integrations.http.turn import NOTHING, LeftError, Made, Turn
 from aiocache_kit.integrations.http.unshared import Unshared
 from aiocache_kit.integrations.http.validation import confirms, is_still_the_one, merged
@@ -248,7 +248,8 @@ class Forwarding:
         await self._shelf.forget(found.key)
         if turn is not None:
             turn.end(NOTHING)
-        return reply_of(asked, old, now, self._options, told)
+        mine = old._replace(block=block_of([pair for pair in newer if pair[0] != TAGS]) or old.block)
+        return reply_of(asked, mine, now, self._options, told)
 
     async def _conclude(self, asked: Asked, found: Found, turn: Turn | None, call: Asking) -> None:
         """Store a response that has gone out, or forget the one that it has taken the place of."""

@@ -245,7 +245,7 @@ class Times(ProviderCase):
 
     async def test_item_tells_its_ttl(self) -> None:
         """An item tells the ttl that it was written with, whatever form that had, None for ever."""
-        for ttl, seconds in ((5, 5.0), (0.25, 0.25), ("1h", 3600.0), (timedelta(days=1), 86_400.0), (None, None)):
+        for ttl, seconds in ((5, 5.0), (0.75, 0.75), ("1h", 3600.0), (timedelta(days=1), 86_400.0), (None, None)):
             await self.cache.set("k", 1, ttl)
             await self.pass_time(0.0625)
             assert not self.stores or (await self.cache.get_item("k")).ttl == seconds

@@ -103,6 +103,12 @@ CASES: Final = (
         case("2", f"a method hidden in {name}", *(step("max-age=60", {name: "DELETE"}) for _ in range(2)))
         for name in ("x-http-method-override", "x-http-method", "x-method-override")
     ),
+    case(
+        *("4.4", "a method hidden in a header changes, too"),
+        step("max-age=60"),
+        step(asks={"x-http-method-override": "DELETE"}),
+        step("max-age=60"),
+    ),
     by("X-A", {"x-a": "1"}, {"x-a": "1"}, "the same value", same=True),
     by("X-A", {"x-a": "1"}, {"x-a": "2"}, "another value", same=False),
     by("X-A", {"x-a": "1"}, {}, "no value", same=False),

@@ -223,6 +223,20 @@ CASES: Final = (
         step(TAGGED, sees=(("if-none-match", None),)),
     ),
     case(
+        *("4.3.4", "a 304 that sets a cookie does so for its client"),
+        step(TAGGED),
+        step(
+            {"set-cookie": "a=b"},
+            wait=60,
+            answers=304,
+            outcome=VALIDATED,
+            of=0,
+            status=200,
+            shows=(("set-cookie", "a=b"),),
+        ),
+        step(TAGGED, hides=("set-cookie",), sees=(("if-none-match", None),)),
+    ),
+    case(
         "4.3.4",
         "variants are asked about one by one",
         *(step({**TAGGED, "etag": f'"{each}"', "vary": "X-A"}, {"x-a": str(each)}) for each in range(2)),
