@@ -253,7 +253,14 @@ async def call(function: Callable[..., object], *arguments: object) -> object:
     if _runs_on_the_loop(function, code):
         result = function(*arguments)
     else:
-        result, error = await asyncio.to_thread(_outcome, function, arguments)
+        given: list[object] = []
+        left: list[bool] = []
+        try:
+            result, error = await asyncio.to_thread(_outcome, function, arguments, given, left)
+        except asyncio.CancelledError:
+            left.append(True)
+            _drop(given)
+            raise
         if error is not None:
             raise error
         if code is not None and inspect.isawaitable(result):
@@ -310,9 +317,26 @@ def _code_of(function: Callable[..., object]) -> CodeType | None:
     return function.__code__ if isinstance(function, FunctionType) else None
 
 
-def _outcome(function: Callable[..., object], arguments: tuple[object, ...]) -> tuple[object, Exception | None]:
-    """Give what `function` gave, or what it raised: a future would refuse a `StopIteration`, and exchange others."""
+def _outcome(
+    function: Callable[..., object], arguments: tuple[object, ...], given: list[object], left: list[bool]
+) -> tuple[object, Exception | None]:
+    """Give what `function` gave, or what it raised: a future would refuse a `StopIteration`, and exchange others.
+
+    What it gave is put into `given` as well, for whoever waits here and is cancelled; once there is something in `left`
+    nobody waits any more.
+    """
     try:
-        return function(*arguments), None
+        result = function(*arguments)
     except Exception as error:  # noqa: BLE001  - it is raised again on the loop
         return None, error
+    given.append(result)
+    if left:
+        _drop(given)
+    return result, None
+
+
+def _drop(given: list[object]) -> None:
+    """Close the coroutines that nobody will await; whichever thread comes last finds what there is."""
+    for result in given:
+        if inspect.iscoroutine(result):
+            result.close()
