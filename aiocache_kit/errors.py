@@ -225,7 +225,10 @@ class PartialFailureError(StorageUnavailableError):
 
 
 class StorageAccessError(StorageError):
-    """Raised when the storage refuses the user, the password, the certificate, or a command that he may not use."""
+    """Raised when the storage refuses the user, the password, the certificate, or a command that he may not use.
+
+    A directory of files refuses whoever has not the secrets under which it was written.
+    """
 
 
 class UnsupportedError(CacheError, RuntimeError):

@@ -332,6 +332,21 @@ class Codec:
             raise CorruptPayloadError("the payload is of another serializer than is configured")
         return dates, notes, content, rest
 
+    def vouch(self, name: str, content: bytes) -> bytes:
+        """Seal a few bytes that are no item under `name`, whatever serializer, compression and bounds there are."""
+        return self._start + self._seal.seal(content, bytes_of(name) + self._start)
+
+    def vouched(self, name: str, data: bytes) -> bytes:
+        """Give what `vouch` sealed under `name`, with one of the secrets; otherwise raise `CorruptPayloadError`."""
+        if data[:3] != self._start:
+            raise CorruptPayloadError("the payload is sealed in another way than is configured")
+        return self._seal.open(data[3:], bytes_of(name) + self._start)
+
+    def may_be_of_others(self, data: bytes) -> bool:
+        """Whether an envelope that cannot be opened may be whole, under other secrets or another kind of seal."""
+        is_like_ours = len(data) > HEAD.size and data[:2] == self._start[:2]
+        return is_like_ours and (self._seal.needs_secret or data[:3] != self._start)
+
     def _bare(self, data: bytes) -> Opened:
         if not self.has_bare_integers:
             raise CorruptPayloadError("the payload is a bare integer, which nobody has sealed")

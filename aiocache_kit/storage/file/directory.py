@@ -6,6 +6,7 @@
     dir/aside           what is being written, and what was cleared and is not freed yet
     dir/tags            one mark an invalidated tag
     dir/index           what lies there, written by a close
+    dir/...witness      under which secrets, one for each prefix of names
 
 Rule 1: nothing is opened by a path of several parts: each name is opened in the directory that holds it, by descriptor
 and without following links, so that nothing planted there leads outside.
@@ -136,10 +137,16 @@ class Directory:
 
     def next_number(self) -> int:
         """Give a number greater than all that anybody who uses the directory was given; for shared ones."""
-        with held(self._number):
+        with self.alone():
             number = self.number() + 1
             self.keep_number(number)
         return number
+
+    @contextmanager
+    def alone(self) -> Generator[None]:
+        """Keep other processes from doing what they do alone, too, for a moment."""
+        with held(self._number):
+            yield
 
     @contextmanager
     def exclusive(self, subdirectory: str) -> Generator[None]:
@@ -327,13 +334,27 @@ class Directory:
         with suppress(FileNotFoundError):
             os.unlink(name, dir_fd=self._root)
 
-    def put(self, name: str, parts: Iterable[bytes]) -> None:
-        """Put a file into the directory itself, in one step; `parts` are made while they are written."""
+    def content(self, name: str, most: int) -> bytes:
+        """Give at most so many bytes of a file of the directory itself. Raises `OSError`."""
+        file = os.open(name, _TO_READ, dir_fd=self._root)
+        try:
+            return os.read(file, most)
+        finally:
+            os.close(file)
+
+    def put(self, name: str, parts: Iterable[bytes], *, as_item: bool = False) -> None:
+        """Put a file into the directory itself, in one step; `parts` are made while they are written.
+
+        `as_item`: those may read it who may read items; otherwise the owner alone.
+        """
         aside = self.subdirectory(ASIDE)
         temporary = f"{self.mine}{next(self._names):x}"
-        file = os.open(temporary, _TO_MAKE, 0o600, dir_fd=aside)
+        mode = self._file_perm if as_item else 0o600
+        file = os.open(temporary, _TO_MAKE, mode, dir_fd=aside)
         try:
             try:
+                if mode & 0o077:
+                    os.fchmod(file, mode)  # the umask may have taken some
                 for part in parts:
                     _write(file, (part,))
                 if self._fsync:

@@ -14,7 +14,7 @@ from aiocache_kit.serializers.codec import Codec, Opened
 from aiocache_kit.serializers.envelope import HEAD, VERSION_OFFSET
 from aiocache_kit.serializers.key_hashing import KeyHasher
 from aiocache_kit.storage.file.directory import SUBDIRECTORIES, Directory
-from aiocache_kit.storage.file.form import USUAL, Notes, digest_of, read_notes, room_for_notes
+from aiocache_kit.storage.file.form import USUAL, Notes, digest_of, read_notes, room_for_notes, sealed_notes
 
 NAMES: Final = tuple(f"{number:02x}" for number in range(SUBDIRECTORIES))
 """The directories that hold items."""
@@ -107,16 +107,32 @@ class Files:
         except (OSError, CorruptPayloadError):
             return None
 
-    def _beginning(self, place: Place) -> Found:
+    def _start_of(self, place: Place) -> tuple[bytes, int]:
+        """Give a file from its beginning to the end of its notes, at least, and its size."""
         name = self.prefix + place[1]
         data, size = self.directory.beginning(NAMES[place[0]], name, USUAL)
         end = room_for_notes(data)
-        if end > len(data):
-            data, size = self.directory.beginning(NAMES[place[0]], name, end)
+        return (data, size) if end <= len(data) else self.directory.beginning(NAMES[place[0]], name, end)
+
+    def _beginning(self, place: Place) -> Found:
+        data, size = self._start_of(place)
         found = Found(read_notes(self.codec, place[1], data), size)
         if self.digest(found.notes.key) != place[1]:
             raise CorruptPayloadError("the file is that of another key")
         return found
+
+    def is_ours(self, place: Place) -> bool | None:
+        """Whether a file is one of our secrets; None: it does not say, for it is gone, or damaged."""
+        try:
+            data, _ = self._start_of(place)
+            sealed = sealed_notes(data)
+        except (OSError, CorruptPayloadError):
+            return None
+        try:
+            key = read_notes(self.codec, place[1], data).key
+        except CorruptPayloadError:
+            return False if self.codec.may_be_of_others(sealed) else None
+        return self.digest(key) == place[1]
 
     def listed(self, number: int) -> list[Place]:
         """Give the places of all files in a directory that bear names of ours."""

@@ -79,12 +79,17 @@ def room_for_notes(data: bytes) -> int:
     return HEAD.size + int(length)
 
 
-def read_notes(codec: Codec, name: str, data: bytes) -> Notes:
-    """Read the notes of the file `name` from its beginning."""
+def sealed_notes(data: bytes) -> bytes:
+    """Give the notes, as they were sealed, in the beginning of a file."""
     end = room_for_notes(data)
     if end > len(data):
         raise CorruptPayloadError("the file is too short")
-    item = codec.decode(name + _OF_NOTES, data[HEAD.size : end])
+    return data[HEAD.size : end]
+
+
+def read_notes(codec: Codec, name: str, data: bytes) -> Notes:
+    """Read the notes of the file `name` from its beginning."""
+    item = codec.decode(name + _OF_NOTES, sealed_notes(data))
     if not item.tags or item.value is not None:
         raise CorruptPayloadError("the file is that of another item")
     return Notes(

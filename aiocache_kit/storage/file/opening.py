@@ -10,13 +10,14 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from typing import Final
 
-from aiocache_kit.errors import CorruptPayloadError
+from aiocache_kit.errors import CorruptPayloadError, ValueTooLargeError
 from aiocache_kit.storage.file.catalogue import NAME, Catalogue, pack, with_end
 from aiocache_kit.storage.file.files import NAMES, Found, Place, fault
 from aiocache_kit.storage.file.index import FileTable, record_of, size_in
 from aiocache_kit.storage.file.keeper import RESERVED, Keeper, in_chunks
 from aiocache_kit.storage.file.loading import Loading
 from aiocache_kit.storage.file.marks import MarkFiles
+from aiocache_kit.storage.file.witness import check_witness
 from aiocache_kit.storage.pace import Pace
 
 
@@ -33,7 +34,10 @@ class Opening:
         self.loading: Final = Loading(self._load)
 
     async def open(self) -> None:
-        """Take the directory, and begin to find out what lies there. Raises `StorageError`."""
+        """Take the directory, and begin to find out what lies there.
+
+        Raises `StorageError`, as `StorageAccessError` where that was written under other secrets.
+        """
         keeper = self._keeper
         try:
             number, marks = await keeper.lane.call(self._take_directory)
@@ -54,6 +58,7 @@ class Opening:
         directory = self._directory
         number = directory.open(shared=False)
         try:
+            check_witness(self._files)
             marks = self.marks.all()
             number = max(number, *marks.values(), 0)
             directory.keep_number(number + RESERVED)
@@ -121,7 +126,7 @@ class Opening:
 
     def note(self) -> None:
         """Note what lies here, for the next start, which searches where that cannot be; in the thread."""
-        with suppress(OSError):
+        with suppress(OSError, ValueTooLargeError):  # a bound on values may be lower than what a part of it takes
             self._directory.keep_number(self._keeper.version)
             self._directory.put(NAME, with_end(self._frames()))
 

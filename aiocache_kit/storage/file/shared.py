@@ -21,6 +21,7 @@ from aiocache_kit.storage.file.lane import Call, Lane
 from aiocache_kit.storage.file.shared_files import SharedFiles
 from aiocache_kit.storage.file.sharing import FileLeases, FileLocks, SharedMarks, result_of
 from aiocache_kit.storage.file.trimming import Trimming
+from aiocache_kit.storage.file.witness import check_witness
 from aiocache_kit.storage.pace import Pace
 
 P = ParamSpec("P")
@@ -69,7 +70,8 @@ class SharedFileStorage(Storage):
     async def open(self) -> None:
         """Begin to use the directory.
 
-        Raises `StorageError` where it cannot be used, `StorageUnavailableError` where a process has it to itself.
+        Raises `StorageError` where it cannot be used, as `StorageUnavailableError` where a process has it to itself and
+        as `StorageAccessError` where what lies there was written under other secrets.
         """
         self._shared.clock = self.clock
         try:
@@ -84,8 +86,14 @@ class SharedFileStorage(Storage):
         self._is_open = True
 
     def _take_directory(self) -> None:
-        self.files.directory.open(shared=True)
-        self.files.directory.drop(NAME)  # what a single owner has noted is no longer so
+        directory = self.files.directory
+        directory.open(shared=True)
+        try:
+            check_witness(self.files)
+            directory.drop(NAME)  # what a single owner has noted is no longer so
+        except BaseException:
+            directory.close()
+            raise
 
     async def close(self) -> None:
         """Let go of the directory."""

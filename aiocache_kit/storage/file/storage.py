@@ -86,7 +86,7 @@ class FileStorage(Storage):
         """Take the directory; what lies there is found out in the background, and waited for where it is asked for.
 
         Raises `StorageError` where the directory cannot be used, as it says; `StorageUnavailableError` where it is in
-        use.
+        use, and `StorageAccessError` where what lies there was written under other secrets.
         """
         self._keeper.clock = self.clock
         for table in self._keeper.tables:
