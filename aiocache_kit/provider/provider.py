@@ -16,7 +16,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from functools import partial
 from inspect import isawaitable
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Final, Self, TypeVar, Unpack, cast, final, overload
 
 from aiocache_kit.clock import Clock, stopwatch
@@ -206,10 +206,19 @@ class Provider:
             items=size.items,
             evictions=size.evictions,
             expired=size.expired,
-            layers=await self._core.storage.layers(),
+            layers=await self._layers(),
             load_buckets=self._recorder.load_buckets(),
             **counters,
         )
+
+    async def _layers(self) -> Mapping[str, Stats]:
+        """Give the parts of the storage, with the hits in the nearest one that were answered without asking it."""
+        layers = await self._core.storage.layers()
+        hits = (self._root or self)._recorder.near_hits()  # noqa: SLF001  - of the same class
+        if not hits:
+            return layers
+        nearest = next(iter(layers))
+        return MappingProxyType({**layers, nearest: replace(layers[nearest], hits=layers[nearest].hits + hits)})
 
     def _time_a_read(self) -> None:
         """Time one look at a table, as every read of it takes one."""
@@ -269,7 +278,7 @@ class Provider:
         if core.tables is not None:
             self._hot = HotPath(self._setting(core.tables), tellers)
         elif core.near is not None:
-            setting = self._setting(core.near)
+            setting = self._setting(core.near)._replace(recorder=self._recorder.near())
             if tellers is not None:
                 setting = setting._replace(get=told.get(setting.get))
             self._hot = NearPath(setting, tellers)
