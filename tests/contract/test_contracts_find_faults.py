@@ -11,6 +11,7 @@ import pytest
 from aiocache_kit import Item
 from aiocache_kit.storage.base import ALWAYS, Capabilities, Condition, Kept, Storage
 from aiocache_kit.testing import FakeClock, ProviderContract, StorageContract
+from aiocache_kit.testing.storage_contract.lasting import Lasting
 from tests.contract.test_own_storage import DictStorage
 
 
@@ -300,6 +301,25 @@ def test_storage_without_a_mistake_passes() -> None:
             return DictStorage()
 
     assert list(failing(Checked(), *FAULTS.values())) == []
+
+
+def test_storage_that_promises_too_much_does_not_pass() -> None:
+    """One that says to be persistent and shared, and forgets or is alone, fails where the contract may look again."""
+
+    class Boasts(DictStorage):
+        capabilities = Capabilities(persistent=True, shared=True)
+
+    class Checked(StorageContract):
+        def storage(self, clock: FakeClock) -> Storage:
+            return self.again(clock)
+
+        def again(self, clock: FakeClock) -> Storage:
+            del clock
+            return Boasts()
+
+    names = [name for name in dir(Checked) if name.startswith("test_") and name in vars(Lasting)]
+    assert len(names) == 4
+    assert list(failing(Checked(), *names)) == names
 
 
 @pytest.mark.parametrize("storage", [LooksThenLeaps, LosesTags, NeverExpires], ids=lambda storage: storage.__name__)

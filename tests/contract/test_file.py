@@ -45,8 +45,13 @@ class Placed(Contract):
 
     def storage(self, clock: FakeClock) -> Storage:
         """Give the storage to check."""
+        self.place = f"{self.path}/{next(self.numbers)}"
+        return self.again(clock)
+
+    def again(self, clock: FakeClock) -> Storage:
+        """Give one more over the same directory."""
         del clock
-        self.made = self.make(f"{self.path}/{next(self.numbers)}")
+        self.made = self.make(self.place)
         return self.made
 
     async def pass_time(self, seconds: float) -> None:

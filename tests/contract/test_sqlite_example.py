@@ -45,11 +45,17 @@ class Placed(Contract):
     def place(self, tmp_path: Path) -> None:
         """Take note of where files may lie."""
         self.paths = (tmp_path / f"{number}.db" for number in count())
+        self.path = tmp_path
 
     def storage(self, clock: FakeClock) -> SQLiteStorage:
         """Give the storage to check."""
+        self.path = next(self.paths)
+        return self.again(clock)
+
+    def again(self, clock: FakeClock) -> SQLiteStorage:
+        """Give one more over the same file."""
         del clock
-        self.made = Counted(next(self.paths), codec_of(Config()))
+        self.made = Counted(self.path, codec_of(Config()))
         return self.made
 
     async def settle(self) -> None:

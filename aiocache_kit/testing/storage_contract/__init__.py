@@ -2,13 +2,15 @@
 
 from aiocache_kit.testing.storage_contract.conditions import Conditions
 from aiocache_kit.testing.storage_contract.items import Items
+from aiocache_kit.testing.storage_contract.lasting import Lasting
 from aiocache_kit.testing.storage_contract.many import Many
 from aiocache_kit.testing.storage_contract.times import Times
 
 
-class StorageContract(Items, Times, Conditions, Many):
+class StorageContract(Items, Times, Conditions, Many, Lasting):
     """The boundary of storages, as checks: derive from it, override `storage`, and let pytest run the class.
 
     `storage(clock)` gives a new, empty storage each time; it may be a coroutine function. The storage is opened and
-    closed by the contract, and uses `clock`, unless `pass_time` is overridden as well.
+    closed by the contract, and uses `clock`, unless `pass_time` is overridden as well. `again(clock)` gives one
+    more over the same items, for checks of restarts and of sharing; None, as it is: these are left out.
     """

@@ -21,6 +21,14 @@ class StorageCase(Contract):
         """Give a new, empty storage that is not open yet; `clock` will be its clock. To be overridden."""
         raise NotImplementedError("override storage(clock), so that it gives the storage to check")
 
+    def again(self, clock: FakeClock) -> Storage | Awaitable[Storage] | None:
+        """Give one more storage over the items of the one that `storage` gave last, not open yet.
+
+        To be overridden where storages say that they are `persistent` or `shared`; None: that is not checked.
+        """
+        del clock
+        return None
+
     async def set_up(self) -> None:
         """Open a storage."""
         self.store = await made(self.storage(self.clock))
