@@ -1,7 +1,8 @@
 """One task that uses one provider at random, and looks whether it answers as it must.
 
 Rule 1: the keys of a task are changed by nobody else, so that each answer can be judged.
-Rule 2: a call may be cancelled at any moment, and may fail where servers can: both leave the key unsure.
+Rule 2: a call may be cancelled at any moment, and may fail where servers can: both leave the key unsure. So does a
+change that a hierarchy keeps for a layer that did not answer: the layer may have been told, and do it later.
 Rule 3: what is neither an answer nor an error of the package is wrong.
 """
 
@@ -13,6 +14,7 @@ from random import Random
 from typing import Any, Final
 
 from aiocache_kit import MISSING, CacheError, NotFoundError, Provider, SystemClock
+from aiocache_kit.storage.layered import LayeredStorage
 from tests.soak.model import Register, State, number_in, value_of
 from tests.soak.subjects import Subject
 
@@ -24,6 +26,8 @@ CANCELLED: Final = 0.03
 """The share of calls that are cancelled."""
 SHORT: Final = 0.5
 """Seconds that short-lived values live."""
+CATCHING_UP: Final = 5.0
+"""Seconds that a hierarchy takes, at most, to tell its lowest layer what that has missed."""
 LATE: Final = 0.1
 """Seconds by which processes may differ about the time."""
 
@@ -104,8 +108,14 @@ class Tending:
             raise Cancelled
         return task.result()
 
+    def _queued(self) -> int:
+        """Give how many changes a hierarchy has taken that its lowest layer did not answer."""
+        storage = self._cache._core.storage
+        return storage._lowest.pending.queued if isinstance(storage, LayeredStorage) else 0
+
     async def _change(self, calling: Coroutine[Any, Any, Any], states: dict[str, State]) -> Any:  # noqa: ANN401  - as above
-        """Make a change that leaves keys in these states; where it fails they may be."""
+        """Make a change that leaves keys in these states; where it fails, or was not answered below, they may be."""
+        queued = self._queued()
         try:
             answer = await self._call(calling)
         except BaseException:
@@ -113,6 +123,8 @@ class Tending:
                 self._registers[key].failed(time.monotonic(), state)
             raise
         for key, state in states.items():
+            if self._queued() != queued:
+                self._registers[key].failed(time.monotonic() + CATCHING_UP, state)
             self._registers[key].done(time.monotonic(), state)
         return answer
 
