@@ -3,12 +3,16 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from aiocache_kit import Item, Provider, StorageUnavailableError, ValueTooLargeError
+from aiocache_kit.serializers.codec import Codec
+from aiocache_kit.serializers.json import JsonSerializer
 from aiocache_kit.storage.base import IF_ABSENT, Storage, if_version
+from aiocache_kit.storage.file import file_storage
 from aiocache_kit.storage.layered import Layer, LayeredStorage
 from aiocache_kit.storage.memory import memory_storage
 from aiocache_kit.testing import FakeClock, FaultyStorage
@@ -50,8 +54,9 @@ class World:
         return None if item is None else item.value
 
     async def go(self) -> None:
-        """Let the lowest layer go away."""
+        """Let the lowest layer go away, and some time pass: of two changes at one instant none is the later one."""
         self.lowest.fail(times=None)
+        await self.clock.advance(0.125)
 
     async def come(self, seconds: float = 6.0) -> None:
         """Let it come back, and time pass in which it is found."""
@@ -144,6 +149,25 @@ async def test_what_has_died_is_not_resurrected(make: Callable[..., Awaitable[Wo
 
     assert await world.stored("k") is None
     assert await world.value("k") is None
+
+
+async def test_what_was_invalidated_while_it_waited_is_not_given(tmp_path: Path) -> None:
+    """A write that waits is dead once one of its tags is invalidated, while the lowest layer is away and after that."""
+    clock = FakeClock()
+    lowest = FaultyStorage(file_storage(str(tmp_path), Codec(JsonSerializer()), clock=clock))
+    storage = LayeredStorage([Layer(memory_storage(), "near"), Layer(lowest, "lowest")], failures=1, probe_after=0.2)
+    storage.clock = clock
+    await storage.open()
+    assert storage.tags is not None
+    lowest.fail(times=None)
+    for key, tag in (("dead", "t"), ("alive", "other")):
+        await storage.write(Item(key=key, value=key, tags=(tag,), created_at=clock.time()))
+    await storage.tags.invalidate(["t"])
+
+    assert await storage.read("dead") is None
+    assert (await storage.read("alive")) is not None
+    lowest.heal()
+    await storage.close()
 
 
 async def test_an_item_keeps_the_time_it_has_left(make: Callable[..., Awaitable[World]]) -> None:
