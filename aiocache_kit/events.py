@@ -16,59 +16,26 @@ a name out of a bounded number of them, such as ``user:{user_id}``, fit for the 
 """
 
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import ClassVar, Final
+from typing import ClassVar
 
+from aiocache_kit.event_kinds import READS, CircuitState, EventKind, RemovalCause
 
-class EventKind(StrEnum):
-    """The kinds of events, by which a listener chooses."""
-
-    HIT = "hit"
-    """A read got a value that is not old."""
-    STALE_HIT = "stale_hit"
-    """A read got an old value, because its policy says so."""
-    MISS = "miss"
-    """A read found no value; a load may follow."""
-    LOAD = "load"
-    """A loader has ended."""
-    REFRESH = "refresh"
-    """A load was begun in the background, behind a value that was given."""
-    REMOVAL = "removal"
-    """A storage in this process has let an item go."""
-    FAILURE = "failure"
-    """The storage failed, were it behind a caller's back."""
-    CIRCUIT = "circuit"
-    """A layer, a node or a server is left alone from now on, tried again, or back."""
-
-
-READS: Final = frozenset({EventKind.HIT, EventKind.STALE_HIT, EventKind.MISS})
-"""The kinds of which there may be very many, and of which a sample can be asked for."""
-
-
-class RemovalCause(StrEnum):
-    """Why an item was let go."""
-
-    EVICTED = "evicted"
-    """Others needed its room."""
-    EXPIRED = "expired"
-    """Its time was over; told when its room is freed, which may be a while later."""
-    DELETED = "deleted"
-    """Somebody removed it by its key, or by a prefix."""
-    INVALIDATED = "invalidated"
-    """One of its tags was invalidated; told when its room is freed."""
-    REPLACED = "replaced"
-    """Another value was stored under its key."""
-
-
-class CircuitState(StrEnum):
-    """What a circuit breaker does from now on."""
-
-    CLOSED = "closed"
-    """It lets all calls through."""
-    OPEN = "open"
-    """It lets none through."""
-    HALF_OPEN = "half open"
-    """It lets one through, to see how that ends."""
+__all__ = [
+    "READS",
+    "CircuitChange",
+    "CircuitState",
+    "Event",
+    "EventKind",
+    "Failure",
+    "Hit",
+    "KeyEvent",
+    "Load",
+    "Miss",
+    "Refresh",
+    "Removal",
+    "RemovalCause",
+    "StaleHit",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,7 +23,7 @@ from random import Random
 from typing import Final, TypeAlias
 
 from aiocache_kit.errors import InvalidArgumentError
-from aiocache_kit.events import CircuitState
+from aiocache_kit.event_kinds import CircuitState
 
 __all__ = ["CircuitBreaker", "CircuitState"]
 

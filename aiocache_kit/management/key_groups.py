@@ -11,10 +11,12 @@ taken to have been as hot as that, so that whatever is truly hot is among those 
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
-from typing import Final, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, cast
 
 from aiocache_kit.errors import InvalidArgumentError
-from aiocache_kit.events import Event, Hit, Load, Miss, Refresh, Removal, StaleHit
+
+if TYPE_CHECKING:
+    from aiocache_kit.events import Event
 
 MOST_GROUPS: Final = 100
 OTHER: Final = "other"
@@ -196,24 +198,26 @@ class KeyGroups:
     def __len__(self) -> int:
         return len(self._counts)
 
-    def note(self, event: Event) -> None:
+    def note(self, event: "Event") -> None:
         """Count an event; those that are about no key count for nothing."""
+        from aiocache_kit import events  # noqa: PLC0415  - whoever has an event has loaded them
+
         match event:
-            case Hit():
+            case events.Hit():
                 counts = self._kept(event.group, self._hot, event.weight)
                 counts.hits += event.weight
-                counts.stale_hits += event.weight if isinstance(event, StaleHit) else 0
-            case Miss():
+                counts.stale_hits += event.weight if isinstance(event, events.StaleHit) else 0
+            case events.Miss():
                 self._kept(event.group, self._hot, event.weight).misses += event.weight
-            case Load():
+            case events.Load():
                 counts = self._kept(event.group, self._slow, event.seconds)
                 counts.loads += 1
                 counts.load_failures += not event.ok
                 counts.load_seconds += event.seconds
                 counts.slowest_load = max(counts.slowest_load, event.seconds)
-            case Refresh() if event.group in self._counts:
+            case events.Refresh() if event.group in self._counts:
                 self._counts[event.group].refreshes += 1
-            case Removal() if event.group in self._counts:
+            case events.Removal() if event.group in self._counts:
                 self._counts[event.group].removals += 1
             case _:
                 pass

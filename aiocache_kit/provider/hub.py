@@ -10,15 +10,18 @@ other ways then (`watched_path`).
 import asyncio
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from aiocache_kit.clock import Clock
-from aiocache_kit.events import READS, CircuitState, Event, EventKind, RemovalCause
+from aiocache_kit.event_kinds import READS, CircuitState, EventKind, RemovalCause
 from aiocache_kit.management.key_groups import GroupRule, KeyGrouping
 from aiocache_kit.management.quiet_log import QuietLog
-from aiocache_kit.provider.streams import EventStream, Listening, choice
 from aiocache_kit.storage.base import Storage
 from aiocache_kit.storage.observer import Observer, Span
+
+if TYPE_CHECKING:
+    from aiocache_kit.events import Event
+    from aiocache_kit.provider.streams import EventStream, Listening
 
 _AROUND_NOTHING: Final = nullcontext()
 LoadSpan: TypeAlias = Callable[[str, int], AbstractContextManager[object]]
@@ -104,16 +107,20 @@ class Hub:
 
     # --- listening ---------------------------------------------------------------------------------------------------
 
-    def stream(self, prefix: str, *, kinds: Iterable[str] | None, keys: bool, room: int, sample: int) -> EventStream:
+    def stream(self, prefix: str, *, kinds: Iterable[str] | None, keys: bool, room: int, sample: int) -> "EventStream":
         """Begin a stream; raises `InvalidArgumentError`."""
+        from aiocache_kit.provider.streams import EventStream, choice  # noqa: PLC0415  - for those who listen only
+
         chosen = choice(kinds, keys=keys, room=room, sample=sample, prefix=prefix)
         stream = EventStream(chosen, lambda: self.grouping, self._leave)
         self._streams.append(stream)
         self._sort()
         return stream
 
-    def listen(self, stream: EventStream, function: Callable[[Event], object], *, at_once: bool) -> Listening:
+    def listen(self, stream: "EventStream", function: "Callable[[Event], object]", *, at_once: bool) -> "Listening":
         """Hand what `stream` gives to `function`, from now on or from `start` on."""
+        from aiocache_kit.provider.streams import Listening  # noqa: PLC0415  - as above
+
         listening = Listening(stream, function, self._log, self._listenings.discard)
         self._listenings.add(listening)
         if at_once:
@@ -143,7 +150,7 @@ class Hub:
         self._observe()
         self.when_changed()
 
-    def _leave(self, stream: EventStream) -> None:
+    def _leave(self, stream: "EventStream") -> None:
         if stream in self._streams:
             self._streams.remove(stream)
             self._gone += stream.dropped

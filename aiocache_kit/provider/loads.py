@@ -19,7 +19,7 @@ from typing import Any, Final, cast
 
 from aiocache_kit.clock import stopwatch
 from aiocache_kit.errors import CacheError, InvalidArgumentError
-from aiocache_kit.events import EventKind
+from aiocache_kit.event_kinds import EventKind
 from aiocache_kit.item import Item, Validators
 from aiocache_kit.management.single_flight import Flight, Work
 from aiocache_kit.management.statistics import Recorder

@@ -17,7 +17,7 @@ from dataclasses import replace
 from functools import partial
 from inspect import isawaitable
 from types import MappingProxyType, TracebackType
-from typing import Any, Final, Self, TypeVar, Unpack, cast, final, overload
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, Unpack, cast, final, overload
 
 from aiocache_kit.clock import Clock, stopwatch
 from aiocache_kit.errors import (
@@ -27,7 +27,7 @@ from aiocache_kit.errors import (
     PartialFailureError,
     UnsupportedError,
 )
-from aiocache_kit.events import READS, Event, EventKind
+from aiocache_kit.event_kinds import READS, EventKind
 from aiocache_kit.item import Item
 from aiocache_kit.keys import check_key, namespace_prefix
 from aiocache_kit.management.expiration import TTL, life_of
@@ -62,7 +62,6 @@ from aiocache_kit.provider.rate_limiter import MOST_KEYS, RateLimiter
 from aiocache_kit.provider.readings import Readings
 from aiocache_kit.provider.serving import Serving
 from aiocache_kit.provider.short_path import Methods, ShortPath
-from aiocache_kit.provider.streams import EventStream, Listening
 from aiocache_kit.provider.watched_path import MAY_FAIL, TELLING_READS, Told, watched
 from aiocache_kit.sentinels import DEFAULT, MISSING, DefaultType
 from aiocache_kit.serializers.parts import Parts, whole
@@ -74,6 +73,10 @@ from aiocache_kit.storage.tables import TableStorage
 
 _REPLACED: Final = {*HotPath.replaced, *NearPath.replaced, *ShortPath.replaced, *TELLING_READS, *MAY_FAIL}
 """The methods that something else may stand in for, object by object."""
+if TYPE_CHECKING:
+    from aiocache_kit.events import Event
+    from aiocache_kit.provider.streams import EventStream, Listening
+
 T = TypeVar("T")
 D = TypeVar("D")
 
@@ -351,7 +354,7 @@ class Provider:
 
     def events(
         self, *, kinds: Iterable[str] | None = None, keys: bool = False, room: int = 1000, sample: int = 1
-    ) -> EventStream:
+    ) -> "EventStream":
         """Hear what happens: ``async with provider.events(kinds={"load"}) as stream: async for event in stream: ...``.
 
         `kinds` are out of `EventKind`, None: all. Events hold keys only with `keys`. At most `room` of them wait; where
@@ -363,13 +366,13 @@ class Provider:
 
     def listen(
         self,
-        function: Callable[[Event], object],
+        function: "Callable[[Event], object]",
         *,
         kinds: Iterable[str] | None = None,
         keys: bool = False,
         room: int = 1000,
         sample: int = 1,
-    ) -> Listening:
+    ) -> "Listening":
         """Call `function` with each event, until ``stop()`` of what is given, or `close`; otherwise as `events`.
 
         A coroutine function runs on the event loop, any other in a thread, one call at a time. No caller of the cache

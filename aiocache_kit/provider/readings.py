@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from aiocache_kit.errors import CacheError
-from aiocache_kit.events import CircuitState
+from aiocache_kit.event_kinds import CircuitState
 from aiocache_kit.keys import parted
 from aiocache_kit.management.statistics import Recorder
 from aiocache_kit.provider.core import Core

@@ -14,7 +14,7 @@ from random import Random
 from typing import Any, Final, NamedTuple, TypeVar, cast
 
 from aiocache_kit.errors import InvalidArgumentError, ProviderClosedError, RecursiveLoadError
-from aiocache_kit.events import EventKind
+from aiocache_kit.event_kinds import EventKind
 from aiocache_kit.item import Item
 from aiocache_kit.management.freshness import Freshness, Verdict, judge
 from aiocache_kit.management.single_flight import apart

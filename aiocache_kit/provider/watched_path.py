@@ -11,7 +11,7 @@ from functools import wraps
 from typing import Any, Final
 
 from aiocache_kit.errors import NotFoundError, PartialFailureError, SerializationError, StorageError
-from aiocache_kit.events import READS, EventKind
+from aiocache_kit.event_kinds import READS, EventKind
 from aiocache_kit.keys import MARK
 from aiocache_kit.provider.core import Core
 from aiocache_kit.provider.names import Names

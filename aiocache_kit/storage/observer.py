@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any, Final, TypeAlias
 
-from aiocache_kit.events import CircuitState, RemovalCause
+from aiocache_kit.event_kinds import CircuitState, RemovalCause
 
 Span: TypeAlias = Callable[[str, str, str, int], AbstractContextManager[object]]
 """Takes layer, name of the storage, operation and number of items (0: not known), and is there while a call lasts."""

@@ -8,7 +8,7 @@ Rule: telling comes after the deed, and costs an entry in a queue.
 
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from aiocache_kit.events import RemovalCause
+from aiocache_kit.event_kinds import RemovalCause
 from aiocache_kit.management.eviction.policy import NIL
 from aiocache_kit.storage.observer import Observer
 from aiocache_kit.storage.table import Table

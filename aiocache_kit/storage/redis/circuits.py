@@ -5,7 +5,7 @@ Which server it is, is not told: that would be a host, and servers of a cluster 
 
 from weakref import WeakKeyDictionary, ref
 
-from aiocache_kit.events import CircuitState
+from aiocache_kit.event_kinds import CircuitState
 from aiocache_kit.management.circuit_breaker import CircuitBreaker
 from aiocache_kit.storage.observer import Observer
 
