@@ -15,7 +15,7 @@ from tests.property.table_invariants import check_invariants
 
 T = TypeVar("T")
 
-STANDING: Final = ("aiocache_kit maintenance",)
+STANDING: Final = ("aiocache_kit maintenance", "aiocache_kit time limits")
 """What the names of those tasks begin with that a provider or a storage keeps from its opening to its closing."""
 
 

@@ -4,19 +4,25 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from secrets import token_hex
 from typing import Any, Final, TypeAlias
 
 import pytest
 
-from aiocache_kit import MISSING, NotFoundError, Provider
+from aiocache_kit import MISSING, NotFoundError, Provider, RateLimiter
 from aiocache_kit.clock import Clock, SystemClock
+from aiocache_kit.errors import UnsupportedError
+from aiocache_kit.serializers.codec import Codec
+from aiocache_kit.serializers.json import JsonSerializer
 from aiocache_kit.storage.base import Storage
+from aiocache_kit.storage.distributed import DistributedStorage, Node
+from aiocache_kit.storage.file import file_storage
 from aiocache_kit.storage.layered import Layer, LayeredStorage
 from aiocache_kit.storage.lru import lru_storage
 from aiocache_kit.storage.memory import memory_storage
 from aiocache_kit.storage.null import NullStorage
-from aiocache_kit.testing import FakeClock
+from aiocache_kit.testing import FakeClock, FaultyStorage
 from tests.concurrency.quiet import stores
 from tests.contract.redis_case import INSTALLATIONS
 from tests.contract.test_own_storage import DictStorage
@@ -36,6 +42,24 @@ def over_redis(name: str, **fields: Any) -> Callable[[pytest.FixtureRequest], Ma
     return find
 
 
+def nodes_over_redis(request: pytest.FixtureRequest) -> Make:
+    """Make storages of three nodes, each key on two of them; one server stands for them all."""
+    make = over_redis("multiplexed")(request)
+    return lambda: DistributedStorage([Node(name, make()) for name in "abc"], replicas=2, timeout=10.0)
+
+
+def layers_over_redis(request: pytest.FixtureRequest) -> Make:
+    """Make memory in front of Redis."""
+    make = over_redis("multiplexed")(request)
+    return lambda: LayeredStorage([Layer(memory_storage(), "near"), Layer(make(), "lowest")])
+
+
+def files(request: pytest.FixtureRequest, **options: Any) -> Make:  # noqa: ANN401  - of `file_storage`
+    """Make storages in directories of their own."""
+    place = request.getfixturevalue("tmp_path")
+    return lambda: file_storage(f"{place}/{token_hex(6)}", Codec(JsonSerializer()), **options)
+
+
 FAR: Final[dict[str, Callable[[pytest.FixtureRequest], Make]]] = {
     "redis": over_redis("multiplexed"),
     "redis, client cache": over_redis("multiplexed", client_cache="1MB"),
@@ -53,6 +77,19 @@ STORAGES: Final[dict[str, Callable[[pytest.FixtureRequest], Make]]] = {
     **FAR,
 }
 """What makes an empty storage, by name; it may ask for the fixtures that it needs, such as servers."""
+
+MADE_OF_OTHERS: Final[dict[str, Callable[[pytest.FixtureRequest], Make]]] = {
+    "three nodes, two copies": lambda _: (
+        lambda: DistributedStorage(
+            [Node(name, FaultyStorage(memory_storage(), turns=True)) for name in "abc"], replicas=2
+        )
+    ),
+    "redis, three nodes": nodes_over_redis,
+    "memory before redis": layers_over_redis,
+    "files": files,
+    "files, shared": partial(files, shared=True),
+}
+"""Those that pass calls on: to nodes, to layers, to a thread; what they are made of is interrupted everywhere."""
 
 
 async def load() -> str:
@@ -77,6 +114,28 @@ async def locked(cache: Provider) -> None:
     """Hold a lock for a while."""
     async with cache.lock("k", 0.5):
         await asyncio.sleep(0)
+
+
+async def limited(cache: Provider) -> object:
+    """Load by a view that takes a token first, in a namespace."""
+    limiter = RateLimiter(1_000_000)
+    return await cache.limited(limiter, "caller").namespace("n").get_or_set("k", load)
+
+
+async def acquired(cache: Provider) -> object:
+    """Take a token, which cannot be where a storage is shared and does not count."""
+    try:
+        return await cache.rate_limiter("limit", 1_000_000).acquire("caller")
+    except UnsupportedError:
+        return None
+
+
+async def in_a_namespace(cache: Provider) -> None:
+    """Write, invalidate and clear where nobody else is."""
+    inner = cache.namespace("n")
+    await inner.set("k", 1, tags=["t"])
+    await inner.invalidate_tags("t")
+    await inner.clear()
 
 
 async def keys_of(cache: Provider) -> list[str]:
@@ -124,14 +183,15 @@ READS: Final[dict[str, Call]] = {
     "keys": keys_of,
     "touch": lambda cache: cache.touch("k", 5),
     "lock": locked,
-    "rate_limiter": lambda cache: cache.rate_limiter("limit", 1_000_000).acquire("caller"),
+    "rate_limiter": acquired,
     "ping": lambda cache: cache.ping(),
     "stats": lambda cache: cache.stats(),
     "get_or_set": lambda cache: cache.get_or_set("missing", load),
     "get_or_set, nested": nested,
     "add": lambda cache: cache.add("missing", "new"),
     "increment, born": lambda cache: cache.increment("missing"),
-    "namespace": lambda cache: cache.namespace("n").set("k", 1),
+    "namespace": in_a_namespace,
+    "namespace, limited": limited,
 }
 """Calls that change none of the values that are there."""
 
@@ -142,6 +202,7 @@ WRITES: Final[dict[str, Call]] = {
     "update": lambda cache: cache.update("k", replaced, default="nothing"),
     "set_multi": lambda cache: cache.set_multi({"k": "new", "l": "new"}),
     "increment": lambda cache: cache.increment("counter"),
+    "decrement": lambda cache: cache.decrement("counter", -1),
     "get_or_set, there": lambda cache: cache.get_or_set("k", load),
     "get_or_set_multi": lambda cache: cache.get_or_set_multi(["k", "a", "b"], load_many),
     "get_or_set_multi, joined": loaded_together,
@@ -189,6 +250,7 @@ async def is_old_new_or_gone(cache: Provider, call: str) -> None:
 
 over_calls = pytest.mark.parametrize("call", CALLS)
 over_storages = pytest.mark.parametrize("make", STORAGES, indirect=True)
+over_storages_made_of_others = pytest.mark.parametrize("make", MADE_OF_OTHERS, indirect=True)
 over_slow_storages = pytest.mark.parametrize(
     "make", [*STORAGES, *(f"slow {name}" for name in STORAGES if name not in FAR)], indirect=True
 )

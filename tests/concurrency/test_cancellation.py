@@ -5,6 +5,7 @@ at the second, and so on until it passes.
 """
 
 import asyncio
+import inspect
 from collections.abc import Awaitable, Iterator
 from functools import partial
 
@@ -19,6 +20,7 @@ from tests.concurrency.subjects import (
     is_old_new_or_gone,
     over_calls,
     over_slow_storages,
+    over_storages_made_of_others,
     provider,
 )
 
@@ -58,6 +60,29 @@ class Attempts:
 @at_all_times
 async def test_cancelled_call_leaves_nothing(make: Make, call: str, *, late: bool) -> None:
     """A call that is cancelled at its n-th wait, for each n, leaves no trace, and values that are old, new or gone."""
+    await cancel_everywhere(make, call, late=late)
+
+
+@over_calls
+@over_storages_made_of_others
+async def test_cancelled_call_leaves_nothing_in_nodes_and_layers(make: Make, call: str) -> None:
+    """The same where a call goes on to several nodes, to layers over a network, or to a thread."""
+    await cancel_everywhere(make, call)
+
+
+def test_no_call_is_forgotten() -> None:
+    """Each method of a provider that waits is among the calls that are interrupted, but for its end."""
+    kinds = (inspect.iscoroutinefunction, inspect.isasyncgenfunction)
+    waiting = {name for kind in kinds for name, _ in inspect.getmembers(Provider, kind) if name[0] != "_"}
+
+    assert {name for name in waiting if not any(name == call.partition(",")[0] for call in CALLS)} == {
+        "aclose",
+        "close",
+    }
+
+
+async def cancel_everywhere(make: Make, call: str, *, late: bool = False) -> None:
+    """Cancel a call at each of its waits, and look at what is left."""
     attempts = Attempts(late=late)
     for at in attempts:
         storage = make()
