@@ -18,7 +18,10 @@ ROOT: Final = Path(__file__).parents[1]
 PAGE: Final = ROOT / "docs" / "explanation" / "performance.md"
 PAGES: Final = (PAGE, ROOT / "README.md", ROOT / "docs" / "index.md")
 _PLACE: Final = re.compile(r"(?<=^<!-- figures: )(\w+)( -->\n).*?(?=^<!-- end -->$)", re.MULTILINE | re.DOTALL)
-_ORDER: Final = ("micro", "memory", "stall", "stampede", "redis", "web", "http", "import", "hit_ratio")
+_ORDER: Final = (
+    *("micro", "memory", "stall", "stampede", "redis", "file", "ring", "freshness"),
+    *("web", "http", "import", "hit_ratio"),
+)
 _PLAIN: Final = {"cachetools", "cachebox", "cachebox, a ttl an entry", "theine"}
 
 Kept: TypeAlias = Mapping[str, Mapping[str, Any]]
