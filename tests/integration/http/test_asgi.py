@@ -486,6 +486,16 @@ async def test_tags_by_header_and_by_scope() -> None:
             assert it.calls == again
 
 
+async def test_more_tags_than_there_may_be() -> None:
+    """A response with too many tags is given, and not stored: it could not be forgotten by all of them."""
+    tags = b", ".join(b"%d" % number for number in range(1001))
+    async with world() as it:
+        it.app = plain(headers=[(b"cache-tag", tags)])
+        for _ in range(2):
+            assert body_of(await it.ask("/a")) == b"whole"
+        assert it.calls == 2
+
+
 async def test_forgetting_by_address() -> None:
     """An address, a path with all its queries, what lies below it, and everything can be forgotten."""
     async with world() as it:

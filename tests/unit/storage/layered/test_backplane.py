@@ -9,7 +9,7 @@ import pytest
 from aiocache_kit import Provider
 from aiocache_kit.serializers.signing import Signing
 from aiocache_kit.storage.base import Capabilities, Storage
-from aiocache_kit.storage.layered import Layer, LayeredStorage
+from aiocache_kit.storage.layered import Layer, LayeredStorage, ear
 from aiocache_kit.storage.layered.messages import Action, JunkError, Language, Message, portions
 from aiocache_kit.storage.memory import memory_storage
 from aiocache_kit.testing import Exchange, FakeClock, FaultyStorage, InProcessBackplane
@@ -275,6 +275,22 @@ async def test_signed_news_is_believed(world: World) -> None:
 
     assert await other.get("k") == "new"
     assert b"new" not in b"".join(world.exchange.published)
+
+
+async def test_senders_that_are_remembered_are_bounded(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many processes come and go, or are made up, the numbers of a bounded count of them are kept."""
+    monkeypatch.setattr(ear, "MOST_SENDERS", 100)
+    one = await world.join()
+    for sender in range(1000):
+        beat = Message(sender.to_bytes(8), 1, world.clock.time(), Action.HEARTBEAT, ())
+        world.exchange.send(Language().write(beat))
+        await world.clock.settle()
+    storage = one._core.storage
+
+    assert isinstance(storage, LayeredStorage)
+    assert storage._bulletin is not None
+    assert 0 < len(storage._bulletin.ear._numbers) <= 100
+    assert (await world.health())[0] == 0
 
 
 async def test_a_copy_under_way_is_dropped_by_news(world: World) -> None:
