@@ -199,7 +199,9 @@ async def test_answer_without_an_end(fresh_prefix: str, timeout: float, room: in
         scripted() as server,
         cache_at(server.port, fresh_prefix, read_timeout=timeout, max_retries=0) as cache,
     ):
-        link_of(cache)._most_unread = room
+        wire = wire_of(cache)
+        assert wire is not None
+        wire._most_unread = room
         server.answers, server.after = [b"$1000000000\r\n"], more
         with suppress(StorageUnavailableError):  # a second try, by another connection, is answered
             assert await cache.get("k") is None
