@@ -54,8 +54,8 @@ class FreshnessOptions(TypedDict, total=False):
     """Seconds for which a source that failed is not asked again while there is an old value to give; 0: always ask."""
     refresh_ahead: float | None
     """The share of the ttl after which a hit starts a load in the background, above 0 and below 1; None: never."""
-    early_beta: float
-    """How eagerly to load ahead, by chance and by how long loads take (XFetch); 1 is usual, 0: not at all."""
+    early_beta: float | None
+    """How eagerly to load ahead, by chance and by how long loads take (XFetch); 1 is usual, 0 and None: not at all."""
     timeout: TTL
     """Seconds after which a load is ended with `LoadTimeoutError`; None: never."""
     stale_timeout: TTL
@@ -202,6 +202,8 @@ def _ahead(name: str, value: object) -> float | None:
 
 
 def _factor(name: str, value: object) -> float:
+    if value is None:
+        return 0.0
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 <= value < math.inf:
         raise InvalidArgumentError(f"{name} must be a number from 0 up")
     return float(value)

@@ -296,7 +296,7 @@ def _plain_get_or_set(
         tags: Any = (),  # noqa: ANN401  - as above
         cost: Any = None,  # noqa: ANN401  - as above
         refresh_ahead: Any = default_ahead,  # noqa: ANN401  - as above
-        early_beta: Any = DEFAULT,  # noqa: ANN401  - as above
+        early_beta: Any = None,  # noqa: ANN401  - as above
         jitter: Any = DEFAULT,  # noqa: ANN401  - as above
         stale_while_revalidate: Any = DEFAULT,  # noqa: ANN401  - as above
         stale_if_error: Any = DEFAULT,  # noqa: ANN401  - as above
@@ -307,15 +307,14 @@ def _plain_get_or_set(
         negative_ttl: Any = DEFAULT,  # noqa: ANN401  - as above
         cache_none: Any = DEFAULT,  # noqa: ANN401  - as above
     ) -> Any:  # noqa: ANN401  - as above
-        looked = True
         try:
             slot = table.index.get(key)
         except TypeError:
             check_key(key)
             raise
         except _RetiredError:
-            slot, looked = None, False
-        if slot is not None and early_beta is DEFAULT:
+            slot = None
+        if slot is not None and early_beta is None:
             now = monotonic()
             if (now < table.fresh[slot] or table.is_live(slot, now)) and (
                 refresh_ahead is None
@@ -329,11 +328,20 @@ def _plain_get_or_set(
                 recorder.hits += 1
                 return table.values[slot] if type is None else convert(table.values[slot], type)
         given: tuple[Any, ...] = (
-            *(type, tags, cost, refresh_ahead, early_beta, jitter, stale_while_revalidate, stale_if_error),
-            *(stale_on, throttle, timeout, stale_timeout, negative_ttl, cache_none),
+            *(type, tags, cost, refresh_ahead, DEFAULT if early_beta is None else early_beta, jitter),
+            *(
+                stale_while_revalidate,
+                stale_if_error,
+                stale_on,
+                throttle,
+                timeout,
+                stale_timeout,
+                negative_ttl,
+                cache_none,
+            ),
         )
         options = {name: each for name, each in zip(_OPTIONS, given, strict=True) if each is not DEFAULT}
-        return await answer(key, loader, ttl, options, looked=looked)
+        return await answer(key, loader, ttl, options, looked=cast("object", table) is not _Retired)
 
     return get_or_set
 
