@@ -285,9 +285,6 @@ def _plain_get_or_set(
 ) -> Callable[..., Awaitable[Any]]:
     answer, default_ahead, flights = setting.get_or_set, setting.ahead, setting.flights
 
-    # All options one by one: gathering them in a dict would cost a tenth of the call. Of those that have a say in how a
-    # value is served, two ask how fresh a fresh one is; the others are about what is old, or is to be loaded.
-    # Long because of that (docs/decisions/0002-the-hot-path-is-closures.md).
     async def get_or_set(  # noqa: PLR0917  - rule 3
         key: str,
         loader: Any,  # noqa: ANN401  - see Provider.get_or_set
@@ -307,6 +304,9 @@ def _plain_get_or_set(
         negative_ttl: Any = DEFAULT,  # noqa: ANN401  - as above
         cache_none: Any = DEFAULT,  # noqa: ANN401  - as above
     ) -> Any:  # noqa: ANN401  - as above
+        # All options one by one: gathering them in a dict would cost a tenth of the call. Of those that have a say in how
+        # a value is served, two ask how fresh a fresh one is; the others are about what is old, or is to be loaded.
+        # Long because of that (docs/decisions/0002-the-hot-path-is-closures.md).
         try:
             slot = table.index.get(key)
         except TypeError:
