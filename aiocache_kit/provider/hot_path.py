@@ -304,8 +304,8 @@ def _plain_get_or_set(
         negative_ttl: Any = DEFAULT,  # noqa: ANN401  - as above
         cache_none: Any = DEFAULT,  # noqa: ANN401  - as above
     ) -> Any:  # noqa: ANN401  - as above
-        # All options one by one: gathering them in a dict would cost a tenth of the call. Of those that have a say in how
-        # a value is served, two ask how fresh a fresh one is; the others are about what is old, or is to be loaded.
+        # All options one by one: gathering them in a dict would cost a tenth of the call. Of those that have a say in
+        # how a value is served, two ask how fresh a fresh one is; the others are about what is old or to be loaded.
         # Long because of that (docs/decisions/0002-the-hot-path-is-closures.md).
         try:
             slot = table.index.get(key)
