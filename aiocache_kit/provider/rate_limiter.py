@@ -66,7 +66,7 @@ class RateLimiter:
         self._on_unavailable = on_unavailable
         self._shared = shared
         self._clock: Clock = SystemClock() if clock is None else clock
-        self.degraded = 0
+        self.degraded: int = 0
         """How often it was decided without the shared storage, because that was away."""
 
     def __repr__(self) -> str:

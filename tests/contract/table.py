@@ -73,7 +73,7 @@ def checks() -> dict[str, frozenset[str]]:
     """Give each check of the contract of providers with the calls that it makes, itself or by what it calls."""
     parts = [part for part in ProviderContract.__mro__ if part.__module__.startswith(_CONTRACT)]
     bodies: dict[str, ast.AST] = {}
-    for module in {part.__module__ for part in parts}:
+    for module in sorted({part.__module__ for part in parts}):
         body = ast.parse(inspect.getsource(sys.modules[module])).body
         for node in chain(body, *(part.body for part in body if isinstance(part, ast.ClassDef))):
             if isinstance(node, ast.AsyncFunctionDef | ast.FunctionDef):

@@ -187,7 +187,7 @@ WRONG: list[tuple[type[Part], str, str, tuple[object, ...]]] = [
     ),
     (LoadConfig, "stale_on", "an exception class, a tuple of them, or a function of an exception", (5, BaseException)),
     (LoadConfig, "refresh_ahead", "a number above 0 and below 1, or None for never", (0, 1, True, "x")),
-    (LoadConfig, "early_beta", "a number from 0 up", (-1, True, None, "x", float("inf"))),
+    (LoadConfig, "early_beta", "a number from 0 up", (-1, True, "x", float("inf"))),
     (LoadConfig, "cache_none", "True or False", NO_FLAGS),
     (LoadConfig, "max_loads", "a whole number of at least 1, or None for any number", (0, -1, True, 1.5, "5")),
     (LoadConfig, "max_waiting_loads", "a whole number of at least 0", (-1, None, True, "5")),
