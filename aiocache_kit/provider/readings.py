@@ -11,13 +11,12 @@ import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 from aiocache_kit.errors import CacheError
 from aiocache_kit.event_kinds import CircuitState
 from aiocache_kit.keys import parted
 from aiocache_kit.management.statistics import Recorder
-from aiocache_kit.provider.core import Core
 from aiocache_kit.stats import Stats
 
 
@@ -34,11 +33,49 @@ class Reading:
     """Events that those who listened did not take in time."""
 
 
+class Told(Protocol):
+    """Who knows of circuits, and of events that were dropped."""
+
+    @property
+    def circuits(self) -> Mapping[str, CircuitState]:
+        """The state of each circuit, by its layer."""
+        ...
+
+    @property
+    def openings(self) -> Mapping[str, int]:
+        """How often each was opened."""
+        ...
+
+    @property
+    def dropped(self) -> int:
+        """Events that nobody had room for."""
+        ...
+
+
+class Source(Protocol):
+    """What is asked of a provider's core."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether the storage is open."""
+        ...
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop | None:
+        """Where it runs; None: it was not opened yet."""
+        ...
+
+    @property
+    def hub(self) -> Told:
+        """Who hears of what happens."""
+        ...
+
+
 class Readings:
     """Reads one provider, or one namespace."""
 
     def __init__(
-        self, core: Core, recorder: Recorder, prefix: str, stats: Callable[[], Coroutine[Any, Any, Stats]]
+        self, core: Source, recorder: Recorder, prefix: str, stats: Callable[[], Coroutine[Any, Any, Stats]]
     ) -> None:
         """Read what `stats` gives, and `recorder` for the namespace whose stored keys begin with `prefix`."""
         self._core = core
