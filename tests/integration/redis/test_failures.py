@@ -53,7 +53,7 @@ async def test_a_server_that_is_killed_and_comes_back(start_server: StartServer,
             assert await load.works() < 2.0
             assert clients(server) <= before + 1
         assert load.failures
-        assert load.longest < WHOLE + 0.5
+        assert load.longest < WHOLE + 1.5
         assert not load.wrong
 
 
@@ -71,7 +71,7 @@ async def test_a_server_that_stands_still(start_server: StartServer, way: str) -
             assert await load.works() < 2.0
             assert clients(server) <= before + 1
         assert load.failures
-        assert load.longest < WHOLE + 0.5
+        assert load.longest < WHOLE + 1.5
         assert not load.wrong
 
 
@@ -85,7 +85,7 @@ async def test_sentinels_name_another_master(sentinel_trio: SentinelTrio, way: s
             replica = await asyncio.to_thread(sentinel_trio.wait_for_failover)
             assert await load.works() < 3.0
             assert clients(replica) >= 1
-        assert load.longest < WHOLE + 0.5
+        assert load.longest < WHOLE + 1.5
         assert not load.wrong
 
 
@@ -102,7 +102,7 @@ async def test_a_master_that_becomes_a_replica(sentinel_trio: SentinelTrio, way:
             while not clients(after):  # until it is told, the old master goes on
                 await load.makes_calls(20)
             assert await load.works() < 5.0
-        assert load.longest < WHOLE + 0.5
+        assert load.longest < WHOLE + 1.5
         assert not load.wrong
     before.kill()  # so that the next test gets servers in their first order
 
