@@ -63,7 +63,7 @@ class TableStorage(Storage):
         self._marks: TagMarks = TagMarks()
         if copies:
             # Only here, because knowing many immutable types means importing where they come from.
-            from aiocache_kit.storage.isolation import own_copy  # noqa: PLC0415
+            from aiocache_kit.storage.isolation import own_copy  # noqa: PLC0415  - few ask for copies
 
             self.own = own_copy
             self.capabilities = Capabilities(by_reference=False)

@@ -81,7 +81,7 @@ class Installation:
 
 
 def _server(request: pytest.FixtureRequest) -> Server:
-    return request.getfixturevalue("redis_server")  # type: ignore[no-any-return]
+    return request.getfixturevalue("redis_server")  # type: ignore[no-any-return]  # a fixture by its name
 
 
 def _single(**options: Any) -> Callable[[pytest.FixtureRequest], Installation]:  # noqa: ANN401  - fields of all types

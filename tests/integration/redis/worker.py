@@ -54,9 +54,9 @@ class Worker:
         """Begin a call."""
         name, given, options = order["name"], order["given"], order["options"]
         if name in {"get_or_set", "refresh"}:
-            return getattr(self.cache, name)(*given, self.loader(number), **options)  # type: ignore[no-any-return]
+            return getattr(self.cache, name)(*given, self.loader(number), **options)  # type: ignore[no-any-return]  # a call by its name
         if name in {"get_or_set_multi", "refresh_multi"}:
-            return getattr(self.cache, name)(*given, self.many(number), **options)  # type: ignore[no-any-return]
+            return getattr(self.cache, name)(*given, self.many(number), **options)  # type: ignore[no-any-return]  # a call by its name
         own: Callable[..., Awaitable[Any]] | None = getattr(self, name, None)
         return (own or getattr(self.cache, name))(*given, **options)
 
