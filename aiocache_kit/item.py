@@ -4,10 +4,11 @@ Rule: an `Item` is a value that travels: between a provider and its storage, and
 Nobody changes one; storages keep items in whatever form suits them.
 """
 
-from dataclasses import dataclass, field
-from typing import Generic, NamedTuple, TypeVar
+from dataclasses import FrozenInstanceError, dataclass, field
+from typing import Generic, NamedTuple, NoReturn, TypeVar
 
 T_co = TypeVar("T_co", covariant=True)
+C = TypeVar("C", bound=type)
 
 
 class Validators(NamedTuple):
@@ -17,6 +18,23 @@ class Validators(NamedTuple):
     last_modified: str | None = None
 
 
+def _refuses_changes(kind: C) -> C:
+    """Let a class that is frozen raise `FrozenInstanceError` for each attribute, and not for its fields alone.
+
+    With slots Python makes the class anew and its `__setattr__` still asks the old one, which is a `TypeError` for
+    every other name. ``Item[str](...)`` sets such a name, and expects an `AttributeError` where it cannot.
+    """
+
+    def refuse(self: object, name: str, value: object = None) -> NoReturn:
+        del self, value
+        raise FrozenInstanceError(f"{kind.__name__} is frozen: {name} cannot be changed")
+
+    for method in ("__setattr__", "__delattr__"):
+        setattr(kind, method, refuse)
+    return kind
+
+
+@_refuses_changes
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item(Generic[T_co]):
     """A stored value and what is known of it. Instants are seconds since the epoch (UTC), durations are seconds."""
