@@ -123,18 +123,6 @@ class LoadContext:
     def last_modified(self, last_modified: str | None) -> None:
         self._said = self._said | {"last_modified": _check_validator("last_modified", last_modified)}
 
-    def replace(self, item: Item[object] | None) -> None:
-        """Know what will be replaced. It is told to the loader unless it needs a type to be whole and there is none."""
-        self.stale_value, self._known = MISSING, _NOTHING
-        if item is None:
-            return
-        try:
-            self.stale_value = whole(item.value) if self.type is None else convert(item.value, self.type)
-        except WrongTypeError:
-            return
-        if item.validators is not None:
-            self._known = item.validators._asdict()
-
     def not_modified(self) -> Any:  # noqa: ANN401  - whatever is cached
         """Give the value that is being loaded anew: ``return context.not_modified()`` keeps it for another ttl.
 
@@ -145,16 +133,6 @@ class LoadContext:
             raise InvalidArgumentError("not_modified() needs a value that is there: look at stale_value first")
         self._keeps = True
         return self.stale_value
-
-    def validators_of(self, value: object) -> Validators | None:
-        """Give what is to be kept with `value`, which the loader gave, of the state of its source."""
-        known = self._said
-        if self._keeps and value is self.stale_value:
-            known = self._known | self._said
-        elif not known:
-            return None
-        validators = Validators(known.get("etag"), known.get("last_modified"))
-        return validators if any(each is not None for each in validators) else None
 
     def fail(self, reason: str = "the loader gave up") -> NoReturn:
         """Say that the source fails: raise `LoadFailedError`, for which an old value may stand in."""
@@ -167,6 +145,33 @@ class LoadContext:
 
     def __repr__(self) -> str:
         return f"<LoadContext ttl={self.ttl}, {len(self._tags)} tags, cacheable={self.cacheable}>"
+
+
+def tell_of_old(context: LoadContext, item: Item[object] | None) -> None:
+    """Let a loader know of the item that its value will replace; None: there is none.
+
+    Nothing is told of one whose value needs a type to be whole where there is none, or another one.
+    """
+    context.stale_value, context._known = MISSING, _NOTHING  # noqa: SLF001  - of the class above
+    if item is None:
+        return
+    try:
+        context.stale_value = whole(item.value) if context.type is None else convert(item.value, context.type)
+    except WrongTypeError:
+        return
+    if item.validators is not None:
+        context._known = item.validators._asdict()  # noqa: SLF001  - of the class above
+
+
+def validators_to_keep(context: LoadContext, value: object) -> Validators | None:
+    """Give what is to be kept of the state of its source with `value`, which the loader gave; None: nothing."""
+    known = context._said  # noqa: SLF001  - of the class above
+    if context._keeps and value is context.stale_value:  # noqa: SLF001  - of the class above
+        known = context._known | known  # noqa: SLF001  - of the class above
+    elif not known:
+        return None
+    validators = Validators(known.get("etag"), known.get("last_modified"))
+    return validators if any(each is not None for each in validators) else None
 
 
 class LoadPolicy(FreshnessOptions, total=False):

@@ -25,7 +25,7 @@ from aiocache_kit.management.single_flight import Flight, Work
 from aiocache_kit.management.statistics import Recorder
 from aiocache_kit.provider.core import Core
 from aiocache_kit.provider.leasing import Leasing
-from aiocache_kit.provider.loading import LoadContext, call
+from aiocache_kit.provider.loading import LoadContext, call, tell_of_old, validators_to_keep
 from aiocache_kit.provider.names import Names
 from aiocache_kit.sentinels import MISSING
 from aiocache_kit.storage.base import ELSEWHERE, if_lease
@@ -102,7 +102,7 @@ class Loads:
         """Load one value and store it, as far as it may be."""
         tags = context.tags
         if told and context.replaces:  # only now: what was changed before the load began is not told any more
-            context.replace(await self._core.read_latest(key))
+            tell_of_old(context, await self._core.read_latest(key))
         calling = call(loader, context) if told else call(loader)
         value = await self._called(flight, (key,), calling, context, self._names.tags(tags))
         if value is MISSING:
@@ -112,7 +112,8 @@ class Loads:
         if context.tags is not tags:
             flight.tags = self._names.tags(context.tags)
         if context.cacheable:
-            await self._store(flight, found, context, flight.tags, leases, validators=context.validators_of(value))
+            validators = validators_to_keep(context, value)
+            await self._store(flight, found, context, flight.tags, leases, validators=validators)
         return found
 
     async def many(
