@@ -10,6 +10,9 @@ with a hash of buckets in place of the wheel, so that no far deadline needs a se
 Rule 1: an entry waits in one bucket, never later than the second of its deadline. A deadline that moves away leaves the
 entry where it is; who finds it there puts it in again. So a hot key that is written over and over costs nothing here.
 Rule 2: nothing here reads a clock.
+Rule 3: the second of an entry takes four bytes, which reach for 68 years from the zero of the clock. What ends after
+that waits in the last bucket; once the clock has come there, seconds take eight bytes: what is found in that bucket and
+lives on has to be put into another one, or it would be found again at once, for ever.
 """
 
 import heapq
@@ -30,7 +33,9 @@ _TEXT: Final = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|[smhdw]))+")
 _PART: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhdw])")
 _NUMBER: Final = re.compile(r"\d+(?:\.\d+)?")
 _ALLOWED: Final = 'a positive number of seconds, a timedelta, text such as "1h30m", or None for never'
-_NEVER: Final = 2**31 - 1
+_LAST: Final = 2**31 - 2
+"""The last second that fits into four bytes, and leaves one number for "in no bucket"."""
+_LAST_OF_ALL: Final = 2**63 - 2
 
 
 def life_of(ttl: object) -> float:
@@ -54,7 +59,7 @@ def life_of(ttl: object) -> float:
         raise InvalidTTLError(msg)
     if not 0.0 < life < math.inf:
         # Python refuses to write an int of some thousand digits, with an error of its own.
-        given = "an int of so many digits" if isinstance(ttl, int) and abs(ttl) > _NEVER else repr(ttl)
+        given = "an int of so many digits" if isinstance(ttl, int) and abs(ttl) > _LAST else repr(ttl)
         msg = f"ttl must be {_ALLOWED}, not {given}"
         raise InvalidTTLError(msg)
     return life
@@ -84,7 +89,7 @@ def ttl_of(life: float) -> float | None:
 class ExpiryBuckets:
     """Slots, by the second in which they are due."""
 
-    __slots__ = ("_after", "_before", "_due", "_first", "_order")
+    __slots__ = ("_after", "_before", "_due", "_first", "_last", "_order")
 
     def __init__(self) -> None:
         """Start without slots."""
@@ -93,13 +98,15 @@ class ExpiryBuckets:
         self._order: list[int] = []
         """A heap of the seconds in `_first`, each once."""
         self._due = array("i")
-        """The second of each slot's bucket; `_NEVER`: it is in none."""
+        """The second of each slot's bucket; more than `_last`: it is in none."""
+        self._last = _LAST
+        """The second of the last bucket, where all that ends later waits as well."""
         self._before = array("i")
         self._after = array("i")
 
     def add_slot(self) -> None:
         """Make room for the next slot number."""
-        self._due.append(_NEVER)
+        self._due.append(self._last + 1)
         self._before.append(NIL)
         self._after.append(NIL)
 
@@ -107,11 +114,12 @@ class ExpiryBuckets:
         """Let `slot` be found once `deadline` is over; infinity: no need to find it, though it may be."""
         if deadline == math.inf:
             return
-        second = min(int(deadline) + 1, _NEVER - 1)
+        last = self._last
+        second = min(int(deadline) + 1, last)
         due = self._due[slot]
         if second >= due:
             return
-        if due != _NEVER:
+        if due <= last:
             self.remove(slot)
         head = self._first.get(second)
         if head is None:
@@ -127,7 +135,7 @@ class ExpiryBuckets:
     def remove(self, slot: int) -> None:
         """Take `slot` out; fine where it is in no bucket."""
         due = self._due[slot]
-        if due == _NEVER:
+        if due > self._last:
             return
         before, after = self._before[slot], self._after[slot]
         if after != NIL:
@@ -136,15 +144,22 @@ class ExpiryBuckets:
             self._after[before] = after
         else:
             self._first[due] = after
-        self._due[slot] = _NEVER
+        self._due[slot] = self._last + 1
 
     def next_due(self, now: float) -> int:
         """Take one slot out whose second is over and return it; `NIL` where there is none."""
         order = self._order
         while order and order[0] <= now:
+            if order[0] == _LAST == self._last:
+                self._reach_further()
             slot = self._first[order[0]]
             if slot != NIL:
                 self.remove(slot)
                 return slot
             del self._first[heapq.heappop(order)]
         return NIL
+
+    def _reach_further(self) -> None:
+        """Let seconds take eight bytes (rule 3). In one step, though it grows with the slots: once in 68 years."""
+        self._last, none = _LAST_OF_ALL, _LAST + 1
+        self._due = array("q", (_LAST_OF_ALL + 1 if due == none else due for due in self._due))

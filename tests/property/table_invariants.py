@@ -7,8 +7,6 @@ from aiocache_kit.management.eviction.policy import NIL
 from aiocache_kit.management.expiration import ExpiryBuckets
 from aiocache_kit.storage.table import ASK, Table
 
-_NO_BUCKET = 2**31 - 1
-
 
 def check_invariants(table: Table, now: float, *, policy: bool = True) -> None:
     """Assert that index, columns, free list, expiry buckets, bytes, extras and versions agree, and bounds hold.
@@ -62,7 +60,7 @@ def in_buckets(expiry: ExpiryBuckets) -> dict[int, int]:
             found[slot] = second
             before, slot = slot, expiry._after[slot]
     for slot, due in enumerate(expiry._due):
-        assert found.get(slot, _NO_BUCKET) == due
+        assert found.get(slot, expiry._last + 1) == due
     return found
 
 
