@@ -5,12 +5,11 @@ over awaits (`Table.exclusive`), and reading never waits.
 Rule 2: whatever touches many entries works in slices, by slot number, so that it may stop anywhere.
 """
 
-import asyncio
 import math
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from aiocache_kit.clock import Clock
 from aiocache_kit.errors import UnsupportedError, ValueTooLargeError
@@ -21,14 +20,12 @@ from aiocache_kit.sentinels import MISSING
 from aiocache_kit.storage.base import ALWAYS, Capabilities, Condition, ConditionKind, Size, Storage, stale_for
 from aiocache_kit.storage.observer import Observer
 from aiocache_kit.storage.pace import Pace
+from aiocache_kit.storage.rounds import STEP, free, live_keys
 from aiocache_kit.storage.table import Table
 from aiocache_kit.storage.watched_table import watch
 
 if TYPE_CHECKING:
     from aiocache_kit.storage.snapshot import Snapshot
-
-_STEP: Final = 64
-"""Slots looked at between two looks at the watch."""
 
 
 class TableStorage(Storage):
@@ -218,22 +215,12 @@ class TableStorage(Storage):
                     if key and key.startswith(prefix):
                         table.drop(key, self.clock.monotonic())
                     slot += 1
-                    if slot % _STEP == 0 and pace.is_over():
+                    if slot % STEP == 0 and pace.is_over():
                         await pace.rest()
 
-    async def scan(self, prefix: str = "") -> AsyncIterator[str]:
+    def scan(self, prefix: str = "") -> AsyncIterator[str]:
         """Give the live keys that begin with `prefix`."""
-        pace = Pace()
-        for table in self.tables:
-            slot = 0
-            while slot < table.slots():
-                if slot % _STEP == 0 and pace.is_over():
-                    await pace.rest()
-                    continue
-                key = table.columns.keys[slot]
-                if key and key.startswith(prefix) and table.is_live(slot, self.clock.monotonic()):
-                    yield key
-                slot += 1
+        return live_keys(self.tables, prefix, self.clock)
 
     # --- faster than by way of the five ------------------------------------------------------------------------------
 
@@ -242,7 +229,7 @@ class TableStorage(Storage):
         pace = Pace()
         found: dict[str, Item[object]] = {}
         for count, key in enumerate(keys):
-            if count % _STEP == 0 and pace.is_over():
+            if count % STEP == 0 and pace.is_over():
                 await pace.rest()
             table = self.table_of(key)
             item = table.item(key, self.clock.monotonic())
@@ -256,7 +243,7 @@ class TableStorage(Storage):
         pace = Pace()
         for count, item in enumerate(items):
             await self.write(item)
-            if count % _STEP == 0 and pace.is_over():
+            if count % STEP == 0 and pace.is_over():
                 await pace.rest()
 
     async def remove_multi(self, keys: Iterable[str]) -> int:
@@ -264,7 +251,7 @@ class TableStorage(Storage):
         pace, removed = Pace(), 0
         for count, key in enumerate(keys):
             removed += await self.remove(key)
-            if count % _STEP == 0 and pace.is_over():
+            if count % STEP == 0 and pace.is_over():
                 await pace.rest()
         return removed
 
@@ -329,7 +316,7 @@ class TableStorage(Storage):
             await self.sync()
         finally:
             self._remains += [table.shut() for table in self.tables]
-            await self._free_remains()
+            await free(self._remains)
 
     async def size(self) -> Size:
         """Count what is held."""
@@ -342,7 +329,7 @@ class TableStorage(Storage):
 
     async def tidy(self) -> None:
         """Free what has expired, what was invalidated, and what `clear` left."""
-        await self._free_remains()
+        await free(self._remains)
         pace = Pace()
         for table in self.tables:
             while table.sweep_one(self.clock.monotonic()):
@@ -358,7 +345,7 @@ class TableStorage(Storage):
         for table in self.tables:
             slot = 0
             while table.extras and slot < table.slots():
-                if slot % _STEP == 0 and pace.is_over():
+                if slot % STEP == 0 and pace.is_over():
                     await pace.rest()
                 table.reap(slot, self.clock.monotonic())
                 slot += 1
@@ -370,19 +357,7 @@ class TableStorage(Storage):
             self._remains.append(table.start_again())
             if pace.is_over():
                 await pace.rest()
-        await self._free_remains()
-
-    async def _free_remains(self) -> None:
-        pace = Pace()
-        while self._remains:
-            remains = self._remains.pop()
-            try:
-                for _ in remains:
-                    if pace.is_over():
-                        await pace.rest()
-            except asyncio.CancelledError:
-                self._remains.append(remains)
-                raise
+        await free(self._remains)
 
     def _with_own_value(self, item: Item[object]) -> Item[object]:
         return item if self.own is None else replace(item, value=self.own(item.value))
@@ -393,7 +368,7 @@ class TableStorage(Storage):
         for table in self.tables:
             frozen = table.frozen()
             for count, key in enumerate(frozen.index):
-                if count % _STEP == 0 and pace.is_over():
+                if count % STEP == 0 and pace.is_over():
                     await pace.rest()
                 item = frozen.item(key, self.clock.monotonic(), with_version=False)
                 if item is not None and not item.is_stale:

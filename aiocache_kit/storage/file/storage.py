@@ -10,7 +10,6 @@ Rule 3: whoever is cancelled while he waits stops nothing that the thread has be
 import math
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from dataclasses import replace
-from typing import Final
 
 from aiocache_kit.clock import Clock
 from aiocache_kit.errors import CorruptPayloadError, ProviderClosedError, StorageUnavailableError, UnsupportedError
@@ -37,9 +36,7 @@ from aiocache_kit.storage.file.tags import FileTags
 from aiocache_kit.storage.file.work import Reading, Removal, Told, whole
 from aiocache_kit.storage.observer import Observer
 from aiocache_kit.storage.pace import Pace
-
-_STEP: Final = 64
-"""Entries looked at between two looks at the watch."""
+from aiocache_kit.storage.rounds import free, live_keys
 
 
 class FileStorage(Storage):
@@ -112,7 +109,7 @@ class FileStorage(Storage):
                 await self._lane.idle()
             finally:
                 self._sweeping.remains += [table.shut() for table in self._keeper.tables]
-            await self._sweeping.free_remains()
+            await free(self._sweeping.remains)
 
     async def sync(self) -> None:
         """Write out what was gathered; raises `StorageError` where that cannot be: it stays gathered then."""
@@ -275,20 +272,9 @@ class FileStorage(Storage):
         if len(self._keeper.stuck) > stuck:
             raise StorageUnavailableError("some items cannot be removed: their files cannot be")
 
-    async def scan(self, prefix: str = "") -> AsyncIterator[str]:
+    def scan(self, prefix: str = "") -> AsyncIterator[str]:
         """Give the live keys that begin with `prefix`."""
-        pace = Pace()
-        for number, table in enumerate(self._keeper.tables):
-            await self._table_known(number)
-            slot = 0
-            while slot < table.slots():
-                if slot % _STEP == 0 and pace.is_over():
-                    await pace.rest()
-                    continue
-                key = table.columns.keys[slot]
-                if key and key.startswith(prefix) and table.is_live(slot, self.clock.monotonic()):
-                    yield key
-                slot += 1
+        return live_keys(self._keeper.tables, prefix, self.clock, known=self._table_known)
 
     # --- faster than by way of the five ------------------------------------------------------------------------------
 

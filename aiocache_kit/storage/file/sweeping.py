@@ -3,21 +3,18 @@
 Rule: whatever stops in the middle goes on the next time; nothing is cleared that was written after.
 """
 
-import asyncio
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from aiocache_kit.storage.file.files import fault
-from aiocache_kit.storage.file.freeing import free
+from aiocache_kit.storage.file.freeing import free as free_files
 from aiocache_kit.storage.file.index import FileTable
 from aiocache_kit.storage.file.keeper import CHUNK, Keeper
 from aiocache_kit.storage.file.loading import Loading
 from aiocache_kit.storage.pace import Pace
+from aiocache_kit.storage.rounds import STEP, free
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-_STEP: Final = 64
-"""Entries looked at between two looks at the watch."""
 
 
 class Sweeping:
@@ -41,7 +38,7 @@ class Sweeping:
             slot += 1
             if len(table.gone) >= CHUNK:
                 await keeper.removed(keeper.take_gone(table))
-            if slot % _STEP == 0 and pace.is_over():
+            if slot % STEP == 0 and pace.is_over():
                 await pace.rest()
         await keeper.removed(keeper.take_gone(table))
 
@@ -56,12 +53,12 @@ class Sweeping:
         except OSError as error:
             self._loading.begin(range(len(keeper.tables)))
             raise fault(error, "the items cannot be removed") from error
-        await self.free_remains()
+        await free(self.remains)
         await self._free_files()
 
     async def tidy(self) -> None:
         """Free what has died."""
-        await self.free_remains()
+        await free(self.remains)
         pace, keeper = Pace(), self._keeper
         for table in keeper.tables:
             while table.sweep_one(keeper.clock.monotonic()):
@@ -78,20 +75,7 @@ class Sweeping:
 
     async def _free_files(self) -> None:
         try:
-            while await self._keeper.lane.call(free, self._keeper.files.directory, CHUNK):
+            while await self._keeper.lane.call(free_files, self._keeper.files.directory, CHUNK):
                 pass
         except OSError as error:
             raise fault(error, "what was cleared cannot be removed") from error
-
-    async def free_remains(self) -> None:
-        """Free what tables held, a little at a time."""
-        pace = Pace()
-        while self.remains:
-            remains = self.remains.pop()
-            try:
-                for _ in remains:
-                    if pace.is_over():
-                        await pace.rest()
-            except asyncio.CancelledError:
-                self.remains.append(remains)
-                raise
