@@ -7,12 +7,12 @@ one of them, goes ahead without; and so does whoever is inside of a load, since 
 Rule 3: tasks that an update starts inherit its context and count as part of it until it is over.
 """
 
-import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 
 from aiocache_kit.errors import RecursiveLoadError
+from aiocache_kit.management.key_locks import KeyLock, KeyLocks
 from aiocache_kit.management.single_flight import is_inside_a_load
 
 
@@ -28,13 +28,8 @@ class _Turn:
         """What its holder, or tasks of its holder, wait for."""
 
 
-class _Queue:
-    __slots__ = ("holder", "lock", "users")
-
-    def __init__(self) -> None:
-        self.lock = asyncio.Lock()
-        self.holder: _Turn | None = None
-        self.users = 0
+class _Queue(KeyLock):
+    holder: _Turn | None = None
 
 
 _mine: ContextVar[tuple[_Turn, ...]] = ContextVar("aiocache_kit_turns", default=())
@@ -47,7 +42,7 @@ class Turns:
 
     def __init__(self) -> None:
         """Start with nobody at any key."""
-        self._queues: dict[str, _Queue] = {}
+        self._queues = KeyLocks(_Queue)
 
     def __len__(self) -> int:
         return len(self._queues)
@@ -56,16 +51,13 @@ class Turns:
     async def of(self, key: str) -> AsyncGenerator[None]:
         """Wait for one's turn at `key`; raise `RecursiveLoadError` to somebody whose turn it is already."""
         held = tuple(turn for turn in _mine.get() if not turn.over)
-        queue = self._queues.get(key)
-        if queue is None:
-            queue = self._queues[key] = _Queue()
-        elif any(turn.queue is queue for turn in held):
-            raise RecursiveLoadError
-        elif queue.lock.locked() and (is_inside_a_load() or _leads_to(queue, held)):
-            yield
-            return
-        queue.users += 1
+        queue = self._queues.join(key)
         try:
+            if any(turn.queue is queue for turn in held):
+                raise RecursiveLoadError
+            if queue.locked() and (is_inside_a_load() or _leads_to(queue, held)):
+                yield
+                return
             await _wait(queue, held)
             try:
                 turn = queue.holder = _Turn(queue)
@@ -77,18 +69,16 @@ class Turns:
                     turn.over = True
             finally:
                 queue.holder = None
-                queue.lock.release()
+                queue.release()
         finally:
-            queue.users -= 1
-            if not queue.users:
-                del self._queues[key]
+            self._queues.leave(key, queue)
 
 
 async def _wait(queue: _Queue, held: tuple[_Turn, ...]) -> None:
     for turn in held:
         turn.waits_for.append(queue)
     try:
-        await queue.lock.acquire()
+        await queue.acquire()
     finally:
         for turn in held:
             turn.waits_for.remove(queue)

@@ -15,10 +15,10 @@ from typing import TypeVar, cast
 from aiocache_kit.clock import Clock
 from aiocache_kit.errors import CacheError, StorageError
 from aiocache_kit.item import Item
+from aiocache_kit.management.key_locks import KeyLock, KeyLocks
 from aiocache_kit.storage.base import Storage
 from aiocache_kit.storage.distributed.copying import copy_anew
 from aiocache_kit.storage.distributed.generations import Generations
-from aiocache_kit.storage.distributed.key_locks import KeyLocks
 from aiocache_kit.storage.distributed.member import Member, side_by_side
 from aiocache_kit.storage.distributed.nodes import Nodes, unavailable
 from aiocache_kit.storage.errands import Errands
@@ -37,7 +37,7 @@ class Changes:
         self._nodes = nodes
         self._errands = errands
         self.clock = clock
-        self.locks = KeyLocks()
+        self.locks = KeyLocks(KeyLock)
 
     async def everywhere(self, key: str, act: Callable[[Storage], Awaitable[T]]) -> T:
         """Do `act` at all owners of `key`, and give what the first of them said.

@@ -1,10 +1,9 @@
-"""What a distributed storage is made of: what was missed, patience, locks of keys, errands."""
+"""What a distributed storage is made of: what was missed, patience, errands."""
 
 import asyncio
 
 import pytest
 
-from aiocache_kit.storage.distributed.key_locks import KeyLocks
 from aiocache_kit.storage.distributed.missed import MOST_KEYS, Missed
 from aiocache_kit.storage.distributed.patience import Patience
 from aiocache_kit.storage.errands import Errands
@@ -121,45 +120,6 @@ async def test_cancelling_is_no_end_of_patience() -> None:
     await clock.advance(1.0)
     assert asyncio.all_tasks() == before
     await patience.close()
-
-
-# --- locks of keys ---------------------------------------------------------------------------------------------------
-
-
-async def test_one_at_a_time_at_each_key() -> None:
-    """Who wants keys that overlap waits, others do not, whatever the order they name them in."""
-    locks = KeyLocks()
-    order: list[str] = []
-
-    async def hold(name: str, *keys: str) -> None:
-        async with locks.hold(keys):
-            order.append(name)
-            await asyncio.sleep(0)
-            await asyncio.sleep(0)
-            order.append(name)
-
-    await asyncio.gather(hold("1", "a", "b"), hold("2", "b", "a"), hold("3", "c"))
-    assert order.index("3") < 4
-    assert [name for name in order if name != "3"] == ["1", "1", "2", "2"]
-    assert len(locks) == 0
-
-
-async def test_who_is_cancelled_while_waiting_holds_nothing() -> None:
-    """A waiter that leaves gives back what it held already, and the next one gets its turn."""
-    locks = KeyLocks()
-    async with locks.hold(["b"]):
-        waiting = asyncio.create_task(_enter(locks, ["a", "b"]))
-        await asyncio.sleep(0)
-        waiting.cancel()
-        await asyncio.wait([waiting])
-        async with locks.hold(["a"]):
-            pass
-    assert len(locks) == 0
-
-
-async def _enter(locks: KeyLocks, keys: list[str]) -> None:
-    async with locks.hold(keys):
-        pass
 
 
 # --- errands ---------------------------------------------------------------------------------------------------------
