@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, cast
 
 from aiocache_kit.clock import Clock
-from aiocache_kit.config import Config, LoadConfig, MemoryConfig, RedisConfig, TLSConfig
+from aiocache_kit.config import Config, LoadConfig, MemoryConfig
 from aiocache_kit.errors import ConfigError, InvalidArgumentError
 from aiocache_kit.management.expiration import TTL
 from aiocache_kit.provider import Provider
@@ -20,27 +20,30 @@ if TYPE_CHECKING:
     from aiocache_kit.storage.distributed import Node
     from aiocache_kit.storage.layered import Layer
     from aiocache_kit.storage.layered.storage import OnFailure as WhenAway
-    from aiocache_kit.storage.redis.building import Way
-    from aiocache_kit.storage.redis.dial import TLS
     from aiocache_kit.storage.redis.link import Channel
-    from aiocache_kit.storage.redis.tracking import Tracking
     from aiocache_kit.storage.snapshot import Snapshot
 
 
-def new_provider(config: Config | str | None = None, *, clock: Clock | None = None) -> Provider:
+def new_provider(
+    config: Config | str | None = None, *, storage: Storage | None = None, clock: Clock | None = None
+) -> Provider:
     """Build what `config` describes: a `Config`, a URL for `Config.from_url`, or None for the defaults.
 
+    `storage` is one of your own, which nobody else uses, in the place of one that a configuration can name; `provider`
+    is ``custom`` then, or left out. It gets all that concerns a provider: `default_ttl`, `load_config`, `rate_limit`,
+    `cleanup_interval` and `sync_interval`. What it keeps, how much of it and in what form is its own affair. None: the
+    storage that `config` names.
+
     Nothing is opened, read or started yet: the first call does that, or ``async with``. `clock` is what time is read
-    from; None: the clock of this machine. Raises `ConfigError` where the configuration is wrong.
+    from, by the storage as well; None: the storage's own, which is the clock of this machine unless it was given one.
+    Raises `ConfigError` where the configuration is wrong, or names another storage, `InvalidArgumentError` for what is
+    neither, `UnsupportedError` for a rate limit among processes that `storage` cannot count for, and
+    `MissingDependencyError` for an extra that is needed and not installed.
     """
-    if config is None:
-        config = Config()
-    elif isinstance(config, str):
-        config = Config.from_url(config)
-    elif not isinstance(config, Config):  # pyright: ignore[reportUnnecessaryIsInstance]  - callers without types
-        raise InvalidArgumentError(f"config must be a Config, a URL or None, not {type(config).__name__}")
+    config = _config(config, Config() if storage is None else Config(provider="custom"))
     intervals = cast("float", config.cleanup_interval), cast("float", config.sync_interval)
-    provider = _over(_storage(config, clock), config.load_config, clock, config.default_ttl, *intervals)
+    used = _storage(config, clock) if storage is None else _given(storage, config)
+    provider = _over(used, config.load_config, clock, config.default_ttl, *intervals)
     limit = config.rate_limit
     if limit is None:
         return provider
@@ -48,6 +51,28 @@ def new_provider(config: Config | str | None = None, *, clock: Clock | None = No
         "provider", limit.rate, per=limit.per, burst=limit.burst, on_unavailable=limit.on_unavailable
     )
     return provider.limited(limiter, closes=True)
+
+
+def _config(given: object, default: Config) -> Config:
+    if given is None:
+        return default
+    if isinstance(given, str):
+        return Config.from_url(given)
+    if not isinstance(given, Config):
+        hint = ": give it as storage=" if isinstance(given, Storage) else ""
+        raise InvalidArgumentError(f"config must be a Config, a URL or None, not {type(given).__name__}{hint}")
+    return given
+
+
+def _given(storage: object, config: Config) -> Storage:
+    """Give a storage of somebody's own, as far as it is one and `config` names no other."""
+    if not isinstance(storage, Storage):
+        wrong = f"the class {storage.__name__}: make one" if isinstance(storage, type) else type(storage).__name__
+        raise InvalidArgumentError(f"storage must be a Storage or None, not {wrong}")
+    if config.provider not in {"custom", "memory"}:  # memory is what a configuration has that does not say
+        problem = f"is {config.provider!r}, but a storage was given as well: say 'custom', or leave it out"
+        raise ConfigError("provider", problem)
+    return storage
 
 
 def _over(  # noqa: PLR0917  - within this file
@@ -67,10 +92,12 @@ def _over(  # noqa: PLR0917  - within this file
 
 
 def new_storage(config: Config | str, *, clock: Clock | None = None) -> Storage:
-    """Build the storage alone, for whoever puts several together; what it is to a provider is left out."""
-    if isinstance(config, str):
-        config = Config.from_url(config)
-    return _storage(config, clock)
+    """Build the storage alone that `config`, or its URL, names, for whoever puts several together.
+
+    What a configuration says of a provider (`default_ttl`, `load_config`, `rate_limit` and the intervals) is left out.
+    Nothing is opened yet. `clock` is what time is read from, None: the clock of this machine. Raises as `new_provider`.
+    """
+    return _storage(_config(config, Config()), clock)
 
 
 def new_redis_channel(config: Config) -> "Channel":
@@ -78,9 +105,10 @@ def new_redis_channel(config: Config) -> "Channel":
 
     Nothing is connected yet; whoever asks closes it.
     """
+    from aiocache_kit.config.redis_way import way_of  # noqa: PLC0415  - rule 1
     from aiocache_kit.storage.redis.building import new_channel  # noqa: PLC0415  - rule 1
 
-    return new_channel(_way(config))
+    return new_channel(way_of(config))
 
 
 def new_distributed(
@@ -174,16 +202,18 @@ def _backplane(given: "Backplane | str | None", config: Config | None) -> "Backp
         )
     if config is None or not is_redis:
         raise InvalidArgumentError(f"backplane {given!r} needs a last layer that is configured for redis")
+    from aiocache_kit.config.redis_way import way_of  # noqa: PLC0415  - rule 1
+
     name = f"{config.redis_config.key_prefix}@:news"
     if given == "pubsub":
         from aiocache_kit.storage.redis.pubsub import RedisPubSub  # noqa: PLC0415  - rule 1
 
-        return RedisPubSub(_way(config, None), name)
+        return RedisPubSub(way_of(config), name)
     if config.redis_config.cluster:
         raise InvalidArgumentError("backplane 'streams' needs a single Redis server or sentinels: use 'pubsub'")
     from aiocache_kit.storage.redis.streams import RedisStreams  # noqa: PLC0415  - rule 1
 
-    return RedisStreams(_way(config, None), name)
+    return RedisStreams(way_of(config), name)
 
 
 def _seal_of_news(config: Config) -> "Seal | None":
@@ -240,8 +270,10 @@ def _storage(config: Config, clock: Clock | None) -> Storage:
             return NullStorage()
         case "file":
             return _file(config, clock)
-        case _:
+        case "redis":
             return _redis(config, clock)
+        case _:
+            raise ConfigError("provider", "is 'custom', but no storage was given: give new_provider one as storage=")
 
 
 def _memory(config: Config, clock: Clock | None) -> Storage:
@@ -301,12 +333,13 @@ def _file(config: Config, clock: Clock | None) -> Storage:
 
 def _redis(config: Config, clock: Clock | None) -> Storage:
     from aiocache_kit.config.codec import codec_of, key_hasher_of  # noqa: PLC0415  - rule 1
+    from aiocache_kit.config.redis_way import tracking_of, way_of  # noqa: PLC0415  - rule 1
     from aiocache_kit.storage.redis.building import new_channel  # noqa: PLC0415  - rule 1
     from aiocache_kit.storage.redis.storage import RedisStorage  # noqa: PLC0415  - rule 1
 
     part = config.redis_config
-    tracking = _tracking(part)
-    way = _way(config, tracking)
+    tracking = tracking_of(part)
+    way = way_of(config, tracking)
     return RedisStorage(
         new_channel(way),
         codec_of(config),
@@ -318,69 +351,6 @@ def _redis(config: Config, clock: Clock | None) -> Storage:
         tracking=tracking,
         circuits=way.circuits,
         clock=clock,
-    )
-
-
-def _tracking(part: RedisConfig) -> "Tracking | None":
-    if part.client_cache is None:
-        return None
-    from aiocache_kit.storage.redis.tracking import LIFE_IN_CLUSTER, Tracking  # noqa: PLC0415  - rule 1
-
-    most = cast("int", part.client_cache)
-    return Tracking(most, life=LIFE_IN_CLUSTER) if part.cluster else Tracking(most)
-
-
-def _way(config: Config, tracking: "Tracking | None" = None) -> "Way":
-    from aiocache_kit.storage.redis.attempts import Times  # noqa: PLC0415  - rule 1
-    from aiocache_kit.storage.redis.building import Way, host_of  # noqa: PLC0415  - rule 1
-    from aiocache_kit.storage.redis.dial import Dialer  # noqa: PLC0415  - rule 1
-
-    part = config.redis_config
-    dialer = Dialer(
-        username=part.username,
-        password=part.password,
-        db=part.db,
-        tls=_tls(part.tls),
-        protocol=part.protocol,
-        timeout=cast("float", part.dial_timeout),
-    )
-    guards = part.sentinel
-    return Way(
-        place=host_of(part.addr) if part.unix_socket is None else str(part.unix_socket),
-        dialer=dialer,
-        cluster=[host_of(each) for each in part.cluster_addrs],
-        sentinels=() if guards is None else [host_of(each) for each in guards.addrs],
-        service="" if guards is None else guards.service_name,
-        sentinel_dialer=None
-        if guards is None
-        else replace(dialer, username=guards.username, password=guards.password, db=0),
-        times=Times(
-            connect=cast("float", part.dial_timeout),
-            send=cast("float", part.write_timeout),
-            answer=cast("float", part.read_timeout),
-            free=0.0 if part.multiplexed else cast("float", part.pool_timeout),
-        ),
-        pool_size=None if part.multiplexed else part.pool_size,
-        retries=part.max_retries,
-        breaker_failures=part.breaker_failures,
-        breaker_wait=cast("float", part.breaker_wait),
-        largest_value=cast("int", config.max_value_size),
-        tracking=tracking,
-    )
-
-
-def _tls(part: bool | TLSConfig) -> "TLS | None":  # noqa: FBT001  - as it is configured
-    if part is False:
-        return None
-    from aiocache_kit.storage.redis.dial import TLS  # noqa: PLC0415  - rule 1
-
-    if part is True:
-        return TLS()
-    return TLS(
-        ca_file=cast("str | None", part.ca_file),
-        cert_file=cast("str | None", part.cert_file),
-        key_file=cast("str | None", part.key_file),
-        check_hostname=part.check_hostname,
     )
 
 

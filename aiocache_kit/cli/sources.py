@@ -26,7 +26,7 @@ from aiocache_kit.factory import new_distributed, new_layered, new_provider
 from aiocache_kit.provider import Provider
 
 Backplane: TypeAlias = Literal["auto", "pubsub", "streams", "none"]
-IN_PROCESS: Final = frozenset({"memory", "lru", "null"})
+IN_PROCESS: Final = frozenset({"memory", "lru", "null", "custom"})
 """Providers of which another process sees nothing."""
 _NEVER: Final = 30 * 86_400.0
 """Seconds: longer than any command runs."""
@@ -234,6 +234,8 @@ def _check_visible(config: Config) -> None:
 def _hidden(kind: str) -> str:
     if kind == "null":
         return "the provider null keeps nothing, so there is nothing to look at"
+    if kind == "custom":
+        return "the provider custom is a storage that only a program can make: name the program by --app"
     return f"what the provider {kind} holds lies in the process that made it, and no other process can look in"
 
 

@@ -20,7 +20,7 @@ from aiocache_kit.errors import ConfigError
 from aiocache_kit.management.eviction import POLICIES
 from aiocache_kit.management.expiration import TTL
 
-PROVIDERS: Final = ("memory", "lru", "null", "redis", "file")
+PROVIDERS: Final = ("memory", "lru", "null", "redis", "file", "custom")
 MOST_ENTRIES: Final = 1_000_000_000
 LEVELS: Final = {"gzip": (1, 9), "zlib": (1, 9), "zstd": (1, 22), "lz4": (0, 16)}
 """The least and the greatest level of each compression."""
@@ -75,7 +75,7 @@ class Config(Part):
     }
 
     provider: str = "memory"
-    """The storage: ``memory``, ``lru``, ``null``, ``redis`` or ``file``."""
+    """The storage: ``memory``, ``lru``, ``null``, ``redis``, ``file``, or ``custom``, which `new_provider` is given."""
     default_ttl: TTL = 600.0
     """Seconds that an item lives where a call does not say; None: for ever."""
     max_entries: int | None = 10_000

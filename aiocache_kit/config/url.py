@@ -20,6 +20,7 @@ _PREFIXES: Final = {
     "rediss": "redis_",
     "unix": "redis_",
     "file": "file_",
+    "custom": "memory_",
 }
 """The schemes, and the prefix that names of fields may go without there."""
 _MOST_FIELDS: Final = 100

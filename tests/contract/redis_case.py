@@ -20,6 +20,7 @@ from redis._parsers import _AsyncRESP3Parser
 from aiocache_kit import factory
 from aiocache_kit.config import Config, RedisConfig, SentinelConfig
 from aiocache_kit.config.codec import codec_of
+from aiocache_kit.config.redis_way import way_of
 from aiocache_kit.storage.base import Storage
 from aiocache_kit.storage.redis.building import new_channel
 from aiocache_kit.storage.redis.cluster import Cluster
@@ -75,7 +76,7 @@ class Installation:
         config = self.more(Config(provider="redis", redis_config=replace(self.config, key_prefix=prefix, **PATIENT)))
         if self.parser is None:
             return factory._storage(config, clock)
-        way = factory._way(config)
+        way = way_of(config)
         channel = new_channel(replace(way, dialer=replace(way.dialer, parser=self.parser)))
         return RedisStorage(channel, codec_of(config), prefix=prefix, clock=clock)
 

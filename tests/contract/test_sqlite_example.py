@@ -8,13 +8,25 @@ import sys
 import threading
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, closing, suppress
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
 
-from aiocache_kit import Config, Item, Provider, StorageAccessError, StorageError, StorageUnavailableError
+from aiocache_kit import (
+    Config,
+    Item,
+    LoadConfig,
+    Provider,
+    RateLimitConfig,
+    StorageAccessError,
+    StorageError,
+    StorageUnavailableError,
+    UnsupportedError,
+    new_provider,
+)
 from aiocache_kit.config.codec import codec_of
 from aiocache_kit.storage.base import IF_ABSENT
 from aiocache_kit.testing import FakeClock, ProviderContract, StorageContract
@@ -299,3 +311,36 @@ async def test_close_leaves_nothing(path: Path) -> None:
     assert [each.name for each in path.parent.iterdir()] == ["cache.db"]
     with pytest.raises(StorageError, match="closed"):
         await storage.ping()
+
+
+async def test_a_configuration_holds_over_it(tmp_path: Path) -> None:
+    """What a `Config` says of a provider and of bytes holds over this storage; what it cannot count for is refused."""
+    clock = FakeClock()
+    config = Config(
+        provider="custom",
+        default_ttl="1m",
+        serialization_format="msgpack",
+        load_config=LoadConfig(stale_if_error="1h", negative_ttl=5),
+    )
+
+    def fail() -> object:
+        raise LookupError
+
+    def cache() -> Provider:
+        storage = SQLiteStorage(tmp_path / "items.db", codec_of(config), max_entries=config.max_entries)
+        return new_provider(config, storage=storage, clock=clock)
+
+    async with cache() as first:
+        await first.set("key", b"value")
+        await clock.advance(60)
+        assert await first.get_or_set("key", fail) == b"value"
+        with pytest.raises(LookupError):
+            await first.get_or_set("other", fail)
+        with pytest.raises(LookupError):
+            await first.get_or_set("other", lambda: "there again")
+    async with cache() as second:
+        assert await second.get_or_set("key", fail) == b"value"
+        assert (await second.stats()).stale_hits == 1
+    limited = replace(config, rate_limit=RateLimitConfig())
+    with pytest.raises(UnsupportedError, match="counts for no rate limits"):
+        new_provider(limited, storage=SQLiteStorage(tmp_path / "items.db", codec_of(config)))

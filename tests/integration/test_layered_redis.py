@@ -12,8 +12,9 @@ from statistics import median, quantiles
 
 import pytest
 
-from aiocache_kit import Config, Layer, Provider, RedisConfig, factory, new_layered
+from aiocache_kit import Config, Layer, Provider, RedisConfig, new_layered
 from aiocache_kit.clock import SystemClock
+from aiocache_kit.config.redis_way import way_of
 from aiocache_kit.storage.backplane import Backplane, Signal
 from aiocache_kit.storage.redis.pubsub import MOST_WAITING, RedisPubSub
 from aiocache_kit.storage.redis.streams import RedisStreams
@@ -130,7 +131,7 @@ async def proxy(redis_server: Server) -> AsyncIterator[FaultyProxy]:
 
 def by(proxy: FaultyProxy, kind: str, prefix: str) -> Backplane:
     """Make a backplane that goes by a proxy."""
-    way = factory._way(Config(provider="redis", redis_config=RedisConfig(addr=f"127.0.0.1:{proxy.port}")), None)
+    way = way_of(Config(provider="redis", redis_config=RedisConfig(addr=f"127.0.0.1:{proxy.port}")))
     return BACKPLANES[kind](way, f"{prefix}@:news")
 
 
@@ -230,7 +231,7 @@ async def test_a_cluster_carries_news_as_well(redis_cluster: Cluster, fresh_pref
 
 def test_what_waits_to_be_heard_is_bounded() -> None:
     """More news than anybody takes goes away, and it is said that anything may be missing."""
-    plane = RedisPubSub(factory._way(Config(provider="redis"), None), "news")
+    plane = RedisPubSub(way_of(Config(provider="redis")), "news")
     for number in range(MOST_WAITING + 2):
         plane._pushed([b"message", b"news", b"%d" % number])
     plane._pushed([b"subscribe", b"news", 1])

@@ -76,7 +76,7 @@ NO_ADDRESSES: tuple[object, ...] = (
 NO_ADDRESS_LISTS: tuple[object, ...] = ("a:1", None, {"a:1"}, [1], ["a:1", ""], [None])
 
 WRONG: list[tuple[type[Part], str, str, tuple[object, ...]]] = [
-    (Config, "provider", "one of memory, lru, null, redis, file", ("", "Memory", "disk", None, 1, True, [])),
+    (Config, "provider", "one of memory, lru, null, redis, file, custom", ("", "Memory", "disk", None, 1, True, [])),
     (Config, "default_ttl", DURATION_OR_NONE, (0, 0.0, "0s", timedelta(0), *NO_DURATIONS)),
     (
         Config,
@@ -621,7 +621,7 @@ def test_changing_one_word_is_enough() -> None:
         redis_config=RedisConfig(addr="redis:6379", password=SECRET),
     )
 
-    for provider in ("memory", "null", "redis", "file"):
+    for provider in ("memory", "null", "redis", "file", "custom"):
         assert dataclasses.replace(config, provider=provider).provider == provider
 
 

@@ -33,6 +33,7 @@ def message(url: str) -> str:
         ("memory://", Config()),
         ("lru://", Config(provider="lru")),
         ("null://?default_ttl=5m", Config(provider="null", default_ttl=300)),
+        ("custom://?sync_interval=5", Config(provider="custom", sync_interval=5)),
         ("memory://?default_ttl=none&max_size=64MB", Config(default_ttl=None, max_size=64_000_000)),
         (
             "memory://?max_entries=1000&eviction_policy=lru&shard_count=4&memory_isolation=copy",
@@ -92,12 +93,13 @@ UNENCODED = "url holds # or @ where they mean nothing: write /, ?, # and @ as %2
 @pytest.mark.parametrize(
     ("url", "said"),
     [
-        ("", "url must begin with one of memory://, lru://, null://, redis://, rediss://, unix://, file://"),
+        ("", "url must begin with one of memory://, lru://, null://, redis://, rediss://, unix://, file://, custom://"),
         ("memory", "url must begin with one of memory://"),
         ("memory:", "url must begin with one of memory://"),
         ("http://host", "url must begin with one of memory://"),
         ("REDIS ://host", "url must begin with one of memory://"),
         ("memory://host", "url must have no host and no path, as in memory://?max_entries=1000"),
+        ("custom://host", "url must have no host and no path, as in custom://?max_entries=1000"),
         ("null:///path", "url must have no host and no path, as in null://?max_entries=1000"),
         ("file://", "url must have a path and no host, as in file:///var/lib/app"),
         ("file://host/path", "url must have a path and no host, as in file:///var/lib/app"),
@@ -122,6 +124,11 @@ UNENCODED = "url holds # or @ where they mean nothing: write /, ?, # and @ as %2
         ("rediss://host?tls=false", "redis_config.tls is given twice, or switched off and given"),
         ("redis://host?tls=false&tls_ca_file=a", "redis_config.tls.ca_file is given, but redis_config.tls is not true"),
         ("redis://host?max_entrys=1", "url has a field that is unknown: the nearest that is known is max_entries"),
+        (
+            "redis://host?ttl=1",
+            "url has a field that is unknown: the nearest that are known are default_ttl, lease_ttl and load_negative_ttl",
+        ),
+        ("redis://host?foo=1", "url has a field that is unknown, and nothing that is known is called like it"),
         ("memory://?redis_sizer=1", "url has a field that is unknown: the nearest that is known is redis_"),
         ("memory://?sizer=len", "memory_config.sizer cannot be given as text: give it in Python"),
         ("memory://?max_entries=0", "max_entries is 0, but must be"),
@@ -177,7 +184,7 @@ def test_no_message_shows_a_password(url: str) -> None:
 @given(
     st.text()
     | st.tuples(
-        st.sampled_from(["memory://", "lru://", "null://", "redis://", "rediss://", "unix://", "file://"]),
+        st.sampled_from(["memory://", "lru://", "null://", "redis://", "rediss://", "unix://", "file://", "custom://"]),
         st.text() | st.text("ab:@/?#=&%[]0,.", max_size=20),
         st.sampled_from(["", "?max_entries=", "?db=", "?default_ttl=", "?tls=", "?cluster=true&", "?sentinel_addrs="]),
         st.text(max_size=20) | st.sampled_from(["1", "none", "true", "a,b"]),

@@ -1,16 +1,18 @@
 import asyncio
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from aiocache_kit.config import Config, FileConfig, LoadConfig, MemoryConfig
-from aiocache_kit.errors import ConfigError, InvalidArgumentError, OverloadedError
-from aiocache_kit.factory import new_distributed, new_layered, new_provider
+from aiocache_kit.config import Config, FileConfig, LoadConfig, MemoryConfig, RateLimitConfig
+from aiocache_kit.errors import ConfigError, InvalidArgumentError, OverloadedError, RateLimitedError
+from aiocache_kit.factory import new_distributed, new_layered, new_provider, new_storage
 from aiocache_kit.management.eviction import POLICIES
 from aiocache_kit.provider import Provider
 from aiocache_kit.storage.distributed import Node
+from aiocache_kit.storage.memory import memory_storage
 from aiocache_kit.storage.null import NullStorage
 from aiocache_kit.storage.tables import TableStorage
 from aiocache_kit.testing import FakeClock
@@ -202,11 +204,112 @@ async def test_loads_are_served_as_configured(kind: str) -> None:
         assert await busy == "slow"
 
 
+# --- a storage of one's own -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("provider", ["custom", "memory"])
+async def test_a_storage_of_ones_own_gets_the_policies(provider: str) -> None:
+    """Freshness, bounds on loads, the rate limit, ttl and intervals of a configuration hold over any storage."""
+    clock = FakeClock()
+    config = Config(
+        provider=provider,
+        default_ttl="1m",
+        cleanup_interval=5,
+        load_config=LoadConfig(stale_if_error=60, max_loads=1, max_waiting_loads=0),
+        rate_limit=RateLimitConfig(rate=6, per="1h"),
+    )
+    storage = memory_storage(max_entries=10)
+    cache = new_provider(config, storage=storage, clock=clock)
+
+    assert cache._core.storage is storage
+    assert storage.clock is clock
+    async with cache:
+        begun, go = asyncio.Event(), asyncio.Event()
+
+        async def slow() -> str:
+            begun.set()
+            await go.wait()
+            return "slow"
+
+        await cache.set("old", "old")
+        assert (await cache.get_item("old")).ttl == 60
+        busy = asyncio.create_task(cache.get_or_set("busy", slow))
+        await begun.wait()
+        await clock.advance(60)
+        assert await cache.get_or_set("old", lambda: "new") == "old"
+        with pytest.raises(OverloadedError):
+            await cache.get_or_set("missing", lambda: "new")
+        go.set()
+        assert await busy == "slow"
+        assert await cache.namespace("tenant").get("key") is None
+        assert (await cache.stats()).stale_hits == 1
+        with pytest.raises(RateLimitedError):
+            await cache.get("key")
+    assert cache.closed
+
+
+async def test_a_storage_of_ones_own_is_written_out_as_configured() -> None:
+    """`sync_interval` says how often, with no snapshot to be named; before the block ends it was done by the clock."""
+    clock, synced = FakeClock(), asyncio.Event()
+
+    class Gathering(NullStorage):
+        async def sync(self) -> None:
+            synced.set()
+
+    async with new_provider("custom://?sync_interval=5", storage=Gathering(), clock=clock) as cache:
+        await cache.set("key", "value")
+        await clock.advance(4)
+        assert not synced.is_set()
+        await clock.advance(1)
+        assert synced.is_set()
+
+
+async def test_a_storage_alone_is_enough() -> None:
+    """Without a configuration, what holds is what holds for all: ten minutes, no bound on loads, no rate limit."""
+    storage = NullStorage()
+    async with new_provider(storage=storage) as cache:
+        assert cache._core.storage is storage
+        assert cache._core.default_life == 600
+        assert await cache.get_or_set("key", lambda: "loaded") == "loaded"
+
+
+@pytest.mark.parametrize("url", ["redis://", "lru://", "null://", "file:///var/cache/app"])
+def test_a_configuration_for_another_storage_is_refused(url: str) -> None:
+    """What names a place where items are kept does not go with a storage that is given."""
+    name = Config.from_url(url).provider
+    said = rf"^provider is '{name}', but a storage was given as well: say 'custom', or leave it out$"
+    with pytest.raises(ConfigError, match=said):
+        new_provider(url, storage=NullStorage())
+
+
+@pytest.mark.parametrize("build", [new_provider, new_storage, new_layered])
+def test_a_custom_storage_has_to_be_given(build: Callable[[str], object]) -> None:
+    """A configuration that says to be for a storage of one's own builds none."""
+    with pytest.raises(ConfigError, match=r"^provider is 'custom', but no storage was given"):
+        build("custom://")
+
+
+def test_what_is_no_storage_is_refused() -> None:
+    """A class is not an object of it, and a storage is not a configuration; the messages say what to do."""
+    with pytest.raises(
+        InvalidArgumentError, match=r"^storage must be a Storage or None, not the class NullStorage: make"
+    ):
+        new_provider(storage=NullStorage)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  - what is tested
+    with pytest.raises(InvalidArgumentError, match=r"^storage must be a Storage or None, not Config$"):
+        new_provider(storage=Config())  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  - what is tested
+    with pytest.raises(InvalidArgumentError, match=r"not NullStorage: give it as storage=$"):
+        new_provider(NullStorage())  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  - what is tested
+
+
+# --- what is refused ------------------------------------------------------------------------------------------------
+
+
 @pytest.mark.parametrize("wrong", [5, b"memory://", {}, Config])
-def test_what_is_no_configuration_is_refused(wrong: object) -> None:
+@pytest.mark.parametrize("build", [new_provider, new_storage])
+def test_what_is_no_configuration_is_refused(build: Callable[[object], object], wrong: object) -> None:
     """Only a `Config`, a URL and None are taken."""
     with pytest.raises(InvalidArgumentError, match=r"^config must be a Config, a URL or None, not \w+$"):
-        new_provider(wrong)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  - what is tested
+        build(wrong)
 
 
 def test_a_wrong_url_is_a_configuration_error() -> None:

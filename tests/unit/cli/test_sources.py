@@ -130,7 +130,7 @@ def test_nodes_have_names() -> None:
         find(Named(nodes=(REDIS,)))
 
 
-@pytest.mark.parametrize("url", ["memory://", "lru://", "null://"])
+@pytest.mark.parametrize("url", ["memory://", "lru://", "null://", "custom://"])
 def test_what_lies_in_another_process_is_not_shown_as_empty(url: str) -> None:
     """It cannot be looked at, and that is an error."""
     with pytest.raises(UnsupportedError):
