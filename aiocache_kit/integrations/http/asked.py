@@ -5,7 +5,7 @@ range, with a condition that only an application may judge, or with a method hid
 Rule 2: headers are gone over once; what is seldom asked for is looked up when it is.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from aiocache_kit.integrations.http.directives import NOTHING_SAID, RequestControl, of_request
@@ -95,7 +95,10 @@ class Reader:
     ) -> Asked:
         """Read a request; `headers` have names in lower case, `server` is the host where the request names none."""
         watched = self._watched
-        found = {name: said for name, said in headers if name in watched}
+        lines = [line for line in headers if line[0] in watched]
+        found = dict(lines)
+        if len(found) < len(lines):
+            found = _together(lines)
         named = found.get(b"host")
         host = server if named is None else named.decode("latin-1")
         if self._trusting:
@@ -120,6 +123,17 @@ class Reader:
         asked.personal = tuple(sorted(self._personal.intersection(found)))
         asked.conditional = not CONDITIONS.isdisjoint(found)
         return asked
+
+
+def _together(lines: Iterable[Header]) -> dict[bytes, bytes]:
+    """Give headers of which some come twice with all that they say: who knows which of it an application believes.
+
+    Two hosts are none then, so that such a request is passed by.
+    """
+    found: dict[bytes, bytes] = {}
+    for name, said in lines:
+        found[name] = b", ".join((found[name], said)) if name in found else said
+    return found
 
 
 def _bypass(found: Mapping[bytes, bytes], method: str) -> str | None:
