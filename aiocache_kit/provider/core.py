@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import AsyncExitStack
 from functools import partial
+from random import Random
 from typing import TypeVar, cast
 
 from aiocache_kit.clock import Clock
@@ -56,6 +57,7 @@ class Core:
         "loop",
         "maintenance",
         "near",
+        "random",
         "ready",
         "shortcuts",
         "slots",
@@ -75,6 +77,7 @@ class Core:
         *,
         freshness: Freshness | None = None,
         slots: Slots | None = None,
+        random: Random | None = None,
     ) -> None:
         """Put the parts together; nothing is opened yet."""
         storage.clock = clock
@@ -86,13 +89,19 @@ class Core:
         """How values are served where a call says nothing of it."""
         self.slots = slots
         """What bounds the loads that are under way; None: nothing does."""
+        self.random = Random() if random is None else random  # noqa: S311  - spreads and samples, guards nothing
+        """Where chance comes from: all that is left to it is drawn here."""
         self.flights = SingleFlight()
         self.failures = Failures()
         self.log = QuietLog(clock)
-        self.hub = Hub(storage, clock, self.log)
+        self.hub = Hub(storage, clock, self.log, self.random)
         self.background = Background(clock, self.log)
-        self.locks = Locks(clock) if storage.locks is None else LocksBetweenProcesses(storage.locks, clock, self.open)
-        self.leasing = None if storage.leases is None else Leasing(storage.leases, clock)
+        self.locks = (
+            Locks(clock)
+            if storage.locks is None
+            else LocksBetweenProcesses(storage.locks, clock, self.random, self.open)
+        )
+        self.leasing = None if storage.leases is None else Leasing(storage.leases, clock, self.random)
         self.turns = Turns()
         self.tagging = Tagging(storage, clock)
         self.maintenance = Maintenance(

@@ -50,8 +50,6 @@ _NOT_BY_CHANCE: Final = frozenset(_OPTIONS) - {"early_beta"}
 _MANY: Final = 2000
 """Keys of one call that are looked up without a turn of the event loop: about a millisecond."""
 
-_random: Final = Random()  # noqa: S311  - chooses a sample, guards nothing
-
 Lookup: TypeAlias = Callable[..., object]
 
 
@@ -156,6 +154,8 @@ class Tellers(NamedTuple):
     on_miss: Callable[[str], None]
     every: int
     """Of hits, about one in so many is to be told."""
+    random: Random
+    """Chooses which."""
 
 
 class HotPath:
@@ -238,7 +238,7 @@ def plain_lookup(
 
 def telling(lookup: Lookup, tellers: Tellers, default_ahead: float | None = None) -> Lookup:
     """Make the same function, which also tells of hits: of which is chosen by chance, since keys come in rhythms."""
-    on_hit, every, left = tellers.on_hit, tellers.every, 1
+    on_hit, every, random, left = tellers.on_hit, tellers.every, tellers.random, 1
 
     def told(key: str, refresh_ahead: float | None = default_ahead) -> object:
         nonlocal left
@@ -246,7 +246,7 @@ def telling(lookup: Lookup, tellers: Tellers, default_ahead: float | None = None
         if value is not MISSING:
             left -= 1
             if not left:
-                left = _random.randint(1, 2 * every - 1)
+                left = random.randint(1, 2 * every - 1)
                 on_hit(key, every)
         return value
 

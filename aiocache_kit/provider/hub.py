@@ -10,6 +10,7 @@ other ways then (`watched_path`).
 import asyncio
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
+from random import Random
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from aiocache_kit.clock import Clock
@@ -37,6 +38,7 @@ class Hub:
         "_heard",
         "_listenings",
         "_log",
+        "_random",
         "_span",
         "_storage",
         "_streams",
@@ -48,11 +50,12 @@ class Hub:
         "when_changed",
     )
 
-    def __init__(self, storage: Storage, clock: Clock, log: QuietLog) -> None:
-        """Begin without listeners."""
+    def __init__(self, storage: Storage, clock: Clock, log: QuietLog, random: Random) -> None:
+        """Begin without listeners; `random` chooses what a stream hears that wants a sample."""
         self._storage = storage
         self._clock = clock
         self._log = log
+        self._random = random
         self._streams: list[EventStream] = []
         self._gone = 0
         """Events that were dropped by those who listen no more."""
@@ -112,7 +115,7 @@ class Hub:
         from aiocache_kit.provider.streams import EventStream, choice  # noqa: PLC0415  - for those who listen only
 
         chosen = choice(kinds, keys=keys, room=room, sample=sample, prefix=prefix)
-        stream = EventStream(chosen, lambda: self.grouping, self._leave)
+        stream = EventStream(chosen, lambda: self.grouping, self._leave, self._random)
         self._streams.append(stream)
         self._sort()
         return stream

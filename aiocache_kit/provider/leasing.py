@@ -20,18 +20,18 @@ from aiocache_kit.storage.base import ELSEWHERE, Grant, Leases
 _FIRST_PAUSE: Final = 0.005
 _LONGEST_PAUSE: Final = 0.1
 """Seconds between two times that the storage is asked for a key that somebody else is loading."""
-_random: Final = Random()  # noqa: S311  - spreads pauses, guards nothing
 
 
 class Leasing:
     """The leases that one provider's loads need."""
 
-    __slots__ = ("_clock", "_leases")
+    __slots__ = ("_clock", "_leases", "_random")
 
-    def __init__(self, leases: Leases, clock: Clock) -> None:
-        """Take them of `leases`."""
+    def __init__(self, leases: Leases, clock: Clock, random: Random) -> None:
+        """Take them of `leases`; `random` spreads the pauses of those who ask for the same."""
         self._leases = leases
         self._clock = clock
+        self._random = random
 
     async def one(self, key: str, tags: tuple[str, ...], *, anew: bool, waits: bool = True) -> Grant:
         """Wait until there is an item under a stored key, or the key is ours to load.
@@ -52,7 +52,7 @@ class Leasing:
 
     async def pause(self, seconds: float = _FIRST_PAUSE) -> float:
         """Wait for about that long, and give how long to wait the next time."""
-        await self._clock.sleep(seconds * _random.uniform(0.5, 1.0))
+        await self._clock.sleep(seconds * self._random.uniform(0.5, 1.0))
         return min(seconds * 2, _LONGEST_PAUSE)
 
     @asynccontextmanager

@@ -14,8 +14,7 @@ import asyncio
 import math
 from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
 from functools import partial
-from random import Random
-from typing import Any, Final, cast
+from typing import Any, cast
 
 from aiocache_kit.clock import stopwatch
 from aiocache_kit.errors import CacheError, InvalidArgumentError
@@ -29,8 +28,6 @@ from aiocache_kit.provider.loading import LoadContext, call, tell_of_old, valida
 from aiocache_kit.provider.names import Names
 from aiocache_kit.sentinels import MISSING
 from aiocache_kit.storage.base import ELSEWHERE, if_lease
-
-_random: Final = Random()  # noqa: S311  - spreads ends of life, guards nothing
 
 
 class Loads:
@@ -287,7 +284,7 @@ class Loads:
             if nothing and context.replaces:
                 await self._remove(nothing, leases)
         lives = (
-            [policy.spread(context.life, _random.random()) for _ in keys]
+            [policy.spread(context.life, core.random.random()) for _ in keys]
             if policy.jitter
             else [context.life] * len(keys)
         )

@@ -16,6 +16,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from functools import partial
 from inspect import isawaitable
+from random import Random
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, Unpack, cast, final, overload
 
@@ -102,6 +103,7 @@ class Provider:
         max_loads: int | None = None,
         max_waiting_loads: int = 1000,
         clock: Clock | None = None,
+        random: Random | None = None,
     ) -> None:
         """Use `storage`, which nobody else uses.
 
@@ -109,7 +111,9 @@ class Provider:
         loads are under way at a time, None for any number; `max_waiting_loads` wait, and others are refused.
         Every `cleanup_interval` seconds the storage frees what is dead, and every `sync_interval` seconds it writes out
         what would be lost with the process (zero: when the provider is closed, only). `clock` is the storage's own
-        unless it is given; the storage is told to use it then.
+        unless it is given; the storage is told to use it then. `random` is where all draws
+        of a provider come from: how far lives are spread (`jitter`), who loads ahead (`early_beta`), what a sample
+        holds, how long to wait before asking again. A seeded one gives the same again; None is one of its own.
         """
         _check_interval("cleanup_interval", cleanup_interval, may_be_zero=False)
         _check_interval("sync_interval", sync_interval, may_be_zero=True)
@@ -122,6 +126,7 @@ class Provider:
             used_clock,
             freshness=checked({**(freshness or {})}, Freshness()),
             slots=_slots(max_loads, max_waiting_loads),
+            random=random,
         )
         self._become(Names("", self._warm_again), Recorder(), outer=None)
         self._core.hub.when_changed = self._listened
@@ -277,7 +282,7 @@ class Provider:
         if not core.ready or self._limit is not None:
             return
         told = Told(core, self._names)
-        tellers = Tellers(told.hit, told.miss, core.hub.sample) if core.hub.hears(*READS) else None
+        tellers = Tellers(told.hit, told.miss, core.hub.sample, core.random) if core.hub.hears(*READS) else None
         if core.tables is not None:
             self._hot = HotPath(self._setting(core.tables), tellers)
         elif core.near is not None:

@@ -10,7 +10,6 @@ to be waited for have an old value to fall back to.
 
 import math
 from collections.abc import Callable, Collection, Coroutine, Mapping
-from random import Random
 from typing import Any, Final, NamedTuple, TypeVar, cast
 
 from aiocache_kit.errors import InvalidArgumentError, ProviderClosedError, RecursiveLoadError
@@ -28,7 +27,6 @@ from aiocache_kit.sentinels import MISSING, MissingType
 T = TypeVar("T")
 _OURS: Final = (InvalidArgumentError, ProviderClosedError, RecursiveLoadError)
 """Errors that say nothing of the source."""
-_random: Final = Random()  # noqa: S311  - spreads loads, guards nothing
 
 
 class _Sorted(NamedTuple):
@@ -118,7 +116,7 @@ class Serving:
         return item.value
 
     def _judge(self, policy: Freshness, item: Item[object] | None) -> Verdict:
-        load_time, draw = self._recorder.average_load_time, 1.0 - _random.random()
+        load_time, draw = self._recorder.average_load_time, 1.0 - self._core.random.random()
         return judge(policy, item, self._core.clock.time(), load_time=load_time, draw=draw)
 
     def _may_refresh(self, key: str) -> bool:

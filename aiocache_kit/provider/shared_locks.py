@@ -22,19 +22,24 @@ from aiocache_kit.storage.agreements import SharedLocks
 _FIRST_PAUSE: Final = 0.005
 _LONGEST_PAUSE: Final = 0.1
 """Seconds between two times that the storage is asked for a lock that somebody else holds."""
-_random: Final = Random()  # noqa: S311  - spreads pauses, guards nothing
 
 
 class LocksBetweenProcesses:
     """The locks that one provider takes in its storage."""
 
-    __slots__ = ("_clock", "_local", "_open", "_releasing", "_shared")
+    __slots__ = ("_clock", "_local", "_open", "_random", "_releasing", "_shared")
 
-    def __init__(self, shared: SharedLocks, clock: Clock, open_storage: Callable[[], Awaitable[None]]) -> None:
-        """Take them in `shared`, after `open_storage`: a lock may be the first thing that is asked for."""
+    def __init__(
+        self, shared: SharedLocks, clock: Clock, random: Random, open_storage: Callable[[], Awaitable[None]]
+    ) -> None:
+        """Take them in `shared`, after `open_storage`: a lock may be the first thing that is asked for.
+
+        `random` spreads the pauses of those who ask for the same one.
+        """
         self._open = open_storage
         self._shared = shared
         self._clock = clock
+        self._random = random
         self._local = Locks(clock)
         self._releasing: set[asyncio.Task[bool]] = set()
 
@@ -86,7 +91,7 @@ class LocksBetweenProcesses:
                 msg = "the lock is held by somebody else, and the time to wait for it is over"
                 raise LockTimeoutError(msg)
             left = deadline - self._clock.monotonic()
-            await self._clock.sleep(min(pause * _random.uniform(0.5, 1.0), left))
+            await self._clock.sleep(min(pause * self._random.uniform(0.5, 1.0), left))
             pause = min(pause * 2, _LONGEST_PAUSE)
 
     async def _keep(self, key: str, lease: Lease, ttl: float) -> None:

@@ -44,7 +44,6 @@ _READS: Final[dict[EventKind, type[Hit | Miss]]] = {
     EventKind.STALE_HIT: StaleHit,
     EventKind.MISS: Miss,
 }
-_random: Final = Random()  # noqa: S311  - chooses a sample, guards nothing
 
 
 class Choice(NamedTuple):
@@ -76,14 +75,22 @@ class EventStream:
     """Events, one after the other: ``async for event in stream``. It ends when the provider, or its block, does."""
 
     def __init__(
-        self, chosen: Choice, grouping: Callable[[], KeyGrouping], leave: "Callable[[EventStream], None]"
+        self,
+        chosen: Choice,
+        grouping: Callable[[], KeyGrouping],
+        leave: "Callable[[EventStream], None]",
+        random: Random,
     ) -> None:
-        """Hold events of a provider, which puts them in by `offer`; `leave` tells it to put in no more."""
+        """Hold events of a provider, which puts them in by `offer`; `leave` tells it to put in no more.
+
+        `random` chooses the sample.
+        """
         self.chosen: Final = chosen
         self.dropped: int = 0
         """Events that had to go because nobody took them in time."""
         self._grouping = grouping
         self._leave = leave
+        self._random = random
         self._queue: deque[Facts] = deque(maxlen=chosen.room)
         self._something = asyncio.Event()
         self._is_waited_for = False
@@ -105,7 +112,7 @@ class EventStream:
             if self._left > 0:
                 return
             # By chance, so that what comes in a rhythm is not always met, or never.
-            self._left += _random.randint(1, 2 * sample - 1)
+            self._left += self._random.randint(1, 2 * sample - 1)
         queue = self._queue
         if len(queue) == self._room:
             self.dropped += 1
