@@ -12,7 +12,7 @@ waits for room has no lease yet, and keeps no other process from loading.
 
 import asyncio
 import math
-from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
+from collections.abc import Collection, Coroutine, Iterable, Mapping
 from functools import partial
 from typing import Any, cast
 
@@ -22,6 +22,7 @@ from aiocache_kit.event_kinds import EventKind
 from aiocache_kit.item import Item, Validators
 from aiocache_kit.management.single_flight import Flight, Work
 from aiocache_kit.management.statistics import Recorder
+from aiocache_kit.provider.asked import Asked, AskedMany
 from aiocache_kit.provider.core import Core
 from aiocache_kit.provider.leasing import Leasing
 from aiocache_kit.provider.loading import LoadContext, call, tell_of_old, validators_to_keep
@@ -41,31 +42,20 @@ class Loads:
         self._names = names
         self._recorder = recorder
 
-    async def one(
-        self,
-        key: str,
-        loader: Callable[..., object],
-        context: LoadContext,
-        *,
-        told: bool,
-        anew: bool = False,
-        over: int = 0,
-        waits: bool = True,
-    ) -> object:
-        """Load the value of a stored key, or join whoever is loading it.
+    async def one(self, asked: Asked, *, anew: bool = False, over: int = 0, waits: bool = True) -> object:
+        """Load the value that is asked for, or join whoever is loading it.
 
-        `told`: the loader takes the context. `anew`: what another process has stored meanwhile is no substitute, unless
-        the caller has found the version `over` to be too old, and it is not that one. `waits`: False gives `MISSING`
-        where another process is loading. Raises the error of a load that failed; of one that failed before, too, where
-        its policy has it remembered.
+        `anew`: what another process has stored meanwhile is no substitute, unless the caller has found the version
+        `over` to be too old, and it is not that one. `waits`: False gives `MISSING` where another process is loading.
+        Raises the error of a load that failed; of one that failed before, too, where its policy has it remembered.
         """
-        core, stored_tags = self._core, self._names.tags(context.tags)
+        core, key, stored_tags = self._core, asked.key, self._names.tags(asked.context.tags)
         if not anew:
             self._raise_again((key,))
 
         async def work(flight: Flight) -> dict[str, object]:
             if core.leasing is None:
-                return await self._load(flight, key, loader, context, told=told, leases={})
+                return await self._load(flight, asked, {})
             grant = await core.leasing.one(key, stored_tags, anew=anew, waits=waits)
             if grant is ELSEWHERE:
                 return {}
@@ -78,7 +68,7 @@ class Loads:
                 if newer is not None and newer.version != over and not newer.is_stale:
                     self._recorder.coalesced += 1
                     return {key: newer.value}
-                return await self._load(flight, key, loader, context, told=told, leases=leases)
+                return await self._load(flight, asked, leases)
 
         while True:
             value, joined = await core.flights.load(key, self._bounded(work), stored_tags)
@@ -86,21 +76,13 @@ class Loads:
             if value is not MISSING or not waits:
                 return value
 
-    async def _load(
-        self,
-        flight: Flight,
-        key: str,
-        loader: Callable[..., object],
-        context: LoadContext,
-        *,
-        told: bool,
-        leases: dict[str, str],
-    ) -> dict[str, object]:
+    async def _load(self, flight: Flight, asked: Asked, leases: dict[str, str]) -> dict[str, object]:
         """Load one value and store it, as far as it may be."""
+        key, context = asked.key, asked.context
         tags = context.tags
-        if told and context.replaces:  # only now: what was changed before the load began is not told any more
+        if asked.told and context.replaces:  # only now: what was changed before the load began is not told any more
             tell_of_old(context, await self._core.read_latest(key))
-        calling = call(loader, context) if told else call(loader)
+        calling = call(asked.loader, context) if asked.told else call(asked.loader)
         value = await self._called(flight, (key,), calling, context, self._names.tags(tags))
         if value is MISSING:
             msg = "a loader must give a value, and MISSING is none: raise an error, or give None"
@@ -113,33 +95,23 @@ class Loads:
             await self._store(flight, found, context, flight.tags, leases, validators=validators)
         return found
 
-    async def many(
-        self,
-        missing: Mapping[str, str],
-        load_missing: Callable[[list[str]], object],
-        context: LoadContext,
-        tags: tuple[str, ...],
-        *,
-        anew: bool = False,
-        waits: bool = True,
-    ) -> dict[str, object]:
-        """Load the values of stored keys by one call, apart from those that others are loading.
+    async def many(self, asked: AskedMany, *, anew: bool = False, waits: bool = True) -> dict[str, object]:
+        """Load the values that are asked for by one call, apart from those that others are loading.
 
-        `missing` gives for each stored key what the loader knows it by. The answer is by stored key; one that the
-        loader does not find is left out, and with `waits` False one that another process is loading. Otherwise as
-        `one`.
+        The answer is by stored key; one that the loader does not find is left out, and with `waits` False one that
+        another process is loading. Otherwise as `one`.
         """
         if not anew:
-            self._raise_again(missing)
+            self._raise_again(asked.names)
         found: dict[str, object] = {}
-        left = dict(missing)
+        left = dict(asked.names)
         while left:
             flights, joined = self._join(left)
-            mine = {key: name for key, name in left.items() if key not in joined}
-            if mine:
-                work = self._work(mine, load_missing, context, tags, anew=anew, waits=waits)
+            mine = asked.only(key for key in left if key not in joined)
+            if mine.names:
+                work = self._work(mine, anew=anew, waits=waits)
                 # Before the others: if one of those cannot be joined, this one is left, and ends.
-                flights.insert(0, self._core.flights.start(tuple(mine), work, tags))
+                flights.insert(0, self._core.flights.start(tuple(mine.names), work, asked.tags))
             self._recorder.coalesced += len(joined)
             for outcome in await self._core.flights.wait_for(flights):
                 found |= {key: value for key, value in outcome.items() if key in left}
@@ -157,24 +129,15 @@ class Loads:
                 joined.add(key)
         return list(flights), joined
 
-    def _work(
-        self,
-        mine: Mapping[str, str],
-        load_missing: Callable[[list[str]], object],
-        context: LoadContext,
-        tags: tuple[str, ...],
-        *,
-        anew: bool,
-        waits: bool,
-    ) -> Work:
-        leasing = self._core.leasing
+    def _work(self, asked: AskedMany, *, anew: bool, waits: bool) -> Work:
+        leasing, context, tags = self._core.leasing, asked.context, asked.tags
 
         async def work(flight: Flight) -> dict[str, object]:
-            return await load(flight, mine, {}) if leasing is None else await under_leases(flight, leasing)
+            return await load(flight, asked.names, {}) if leasing is None else await under_leases(flight, leasing)
 
         async def under_leases(flight: Flight, leasing: Leasing) -> dict[str, object]:
             found: dict[str, object] = {}
-            left, pause = dict(mine), 0.0
+            left, pause = dict(asked.names), 0.0
             while left:
                 grants = await leasing.some(left, tags, anew=anew)
                 found |= {key: grant.item.value for key, grant in grants.items() if grant.item is not None}
@@ -189,7 +152,7 @@ class Loads:
             return found
 
         async def load(flight: Flight, names: Mapping[str, str], leases: dict[str, str]) -> dict[str, object]:
-            loaded = await self._called(flight, names, call(load_missing, list(names.values())), context, tags)
+            loaded = await self._called(flight, names, call(asked.loader, list(names.values())), context, tags)
             if not isinstance(loaded, Mapping):
                 msg = f"load_missing must give a mapping of keys to values, not {type(loaded).__name__}"
                 raise InvalidArgumentError(msg)

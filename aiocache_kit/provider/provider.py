@@ -37,6 +37,7 @@ from aiocache_kit.management.key_groups import GroupRule
 from aiocache_kit.management.rate_limit import OnUnavailable, Rate, RateDecision, check_whole
 from aiocache_kit.management.slots import Slots
 from aiocache_kit.management.statistics import Recorder
+from aiocache_kit.provider.asked import Asked, AskedMany
 from aiocache_kit.provider.core import Core
 from aiocache_kit.provider.hot_path import HotPath, Setting, Tellers
 from aiocache_kit.provider.hub import LoadSpan
@@ -870,7 +871,7 @@ class Provider:
     async def _answer(
         self,
         key: str,
-        loader: Any,  # noqa: ANN401  - checked in `_told`
+        loader: Any,  # noqa: ANN401  - checked in `_asked`
         ttl: Any,  # noqa: ANN401  - as above
         options: dict[str, Any],
         *,
@@ -890,33 +891,31 @@ class Provider:
     async def _serve_one(
         self,
         key: str,
-        loader: Any,  # noqa: ANN401  - checked in `_told`
+        loader: Any,  # noqa: ANN401  - checked in `_asked`
         ttl: Any,  # noqa: ANN401  - as above
         options: dict[str, Any],
         item: Any = MISSING,  # noqa: ANN401  - see `Serving.one`
     ) -> Any:  # noqa: ANN401  - whatever is cached
         """Do what `get_or_set` does where a policy has a say in hits; `item`: what was read a moment ago."""
-        kind, told, context = self._told(key, loader, ttl, options)
-        full = self._names.key(key)
+        asked = self._asked(key, loader, ttl, options)
         if not self._core.ready:
             await self._open()
-        value = await self._serving.one(full, loader, context, told=told, item=item)
-        return whole(value) if kind is None else convert(value, kind)
+        value = await self._serving.one(asked, item)
+        return whole(value) if asked.kind is None else convert(value, asked.kind)
 
     async def _load_one(self, key: str, loader: Any, ttl: Any, options: dict[str, Any], *, anew: bool = False) -> Any:  # noqa: ANN401  - checked here
-        kind, told, context = self._told(key, loader, ttl, options)
-        full = self._names.key(key)
+        asked = self._asked(key, loader, ttl, options)
         if not self._core.ready:
             await self._open()
         if not anew:
             self._recorder.misses += 1
-            self._core.hub.tell(EventKind.MISS, full)
-        context.replaces = anew
-        value = await self._loads.one(full, loader, context, told=told, anew=anew)
-        return whole(value) if kind is None else convert(value, kind)
+            self._core.hub.tell(EventKind.MISS, asked.key)
+        asked.context.replaces = anew
+        value = await self._loads.one(asked, anew=anew)
+        return whole(value) if asked.kind is None else convert(value, asked.kind)
 
-    def _told(self, key: str, loader: Any, ttl: Any, options: dict[str, Any]) -> tuple[Any, bool, LoadContext]:  # noqa: ANN401  - checked here
-        """Check what a load was asked with: give the type, whether the loader takes a context, and that."""
+    def _asked(self, key: str, loader: Any, ttl: Any, options: dict[str, Any]) -> Asked:  # noqa: ANN401  - checked here
+        """Check what a load was asked with."""
         kind = options.pop("type", None)
         check_names("get_or_set", options)
         check_callable(loader, "loader")
@@ -924,7 +923,7 @@ class Provider:
         told = wants_context(loader)
         context = LoadContext(key, life, *check_options(options, self._core.freshness))
         context.type = kind
-        return kind, told, context
+        return Asked(self._names.key(key), loader, told, kind, context)
 
     @overload
     async def refresh(
@@ -994,20 +993,15 @@ class Provider:
         are left out of the answer too, and nothing is remembered of them. Keys whose load is under way already are
         waited for and not loaded again. Otherwise as `get_or_set`; `cost` is that of each value, and so is `type`.
         """
-        check_names("get_or_set_multi", options)
-        check_callable(load_missing, "load_missing")
-        wanted, life = _joined(await self._names.parts(keys)), self._life(ttl)
-        context = LoadContext("", life, *check_options(cast("dict[str, object]", options), self._core.freshness))
-        tags = self._names.tags(context.tags)
-        if not self._core.ready:
-            await self._open()
-        if context.freshness.keeps_old:
-            served = await self._serving.many(wanted, load_missing, context, tags)
+        asked = await self._asked_many("get_or_set_multi", keys, load_missing, ttl, cast("dict[str, Any]", options))
+        wanted = asked.names
+        if asked.context.freshness.keeps_old:
+            served = await self._serving.many(asked)
             return {key: _as_type(served[full], type) for full, key in wanted.items() if full in served}
         found = await self.get_multi(list(wanted.values()), type=type)
-        missing = {full: key for full, key in wanted.items() if key not in found}
+        missing = [full for full, key in wanted.items() if key not in found]
         if missing:
-            loaded = await self._loads.many(missing, load_missing, context, tags)
+            loaded = await self._loads.many(asked.only(missing))
             found |= {wanted[full]: _as_type(value, type) for full, value in loaded.items()}
         return {key: found[key] for key in wanted.values() if key in found}
 
@@ -1047,16 +1041,27 @@ class Provider:
         **options: Unpack[LoadOptions],
     ) -> dict[str, Any]:
         """Load the values under all `keys` by one call of `load_missing`, as `refresh` does; give those it found."""
-        check_names("refresh_multi", options)
+        asked = await self._asked_many("refresh_multi", keys, load_missing, ttl, cast("dict[str, Any]", options))
+        asked.context.replaces = True
+        loaded = await self._loads.many(asked, anew=True)
+        return {key: _as_type(loaded[full], type) for full, key in asked.names.items() if full in loaded}
+
+    async def _asked_many(
+        self,
+        method: str,
+        keys: Iterable[str],
+        load_missing: Any,  # noqa: ANN401  - checked here
+        ttl: object,
+        options: dict[str, Any],
+    ) -> AskedMany:
+        """Check what a load of several keys was asked with, and open."""
+        check_names(method, options)
         check_callable(load_missing, "load_missing")
-        wanted, life = _joined(await self._names.parts(keys)), self._life(ttl)
-        context = LoadContext("", life, *check_options(cast("dict[str, object]", options), self._core.freshness))
+        names, life = _joined(await self._names.parts(keys)), self._life(ttl)
+        context = LoadContext("", life, *check_options(options, self._core.freshness))
         if not self._core.ready:
             await self._open()
-        tags = self._names.tags(context.tags)
-        context.replaces = True
-        loaded = await self._loads.many(wanted, load_missing, context, tags, anew=True)
-        return {key: _as_type(loaded[full], type) for full, key in wanted.items() if full in loaded}
+        return AskedMany(names, load_missing, context, self._names.tags(context.tags))
 
     # --- locks -------------------------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ to be waited for have an old value to fall back to.
 """
 
 import math
-from collections.abc import Callable, Collection, Coroutine, Mapping
+from collections.abc import Collection, Coroutine, Mapping
 from typing import Any, Final, NamedTuple, TypeVar, cast
 
 from aiocache_kit.errors import InvalidArgumentError, ProviderClosedError, RecursiveLoadError
@@ -18,9 +18,9 @@ from aiocache_kit.item import Item
 from aiocache_kit.management.freshness import Freshness, Verdict, judge
 from aiocache_kit.management.single_flight import apart
 from aiocache_kit.management.statistics import Recorder
+from aiocache_kit.provider.asked import Asked, AskedMany
 from aiocache_kit.provider.background import StillLoadingError
 from aiocache_kit.provider.core import Core
-from aiocache_kit.provider.loading import LoadContext
 from aiocache_kit.provider.loads import Loads
 from aiocache_kit.sentinels import MISSING, MissingType
 
@@ -55,26 +55,18 @@ class Serving:
         self._loads = loads
         self._recorder = recorder
 
-    async def one(
-        self,
-        key: str,
-        loader: Callable[..., object],
-        context: LoadContext,
-        *,
-        told: bool,
-        item: Item[object] | MissingType | None = MISSING,
-    ) -> object:
-        """Give the value under a stored key as the policy of `context` has it; `told`: the loader takes the context.
+    async def one(self, asked: Asked, item: Item[object] | MissingType | None = MISSING) -> object:
+        """Give the value that is asked for as its policy has it.
 
         `item` is what was read a moment ago, `MISSING` where nobody has.
         """
         if item is MISSING:
-            found = await self._found(key, context.freshness)
+            found = await self._found(asked.key, asked.context.freshness)
             if isinstance(found, tuple):
-                self._hit(key)
+                self._hit(asked.key)
                 return found[0]
             item = found
-        return await self._by_policy(key, item, loader, context, told=told)
+        return await self._by_policy(asked, item)
 
     async def _found(self, key: str, policy: Freshness) -> tuple[object] | Item[object] | None:
         """Give a value that is young, in a tuple, where there is a quick way to one, or else the item."""
@@ -88,30 +80,22 @@ class Serving:
             return cast("tuple[object] | Item[object] | None", await young(key, policy.refresh_ahead))
         return await core.read_whole(key)
 
-    async def _by_policy(
-        self,
-        key: str,
-        item: Item[object] | None,
-        loader: Callable[..., object],
-        context: LoadContext,
-        *,
-        told: bool,
-    ) -> object:
-        core = self._core
+    async def _by_policy(self, asked: Asked, item: Item[object] | None) -> object:
+        core, key, context = self._core, asked.key, asked.context
         core.check_open()  # it may have been closed meanwhile, and nothing is to be begun then
         verdict = self._judge(context.freshness, item)
         context.replaces = item is not None
         if item is None or verdict is Verdict.GONE:
             self._missed([key])
-            return await self._loads.one(key, loader, context, told=told)
+            return await self._loads.one(asked)
         if verdict is Verdict.FALLBACK:
-            return await self._or_fall_back(item, key, loader, context, told=told)
+            return await self._or_fall_back(asked, item)
         self._hit(key, stale=verdict is Verdict.STALE)
         if verdict is not Verdict.FRESH and self._may_refresh(key):
             self._refreshes(key)
             is_live = verdict is Verdict.AGEING
             over = item.version if is_live else 0
-            load = self._loads.one(key, loader, context, told=told, anew=is_live, over=over, waits=False)
+            load = self._loads.one(asked, anew=is_live, over=over, waits=False)
             core.background.begin(load, apart(), (key,))
         return item.value
 
@@ -130,14 +114,12 @@ class Serving:
             and (core.slots is None or core.slots.has_free)
         )
 
-    async def _or_fall_back(
-        self, item: Item[object], key: str, loader: Callable[..., object], context: LoadContext, *, told: bool
-    ) -> object:
-        core = self._core
+    async def _or_fall_back(self, asked: Asked, item: Item[object]) -> object:
+        core, key = self._core, asked.key
         if not core.failures.is_quiet(key, core.clock.monotonic()):
-            load = self._loads.one(key, loader, context, told=told)
+            load = self._loads.one(asked)
             # Who has ended it by hand has said that it is not true: that a load takes long makes it no truer.
-            value = await self._tried(load, context.freshness, [key], may_be_late=bool(item.ttl))
+            value = await self._tried(load, asked.context.freshness, [key], may_be_late=bool(item.ttl))
             if value is not None:
                 return value[0]
         self._hit(key, stale=True)
@@ -183,32 +165,24 @@ class Serving:
 
     # --- several keys ------------------------------------------------------------------------------------------------
 
-    async def many(
-        self,
-        wanted: Mapping[str, str],
-        load_missing: Callable[[list[str]], object],
-        context: LoadContext,
-        tags: tuple[str, ...],
-    ) -> dict[str, object]:
-        """Give the values under stored keys as the policy has it; `wanted` gives what the loader knows each by."""
-        items = await self._core.read_whole_multi(wanted)
+    async def many(self, asked: AskedMany) -> dict[str, object]:
+        """Give the values that are asked for, by stored key, as their policy has it."""
+        policy, items = asked.context.freshness, await self._core.read_whole_multi(asked.names)
         self._core.check_open()
-        context.replaces = bool(items)
-        found, anew, again, fallbacks, gone = self._sort(wanted, items, context.freshness)
+        asked.context.replaces = bool(items)
+        found, anew, again, fallbacks, gone = self._sort(asked.names, items, policy)
         for keys, is_live in ((anew, True), (again, False)):
             if keys and not self._core.background.is_full:
                 self._refreshes(keys[0])
-                names = {key: wanted[key] for key in keys}
-                load = self._loads.many(names, load_missing, context, tags, anew=is_live, waits=False)
+                load = self._loads.many(asked.only(keys), anew=is_live, waits=False)
                 self._core.background.begin(load, apart(), keys)
         if gone:
             self._missed([*gone, *fallbacks])
-            names = {key: wanted[key] for key in (*gone, *fallbacks)}
-            found |= await self._loads.many(names, load_missing, context, tags)
+            found |= await self._loads.many(asked.only((*gone, *fallbacks)))
         elif fallbacks:
-            load = self._loads.many({key: wanted[key] for key in fallbacks}, load_missing, context, tags)
+            load = self._loads.many(asked.only(fallbacks))
             may_be_late = all(items[key].ttl for key in fallbacks)
-            loaded = await self._tried(load, context.freshness, list(fallbacks), may_be_late=may_be_late)
+            loaded = await self._tried(load, policy, list(fallbacks), may_be_late=may_be_late)
             if loaded is None:
                 for key in fallbacks:
                     self._hit(key, stale=True)
