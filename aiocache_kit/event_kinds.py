@@ -21,6 +21,8 @@ class EventKind(StrEnum):
     """A loader has ended."""
     REFRESH = "refresh"
     """A load was begun in the background, behind a value that was given."""
+    REFUSAL = "refusal"
+    """A load was not begun, or a call not made, because there were too many."""
     REMOVAL = "removal"
     """A storage in this process has let an item go."""
     FAILURE = "failure"
@@ -31,6 +33,15 @@ class EventKind(StrEnum):
 
 READS: Final = frozenset({EventKind.HIT, EventKind.STALE_HIT, EventKind.MISS})
 """The kinds of which there may be very many, and of which a sample can be asked for."""
+
+
+class RefusalCause(StrEnum):
+    """Why something was refused."""
+
+    OVERLOADED = "overloaded"
+    """A load: as many as may be are under way, and as many as may wait do (`LoadConfig.max_loads`)."""
+    RATE_LIMITED = "rate limited"
+    """A call: its caller has no token left (`Provider.limited`)."""
 
 
 class RemovalCause(StrEnum):

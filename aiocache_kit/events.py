@@ -10,6 +10,7 @@ a name out of a bounded number of them, such as ``user:{user_id}``, fit for the 
     |   +-- Miss
     |   +-- Load
     |   +-- Refresh
+    |   +-- Refusal
     |   +-- Removal
     +-- Failure
     +-- CircuitChange
@@ -18,7 +19,7 @@ a name out of a bounded number of them, such as ``user:{user_id}``, fit for the 
 from dataclasses import dataclass
 from typing import ClassVar
 
-from aiocache_kit.event_kinds import READS, CircuitState, EventKind, RemovalCause
+from aiocache_kit.event_kinds import READS, CircuitState, EventKind, RefusalCause, RemovalCause
 
 __all__ = [
     "READS",
@@ -32,6 +33,8 @@ __all__ = [
     "Load",
     "Miss",
     "Refresh",
+    "Refusal",
+    "RefusalCause",
     "Removal",
     "RemovalCause",
     "StaleHit",
@@ -107,6 +110,18 @@ class Refresh(KeyEvent):
     """A load was begun in the background."""
 
     kind = EventKind.REFRESH
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal(KeyEvent):
+    """A load was not begun, or a call not made, because there were too many.
+
+    Of a load, `group` and `key` are those of the first of its keys; an old value may have been given in its place. Of a
+    call that a rate limit refused there is no key, and whose it was is not told.
+    """
+
+    kind = EventKind.REFUSAL
+    cause: RefusalCause
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,8 @@
 """What a provider has done so far, as a value that no longer changes.
 
-Rule: counters only grow, so the difference of two `Stats` tells what happened in between; `size` and `items` are states
-and keep the newer reading in a difference. Sums are kept rather than means, so that means of a difference are right.
+Rule: counters only grow, so the difference of two `Stats` tells what happened in between; `size`, `items` and
+`waiting_loads` are states and keep the newer reading in a difference. Sums are kept rather than means, so that means of
+a difference are right.
 """
 
 from collections.abc import Mapping
@@ -12,7 +13,7 @@ from typing import Any, Final
 LOAD_BOUNDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 """Seconds up to which loads are counted together, in `Stats.load_buckets`."""
 _NO_LOADS: Final = (0,) * (len(LOAD_BOUNDS) + 1)
-_STATES: Final = frozenset({"size", "items", "layers", "share", "health", "load_buckets"})
+_STATES: Final = frozenset({"size", "items", "counted", "waiting_loads", "layers", "share", "health", "load_buckets"})
 _NO_LAYERS: Final[Mapping[str, "Stats"]] = MappingProxyType({})
 
 
@@ -27,6 +28,8 @@ class Stats:
     """Bytes held, as estimated or told by `cost`; 0 where the storage is not bounded in bytes, and counts none."""
     items: int = 0
     """Entries held; those that have expired and are not swept yet included."""
+    counted: bool = True
+    """Whether that is known. False: the storage, such as Redis, cannot tell cheaply; `items` and `size` are 0 then."""
     evictions: int = 0
     expired: int = 0
     errors: int = 0
@@ -34,6 +37,12 @@ class Stats:
     load_failures: int = 0
     coalesced: int = 0
     """Callers that got their value from a load that was already under way."""
+    shed_loads: int = 0
+    """Loads that were not begun, because too many waited already (`OverloadedError`, or an old value in its place)."""
+    waiting_loads: int = 0
+    """Loads of the whole provider that wait for room at this moment; 0 where loads are not bounded."""
+    refused_calls: int = 0
+    """Calls that a rate limit has refused (`RateLimitedError`), whoever made them."""
     stale_hits: int = 0
     refreshes: int = 0
     sets: int = 0

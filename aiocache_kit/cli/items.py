@@ -238,7 +238,8 @@ async def _of_redis(screen: Screen, place: Place, clock: Clock, *, count: bool) 
 async def _of_provider(provider: Provider) -> tuple[dict[str, object], list[Part]]:
     async with _opened(provider) as cache:
         stats = await cache.stats()
-    sizes: dict[str, object] = {"items": stats.items, "size": stats.size}
+    known = stats.counted
+    sizes: dict[str, object] = {"items": stats.items if known else None, "size": stats.size if known else None}
     return {**sizes, "layers": {name: layer.as_dict() for name, layer in stats.layers.items()}}, [
         of_counters("held", sizes)
     ]

@@ -195,7 +195,7 @@ def _of_caches(caches: Sequence[Told], history: History) -> Table:
                 count_text(_number(now, "sets")),
                 count_text(_number(now, "evictions")),
                 count_text(_number(now, "expired")),
-                count_text(_number(totals, "items")),
+                _held(totals),
                 size_text(_number(totals, "size")) if totals.get("size") else "-",
             ]
         )
@@ -212,7 +212,9 @@ def _of_layers(caches: Sequence[Told]) -> Table:
                 [
                     f"{_name(cache)} / {'  ' * min(int(_number(layer, 'depth')), _DEEPEST)}{_name(layer)}",
                     _rate(layer.get("hit_rate")),
-                    *(count_text(_number(layer, name)) for name in ("hits", "misses", "items", "evictions", "errors")),
+                    *(count_text(_number(layer, name)) for name in ("hits", "misses")),
+                    _held(layer),
+                    *(count_text(_number(layer, name)) for name in ("evictions", "errors")),
                     Span(
                         {1.0: "works", 0.0: "away"}.get(health, "catches up"), Style.PLAIN if health == 1 else Style.BAD
                     ),
@@ -246,6 +248,11 @@ def _rate(rate: object) -> Cell:
 def _time(seconds: object) -> str:
     known = _finite(seconds)
     return time_text(known) if known is not None and known > 0 else "-"
+
+
+def _held(told: Told) -> str:
+    """Write how many items there are; a dash where nobody knows."""
+    return count_text(_number(told, "items")) if told.get("counted", True) else "-"
 
 
 def _number(told: Told, name: str, default: float = 0.0) -> float:

@@ -152,6 +152,8 @@ def of_counters(name: str, counters: Mapping[str, object]) -> Table:
 
 
 def _counter(what: str, value: object) -> str:
+    if value is None:
+        return "-"
     if not isinstance(value, int | float):
         return str(value)
     if what == "size":

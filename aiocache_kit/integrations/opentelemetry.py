@@ -171,13 +171,18 @@ def _removals(figures: Figures) -> Observed:
 
 
 def _held(name: str) -> Callable[[Figures], Observed]:
-    """Observe what the storage holds, and what each layer does."""
+    """Observe what the storage holds, where it knows."""
 
     def observe(figures: Figures) -> Observed:
-        if figures.is_whole:
+        if figures.is_whole and figures.reading.stats.counted:
             yield getattr(figures.reading.stats, name), _attributes(figures.name, "")
 
     return observe
+
+
+def _waiting(figures: Figures) -> Observed:
+    if figures.is_whole:
+        yield figures.reading.stats.waiting_loads, _attributes(figures.name, "")
 
 
 def _layer_requests(figures: Figures) -> Observed:
@@ -187,10 +192,13 @@ def _layer_requests(figures: Figures) -> Observed:
         yield stats.misses, of(cache_result="miss")
 
 
-def _of_layers(name: str) -> Callable[[Figures], Observed]:
+def _of_layers(name: str, *, is_held: bool = False) -> Callable[[Figures], Observed]:
+    """Observe what layers do; what `is_held` by them, of those alone that know."""
+
     def observe(figures: Figures) -> Observed:
         for layer, stats in figures.layers() if figures.is_whole else ():
-            yield getattr(stats, name), _attributes(figures.name, "", cache_layer=layer)
+            if stats.counted or not is_held:
+                yield getattr(stats, name), _attributes(figures.name, "", cache_layer=layer)
 
     return observe
 
@@ -216,6 +224,8 @@ _COUNTERS: Final[_Instruments] = {
     "changes": ("{change}", "Values stored and removed by calls.", _changes),
     "coalesced": ("{request}", "Callers that shared a load already under way.", _plain("coalesced")),
     "refreshes": ("{load}", "Loads begun in the background.", _plain("refreshes")),
+    "shed_loads": ("{load}", "Loads that were not begun because too many waited.", _plain("shed_loads")),
+    "refused_calls": ("{call}", "Calls that a rate limit has refused.", _plain("refused_calls")),
     "errors": ("{error}", "What went wrong and was answered by a miss, or not stored.", _plain("errors")),
     "removals": ("{item}", "Items that were let go for others, or because their time was over.", _removals),
     "layer.requests": ("{request}", "Reads of a layer, by how they went.", _layer_requests),
@@ -224,10 +234,11 @@ _COUNTERS: Final[_Instruments] = {
     "events.dropped": ("{event}", "Events that no listener took in time.", _events_dropped),
 }
 _SUMS: Final[_Instruments] = {
+    "waiting_loads": ("{load}", "Loads that wait for others to end.", _waiting),
     "items": ("{item}", "Items held.", _held("items")),
     "size": ("By", "Bytes held; 0 where there is no bound in bytes.", _held("size")),
-    "layer.items": ("{item}", "Items held by a layer.", _of_layers("items")),
-    "layer.size": ("By", "Bytes held by a layer.", _of_layers("size")),
+    "layer.items": ("{item}", "Items held by a layer.", _of_layers("items", is_held=True)),
+    "layer.size": ("By", "Bytes held by a layer.", _of_layers("size", is_held=True)),
 }
 _GAUGES: Final[_Instruments] = {
     "layer.health": ("1", "1 while it works, 0.5 while it catches up, 0 while it is left alone.", _of_layers("health")),

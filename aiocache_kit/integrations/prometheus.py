@@ -35,6 +35,19 @@ _LABELS: Final = ("cache", "namespace")
 _BOUNDS: Final = (*map(repr, LOAD_BOUNDS), "+Inf")
 _STATES: Final = {CircuitState.CLOSED: 0.0, CircuitState.HALF_OPEN: 1.0, CircuitState.OPEN: 2.0}
 
+
+def _items(stats: Stats) -> float | None:
+    return stats.items if stats.counted else None
+
+
+def _size(stats: Stats) -> float | None:
+    return stats.size if stats.counted else None
+
+
+def _waiting(stats: Stats) -> float:
+    return stats.waiting_loads
+
+
 _OF_CALLS: Final[Mapping[str, tuple[str, Callable[[Stats], float]]]] = {
     "hits": ("Reads that got a value, old ones included.", lambda stats: stats.hits),
     "misses": ("Reads that found no value.", lambda stats: stats.misses),
@@ -43,6 +56,8 @@ _OF_CALLS: Final[Mapping[str, tuple[str, Callable[[Stats], float]]]] = {
     "deletes": ("Values removed by calls.", lambda stats: stats.deletes),
     "coalesced": ("Callers that got their value from a load already under way.", lambda stats: stats.coalesced),
     "refreshes": ("Loads begun in the background.", lambda stats: stats.refreshes),
+    "shed_loads": ("Loads that were not begun because too many waited.", lambda stats: stats.shed_loads),
+    "refused_calls": ("Calls that a rate limit has refused.", lambda stats: stats.refused_calls),
     "errors": ("What went wrong and was answered by a miss, or not stored.", lambda stats: stats.errors),
 }
 """Counters of a provider or a namespace."""
@@ -58,9 +73,9 @@ _OF_LAYERS: Final[Mapping[str, tuple[str, Callable[[Stats], float]]]] = {
     "errors": ("Calls of this layer that failed.", lambda stats: stats.errors),
     "missed": ("Changes that did not reach this layer.", lambda stats: stats.missed),
 }
-_STATES_OF_LAYERS: Final[Mapping[str, tuple[str, Callable[[Stats], float]]]] = {
-    "items": ("Items held.", lambda stats: stats.items),
-    "size_bytes": ("Bytes held.", lambda stats: stats.size),
+_STATES_OF_LAYERS: Final[Mapping[str, tuple[str, Callable[[Stats], float | None]]]] = {
+    "items": ("Items held.", _items),
+    "size_bytes": ("Bytes held.", _size),
     "health": ("1 while it works, 0.5 while it catches up, 0 while it is left alone.", lambda stats: stats.health),
     "share": ("The share of all keys that belong here first.", lambda stats: stats.share),
 }
@@ -126,6 +141,7 @@ class PrometheusMetrics(Collector):
         yield from _counters("", whole, _OF_STORAGE)
         yield _gauge("items", "Items held, those that are over and not swept yet included.", whole, _items)
         yield _gauge("size_bytes", "Bytes held; 0 where there is no bound in bytes.", whole, _size)
+        yield _gauge("waiting_loads", "Loads that wait for others to end.", whole, _waiting)
         yield from _layers(whole)
         yield from _circuits(whole)
         dropped = CounterMetricFamily(
@@ -142,14 +158,6 @@ def _labels(figures: Figures, *more: str) -> list[str]:
     return [figures.name, figures.namespace, *more]
 
 
-def _items(stats: Stats) -> float:
-    return stats.items
-
-
-def _size(stats: Stats) -> float:
-    return stats.size
-
-
 def _counters(
     kind: str, figures: list[Figures], metrics: Mapping[str, tuple[str, Callable[[Stats], float]]]
 ) -> Iterator[Metric]:
@@ -160,10 +168,13 @@ def _counters(
         yield family
 
 
-def _gauge(name: str, text: str, figures: list[Figures], value: Callable[[Stats], float]) -> Metric:
+def _gauge(name: str, text: str, figures: list[Figures], value: Callable[[Stats], float | None]) -> Metric:
+    """Make a gauge of what is known: there is no sample where `value` is None."""
     family = GaugeMetricFamily(_PREFIX + name, text, labels=_LABELS)
     for each in figures:
-        family.add_metric(_labels(each), value(each.reading.stats))
+        found = value(each.reading.stats)
+        if found is not None:
+            family.add_metric(_labels(each), found)
     return family
 
 
@@ -191,7 +202,9 @@ def _layers(figures: list[Figures]) -> Iterator[Metric]:
             family = kind(f"{_PREFIX}layer_{name}", text, labels=labels)
             for each in figures:
                 for layer, stats in each.layers():
-                    family.add_metric(_labels(each, layer), value(stats))
+                    found = value(stats)
+                    if found is not None:
+                        family.add_metric(_labels(each, layer), found)
             yield family
 
 

@@ -31,6 +31,11 @@ class Slots:
         return self._free > 0
 
     @property
+    def is_full(self) -> bool:
+        """Whether whoever comes now would be refused."""
+        return not self._free and self._most_waiting is not None and len(self._waiting) >= self._most_waiting
+
+    @property
     def waiting(self) -> int:
         """How many wait."""
         return len(self._waiting)
@@ -59,7 +64,7 @@ class Slots:
         if self._free:
             self._free -= 1
             return True
-        if self._most_waiting is not None and len(self._waiting) >= self._most_waiting:
+        if self.is_full:
             raise OverloadedError
         turn: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._waiting[subject] = turn

@@ -21,6 +21,8 @@ _COUNTERS = (
     "load_failures",
     "load_time",
     "coalesced",
+    "shed_loads",
+    "refused_calls",
     "refreshes",
     "errors",
     "get_time",
@@ -42,6 +44,8 @@ class Recorder:
     load_failures: int
     load_time: float
     coalesced: int
+    shed_loads: int
+    refused_calls: int
     refreshes: int
     errors: int
     get_time: float

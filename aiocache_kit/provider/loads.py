@@ -18,7 +18,7 @@ from typing import Any, cast
 
 from aiocache_kit.clock import stopwatch
 from aiocache_kit.errors import CacheError, InvalidArgumentError
-from aiocache_kit.event_kinds import EventKind
+from aiocache_kit.event_kinds import EventKind, RefusalCause
 from aiocache_kit.item import Item, Validators
 from aiocache_kit.management.single_flight import Flight, Work
 from aiocache_kit.management.statistics import Recorder
@@ -170,6 +170,9 @@ class Loads:
             return work
 
         async def bounded(flight: Flight) -> dict[str, object]:
+            if slots.is_full and not flight.urgent:
+                self._recorder.shed_loads += 1
+                self._core.hub.tell(EventKind.REFUSAL, flight.keys[0], RefusalCause.OVERLOADED)
             flight.on_urgent = partial(slots.let_in, flight)
             async with slots.held(flight, at_once=flight.urgent):
                 return await work(flight)

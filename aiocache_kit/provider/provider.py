@@ -26,9 +26,10 @@ from aiocache_kit.errors import (
     InvalidTTLError,
     NotFoundError,
     PartialFailureError,
+    RateLimitedError,
     UnsupportedError,
 )
-from aiocache_kit.event_kinds import READS, EventKind
+from aiocache_kit.event_kinds import READS, EventKind, RefusalCause
 from aiocache_kit.item import Item
 from aiocache_kit.keys import check_key, namespace_prefix
 from aiocache_kit.management.expiration import TTL, life_of
@@ -218,6 +219,8 @@ class Provider:
             layers=await self._layers(),
             load_buckets=self._recorder.load_buckets(),
             **counters,
+            counted=size.counted,
+            waiting_loads=0 if self._core.slots is None else self._core.slots.waiting,
         )
 
     async def _layers(self) -> Mapping[str, Stats]:
@@ -1133,7 +1136,16 @@ class Provider:
         view._core = self._core
         view._become(self._names, self._recorder, self)
         view._limit, view._closes = (limiter, key), closes
-        put_before(view, self, partial(limiter.acquire, key))
+
+        async def take() -> None:
+            try:
+                await limiter.acquire(key)
+            except RateLimitedError:
+                self._recorder.refused_calls += 1
+                self._core.hub.tell(EventKind.REFUSAL, self._names.prefix, RefusalCause.RATE_LIMITED)
+                raise
+
+        put_before(view, self, take)
         return view
 
     # --- checking input ----------------------------------------------------------------------------------------------

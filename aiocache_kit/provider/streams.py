@@ -25,6 +25,7 @@ from aiocache_kit.events import (
     Load,
     Miss,
     Refresh,
+    Refusal,
     Removal,
     StaleHit,
 )
@@ -176,15 +177,13 @@ class EventStream:
     def _event(self, facts: Facts) -> Event:
         kind, at, full, *rest = facts
         if full is None:
-            if kind is EventKind.FAILURE:
-                return Failure(at=at, doing=rest[0], error=rest[1])
-            return CircuitChange(at=at, state=rest[0], layer=rest[1])
+            return _without_key(kind, at, rest)
         names, key = parted(full)
         of_key: dict[str, Any] = {
             "at": at,
             "namespace": ":".join(names),
-            "group": self._grouping().of(key),
-            "key": key if self.chosen.keys else None,
+            "group": self._grouping().of(key) if key else "",
+            "key": key if key and self.chosen.keys else None,
         }
         if kind in READS:
             return _READS[kind](**of_key, weight=self.chosen.sample)
@@ -193,8 +192,16 @@ class EventStream:
                 return Load(**of_key, seconds=rest[0], keys=rest[1], error=rest[2])
             case EventKind.REFRESH:
                 return Refresh(**of_key)
+            case EventKind.REFUSAL:
+                return Refusal(**of_key, cause=rest[0])
             case _:
                 return Removal(**of_key, cause=rest[0], layer=rest[1])
+
+
+def _without_key(kind: EventKind, at: float, rest: list[Any]) -> Event:
+    if kind is EventKind.FAILURE:
+        return Failure(at=at, doing=rest[0], error=rest[1])
+    return CircuitChange(at=at, state=rest[0], layer=rest[1])
 
 
 class Listening:

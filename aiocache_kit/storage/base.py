@@ -106,6 +106,8 @@ class Size(NamedTuple):
     expired: int = 0
     errors: int = 0
     """What went wrong and was answered by a miss: items that could not be read, calls that were degraded."""
+    counted: bool = True
+    """Whether `items` and `bytes` are known; False: they are zeros that mean nothing."""
 
 
 class Kept(NamedTuple):
@@ -279,8 +281,8 @@ class Storage(ABC):
         """Write out what is not written yet and let go of all that was opened; calling it twice is fine."""
 
     async def size(self) -> Size:
-        """Count what is held. A storage that cannot know cheaply gives zeros."""
-        return Size()
+        """Count what is held. A storage that cannot know cheaply says so, as this does."""
+        return Size(counted=False)
 
     async def layers(self) -> Mapping[str, Stats]:
         """Tell of the parts of a composite storage, by name; others have none."""

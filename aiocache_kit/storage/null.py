@@ -6,7 +6,7 @@ Loads are still shared by concurrent callers, since that is the provider's work 
 from collections.abc import AsyncIterator
 
 from aiocache_kit.item import Item
-from aiocache_kit.storage.base import ALWAYS, Capabilities, Condition, Storage
+from aiocache_kit.storage.base import ALWAYS, Capabilities, Condition, Size, Storage
 
 
 class NullStorage(Storage):
@@ -40,6 +40,10 @@ class NullStorage(Storage):
         nothing: tuple[str, ...] = ()
         for key in nothing:
             yield key
+
+    async def size(self) -> Size:
+        """Give zeros, which are true here."""
+        return Size()
 
     async def increment(self, item: Item[int], delta: int) -> int:
         """Give the sum that a counter born now has."""

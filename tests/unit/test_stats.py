@@ -7,7 +7,7 @@ import pytest
 
 from aiocache_kit.stats import LOAD_BOUNDS, Stats
 
-STATES = {"size", "items", "layers", "share", "health", "load_buckets"}
+STATES = {"size", "items", "counted", "waiting_loads", "layers", "share", "health", "load_buckets"}
 COUNTERS = [field.name for field in dataclasses.fields(Stats) if field.name not in STATES]
 
 
@@ -15,7 +15,7 @@ def test_nothing_has_happened_at_first() -> None:
     """Before the first call all figures are zero, the derived ones included: no division by zero."""
     stats = Stats()
 
-    assert {getattr(stats, name) for name in [*COUNTERS, "size", "items"]} == {0}
+    assert {getattr(stats, name) for name in [*COUNTERS, "size", "items", "waiting_loads"]} == {0}
     assert (stats.hit_rate, stats.average_load_time, stats.average_get_time) == (0.0, 0.0, 0.0)
     assert dict(stats.layers) == {}
 
@@ -52,12 +52,12 @@ def test_counters_are_subtracted(name: str) -> None:
 
 
 def test_a_difference_keeps_states_and_gives_right_means() -> None:
-    """Size and items are those of the newer reading, and a mean is that of the time in between."""
-    earlier = Stats(size=100, items=10, loads=10, load_time=100.0, hits=9, misses=1)
-    later = Stats(size=50, items=5, loads=12, load_time=101.0, hits=9, misses=5)
+    """What is held and what waits are those of the newer reading, and a mean is that of the time in between."""
+    earlier = Stats(size=100, items=10, loads=10, load_time=100.0, hits=9, misses=1, waiting_loads=7)
+    later = Stats(size=50, items=5, loads=12, load_time=101.0, hits=9, misses=5, waiting_loads=2, counted=False)
     change = later - earlier
 
-    assert (change.size, change.items) == (50, 5)
+    assert (change.size, change.items, change.waiting_loads, change.counted) == (50, 5, 2, False)
     assert change.average_load_time == 0.5
     assert change.hit_rate == 0.0
 

@@ -76,7 +76,7 @@ def figures_of(change: Stats, seconds: float) -> dict[str, object]:
     figures["load_time"] = change.average_load_time if change.loads else None
     figures["load_time_95"] = quantile_of(change.load_buckets, 0.95)
     figures["get_time"] = change.average_get_time if change.timed_gets else None
-    return figures | {"items": change.items, "size": change.size}
+    return figures | {"items": change.items if change.counted else None, "size": change.size}
 
 
 def quantile_of(buckets: Sequence[int], share: float) -> float | None:

@@ -18,7 +18,6 @@ from aiocache_kit.clock import Clock
 from aiocache_kit.errors import CacheError, InvalidArgumentError
 from aiocache_kit.integrations.dashboard.listening import Listening, Telling
 from aiocache_kit.integrations.dashboard.series import Reading, Series, layers_of, totals_of
-from aiocache_kit.provider import Provider
 from aiocache_kit.stats import Stats
 
 _log: Final = logging.getLogger("aiocache_kit")
@@ -56,17 +55,11 @@ def named(providers: Providers) -> Mapping[str, Watched]:
     return found if isinstance(found, Mapping) else {_ALONE: found}
 
 
-def is_shared(provider: Watched) -> bool:
-    """Whether others store there as well: such a storage, as Redis, may not know how many items are whose."""
-    return isinstance(provider, Provider) and provider.capabilities.shared
-
-
 class Watch:
     """The readings of some providers."""
 
     __slots__ = (
         "_clock",
-        "_counted",
         "_errors",
         "_listening",
         "_lock",
@@ -92,7 +85,6 @@ class Watch:
         self._lock = asyncio.Lock()
         self._series: dict[str, Series] = {}
         self._errors: dict[str, str] = {}
-        self._counted: dict[str, bool] = {}
         self._number = 0
         self._taken: float | None = None
         self.epoch: Final = secrets.token_hex(8)
@@ -139,7 +131,6 @@ class Watch:
             self._errors[name] = str(error) if isinstance(error, CacheError) else type(error).__name__
             _log.debug("a provider did not give its statistics: %s", self._errors[name])
         else:
-            self._counted[name] = stats.items + stats.size > 0 or not is_shared(provider)
             self._series[name].add(Reading(number, self._clock.time(), self._clock.monotonic(), stats))
 
     async def close(self) -> None:
@@ -153,7 +144,6 @@ class Watch:
             "name": name,
             "error": self._errors.get(name),
             "at": None if series.last is None else series.last.at,
-            "counted": self._counted.get(name, True),
             "totals": None if stats is None else totals_of(stats),
             "layers": [] if stats is None else list(layers_of(stats)),
             "groups": self._listening.shown(name),

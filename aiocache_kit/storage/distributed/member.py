@@ -102,6 +102,7 @@ class Member:
         return Stats(
             size=size.bytes,
             items=size.items,
+            counted=size.counted,
             evictions=size.evictions,
             expired=size.expired,
             errors=size.errors + self.errors,

@@ -147,16 +147,19 @@ class DistributedStorage(Storage):
                 raise outcome
 
     async def size(self) -> Size:
-        """Add up what all nodes hold that are in; of the items, copies are not counted, as far as all are there."""
+        """Add up what all nodes hold that are in and know; of the items, copies are not counted, if all are there."""
         sizes = (await self._sizes()).values()
         total = Size(*(sum(each) for each in zip(*sizes, Size(errors=self._errors), strict=True)))
-        return total._replace(items=-(-total.items // self._nodes.replicas))
+        is_known = any(size.counted for size in sizes)
+        return total._replace(items=-(-total.items // self._nodes.replicas), counted=is_known)
 
     async def layers(self) -> Mapping[str, Stats]:
         """Give what each node holds, by its name, with its share of the keys and its health."""
         sizes, shares = await self._sizes(), self._nodes.ring.shares()
         members = self._nodes.members.values()
-        layers = {member.name: member.stats(sizes.get(member, Size()), shares[member.name]) for member in members}
+        layers = {
+            member.name: member.stats(sizes.get(member, Size(counted=False)), shares[member.name]) for member in members
+        }
         return MappingProxyType(layers)
 
     def observe(self, observer: Observer) -> None:

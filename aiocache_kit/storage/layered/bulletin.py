@@ -68,9 +68,13 @@ class Bulletin:
         await self._backplane.close()
 
     def stats(self) -> Stats:
-        """Tell how the news goes: `errors` were junk or did not leave, `missed` is how often copies were given up."""
+        """Tell how the news goes: `errors` were junk or did not leave, `missed` is how often copies were given up.
+
+        It holds no items.
+        """
         post, ear = self.post, self.ear
         return Stats(
+            counted=False,
             errors=ear.junk + post.failures,
             missed=ear.gaps + ear.losses + post.overflows,
             health=1.0 if ear.is_relied_on else 0.0,

@@ -172,7 +172,7 @@ class LayeredStorage(Storage):
         try:
             size = await self._lowest.call(self._lowest.storage.size)
         except StorageError:
-            return Size(errors=errors + 1)
+            return Size(errors=errors + 1, counted=False)
         return size._replace(errors=size.errors + errors)
 
     async def layers(self) -> Mapping[str, Stats]:
@@ -187,7 +187,7 @@ class LayeredStorage(Storage):
         try:
             size = await lowest.call(lowest.storage.size)
         except StorageError:
-            size = Size()
+            size = Size(counted=False)
         layers[lowest.name] = _stats(
             size,
             lowest.hits,
@@ -305,6 +305,7 @@ def _stats(size: Size, hits: int, misses: int, errors: int, *, health: float, mi
         misses=misses,
         size=size.bytes,
         items=size.items,
+        counted=size.counted,
         evictions=size.evictions,
         expired=size.expired,
         errors=errors,

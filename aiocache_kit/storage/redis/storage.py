@@ -138,7 +138,7 @@ class RedisStorage(Storage):
 
     async def size(self) -> Size:
         """Give the errors; Redis cannot count the items of one prefix."""
-        return Size(errors=sum(reader.errors for reader in self._readers))
+        return Size(errors=sum(reader.errors for reader in self._readers), counted=False)
 
     async def layers(self) -> Mapping[str, Stats]:
         """Tell of what is kept by this process, as ``client_cache``, where anything may be."""

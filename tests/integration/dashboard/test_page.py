@@ -13,7 +13,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from playwright.async_api import Page, expect
 
-from aiocache_kit import Config, Provider, Stats, new_provider
+from aiocache_kit import Config, Provider, Stats, new_layered, new_provider
 from aiocache_kit.integrations.dashboard import Dashboard
 from aiocache_kit.integrations.dashboard.aiohttp import dashboard_app
 from tests.integration.dashboard.conftest import Visit, served
@@ -27,7 +27,7 @@ NEVER = 3600.0
 TIMED = {"timed_gets", "get_time", "average_get_time"}  # each reading times a read
 COUNTS = {
     *("hits", "misses", "stale_hits", "loads", "load_failures", "coalesced", "refreshes", "sets", "deletes"),
-    *("items", "evictions", "expired", "errors"),
+    *("items", "evictions", "expired", "errors", "shed_loads", "waiting_loads", "refused_calls"),
 }
 
 
@@ -55,7 +55,7 @@ async def test_figures_are_those_of_stats(visit: Visit, cache: Provider) -> None
     stats = (await cache.stats()).as_dict()
     names = [str(await each.get_attribute("data-counter")) for each in await page.locator("[data-counter]").all()]
 
-    assert set(names) == set(stats) - {"layers", "load_buckets", "share", "health", "missed"}
+    assert set(names) == set(stats) - {"layers", "load_buckets", "share", "health", "missed", "counted"}
     assert {name: await counter(page, name) for name in COUNTS} == {name: f"{stats[name]:,}" for name in COUNTS}
     assert await counter(page, "hit_rate") == f"{stats['hit_rate']:.1%}"
     assert stats["evictions"]
@@ -129,6 +129,19 @@ async def test_items_are_shown_where_they_are_counted(visit: Visit, redis_server
         assert await counter(page, "items") == "\u2013"
         assert await counter(page, "sets") == "1"
         await expect(page.locator("#tiles")).to_contain_text("not counted by this storage")
+
+
+async def test_layers_that_nobody_counts_have_a_dash(visit: Visit, redis_server: Server, fresh_prefix: str) -> None:
+    """Memory in front of Redis: what memory holds is told, and of Redis that nobody knows."""
+    far = f"redis://127.0.0.1:{redis_server.port}?key_prefix={fresh_prefix}"
+    async with new_layered("memory://", far, backplane=None) as cache:
+        await cache.set("a", 1)
+        page = await visit(Dashboard(cache, interval=NEVER))
+        titles = await page.locator("#layers-table thead th").all_inner_texts()
+        held = page.locator(f"#layers-table tbody tr > :nth-child({titles.index('Items') + 1})")
+
+        assert await held.all_inner_texts() == ["1", "\u2013"]
+        assert await counter(page, "items") == "\u2013"
 
 
 async def test_groups_of_keys_are_shown(visit: Visit) -> None:

@@ -5,12 +5,14 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from aiocache_kit import Config, Provider, new_layered, new_provider
-from aiocache_kit.errors import InvalidArgumentError, StorageUnavailableError
+from aiocache_kit import Config, LoadConfig, Provider, RateLimitConfig, new_layered, new_provider
+from aiocache_kit.errors import InvalidArgumentError, OverloadedError, RateLimitedError, StorageUnavailableError
 from aiocache_kit.integrations.prometheus import PrometheusMetrics
 from aiocache_kit.provider.hot_path import REPLACED
+from aiocache_kit.storage.base import Size
 from aiocache_kit.storage.distributed import DistributedStorage, Node
 from aiocache_kit.storage.memory import memory_storage
+from aiocache_kit.storage.null import NullStorage
 from aiocache_kit.testing import FaultyStorage
 
 
@@ -192,3 +194,43 @@ async def test_registering_reads_nothing() -> None:
 
     assert (await scraped(registry))["hits_total{cache=default}"] == 0.0
     assert not unopened._core.ready
+
+
+async def test_what_was_refused_is_a_counter() -> None:
+    """Loads that were shed, loads that wait, and calls that a rate limit refused."""
+    config = Config(
+        load_config=LoadConfig(max_loads=1, max_waiting_loads=0), rate_limit=RateLimitConfig(rate=2, per=60)
+    )
+    async with new_provider(config) as cache:
+        registry = registered(PrometheusMetrics(cache))
+        go = asyncio.Event()
+        under_way = asyncio.create_task(cache.get_or_set("k", go.wait))
+        await asyncio.sleep(0)
+        with pytest.raises(OverloadedError):
+            await cache.get_or_set("l", lambda: 1)
+        with pytest.raises(RateLimitedError):
+            await cache.get("k")
+        found = await scraped(registry)
+        go.set()
+        await under_way
+
+    expected = {"shed_loads_total": 1.0, "refused_calls_total": 1.0, "waiting_loads": 0.0}
+    assert {name: found[f"{name}{{cache=default}}"] for name in expected} == expected
+
+
+async def test_what_nobody_counts_has_no_sample() -> None:
+    """A storage that cannot tell how many items it has is not said to have none."""
+
+    class Uncounted(NullStorage):
+        async def size(self) -> Size:
+            return Size(counted=False)
+
+    ring = DistributedStorage([Node("a", Uncounted()), Node("b", Uncounted())])
+    async with new_provider(storage=Uncounted()) as alone, new_provider(storage=ring) as several:
+        metrics = PrometheusMetrics({"alone": alone, "several": several})
+        registry = registered(metrics)
+        await metrics.update()
+        found = await scraped(registry)
+
+    assert [name for name in found if name.startswith(("items", "size_bytes", "layer_items", "layer_size"))] == []
+    assert found["layer_health{cache=several,layer=a}"] == 1.0

@@ -56,8 +56,7 @@ function take({ epoch, cursor, providers }) {
   kept.providers = new Map(
     providers.map((provider) => {
       const points = [...(before.get(provider.name)?.points ?? []), ...provider.points].slice(-kept.most);
-      const totals = provider.totals && { ...provider.totals, counted: provider.counted };
-      return [provider.name, { ...provider, totals, points }];
+      return [provider.name, { ...provider, points }];
     }),
   );
   if (kept.epoch && epoch !== kept.epoch) byId("process").textContent = "Another process answers now, with figures of its own.";

@@ -73,19 +73,21 @@ export function showTiles(list, point, totals) {
   list.replaceChildren(...tiles);
 }
 
-// All that `Stats` has of a provider, as four columns of five.
+// All that `Stats` has of a provider, as four columns of six at most.
 const COUNTERS = [
   ["Hits", "hits", count], ["Misses", "misses", count], ["Hit rate", "hit_rate", percent], ["Stale hits", "stale_hits", count],
-  ["Mean read time", "average_get_time", duration],
+  ["Mean read time", "average_get_time", duration], ["Refused calls", "refused_calls", count],
   ["Loads", "loads", count], ["Failed loads", "load_failures", count], ["Shared loads", "coalesced", count],
-  ["Refreshes", "refreshes", count], ["Mean load time", "average_load_time", duration],
+  ["Shed loads", "shed_loads", count], ["Waiting loads", "waiting_loads", count], ["Refreshes", "refreshes", count],
+  ["Mean load time", "average_load_time", duration],
   ["Items", "items", count], ["Size", "size", bytes], ["Sets", "sets", count], ["Deletes", "deletes", count],
   ["Errors", "errors", count],
   ["Evictions", "evictions", count], ["Expired", "expired", count], ["Time in loads", "load_time", duration],
   ["Reads timed", "timed_gets", count], ["Time in those", "get_time", duration],
 ];
 
-const of = (totals, name, format) => (name === "items" ? items(totals) : format(totals[name]));
+const HELD = new Set(["items", "size"]); // what nobody knows is not said to be zero
+const of = (totals, name, format) => (HELD.has(name) && !totals.counted ? NOTHING : format(totals[name]));
 
 export function showCounters(list, totals) {
   const rows = COUNTERS.map(([title, name, format]) =>
@@ -136,7 +138,7 @@ export function showLayers(table, layers) {
     number("Hit rate", (row) => (read(row) ? percent(row.hit_rate) : NOTHING)),
     number("Hits", (row) => (read(row) ? count(row.hits) : NOTHING)),
     number("Misses", (row) => (read(row) ? count(row.misses) : NOTHING)),
-    number("Items", (row) => count(row.items)),
+    number("Items", items),
     number("Size", (row) => (row.size ? bytes(row.size) : NOTHING)),
     number("Evictions", (row) => count(row.evictions)),
     number("Errors", (row) => count(row.errors)),

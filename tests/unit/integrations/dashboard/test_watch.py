@@ -205,4 +205,4 @@ async def test_items_that_nobody_counts_are_not_said_to_be_none(redis_server: Se
         await far.set("a", 1)
         shown = json.loads(await watch({"far": far, "near": near}, FakeClock()).look(""))
 
-    assert {each["name"]: each["counted"] for each in shown["providers"]} == {"far": False, "near": True}
+    assert {each["name"]: each["totals"]["counted"] for each in shown["providers"]} == {"far": False, "near": True}
