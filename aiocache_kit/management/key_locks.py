@@ -41,6 +41,10 @@ class KeyLocks(Generic[L]):
         lock.users += 1
         return lock
 
+    def find(self, key: str) -> L | None:
+        """Give the lock of `key`, None where nobody is at it."""
+        return self._locks.get(key)
+
     def leave(self, key: str, lock: L) -> None:
         """Be at `key` no more; whoever holds its lock releases it before."""
         lock.users -= 1

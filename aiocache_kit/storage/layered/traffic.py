@@ -7,48 +7,41 @@ copied upward, and what is above is removed. The same goes for one that a messag
 Rule 3: copying and removing above are done in the key's turn, one after the other.
 """
 
-import asyncio
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
+from typing import Final
+
+from aiocache_kit.management.key_locks import KeyLock, KeyLocks
 
 
-class _Passage:
-    """One key with something under way."""
+class _Passage(KeyLock):
+    """One key with something under way; the lock is its turn."""
 
-    __slots__ = ("changes", "is_crossed", "number", "turn", "users")
-
-    def __init__(self) -> None:
-        self.users = 0
-        self.changes = 0
-        self.is_crossed = False
-        """Whether the changes under way are of an order that is not known."""
-        self.number = 0
-        """How many changes have ended since the first of those who are here came."""
-        self.turn = asyncio.Lock()
+    changes: int = 0
+    is_crossed: bool = False
+    """Whether the changes under way are of an order that is not known."""
+    number: int = 0
+    """How many changes have ended since the first of those who are here came."""
 
 
 class Visit:
     """A read, or a change, of one key that is under way."""
 
-    __slots__ = ("_emptied", "_number", "_passage", "_tagged", "_traffic", "key")
+    __slots__ = ("_emptied", "_number", "_tagged", "_traffic", "key", "turn")
 
     def __init__(self, traffic: "Traffic", key: str, passage: _Passage) -> None:
         """Begin to look whether something overtakes it."""
         self.key = key
         self._traffic = traffic
-        self._passage = passage
+        self.turn: Final = passage
+        """The key's turn."""
         self._number = passage.number
         self._emptied = traffic.emptied
         self._tagged = traffic.tagged
 
-    @property
-    def turn(self) -> asyncio.Lock:
-        """The key's turn."""
-        return self._passage.turn
-
     def is_true(self, tags: tuple[str, ...]) -> bool:
         """Whether an item with `tags` that was read, or written, below during this visit may be copied upward."""
-        traffic, passage = self._traffic, self._passage
+        traffic, passage = self._traffic, self.turn
         return (
             passage.number == self._number
             and not (passage.is_crossed and passage.changes)
@@ -58,7 +51,7 @@ class Visit:
 
     def end_others(self) -> None:
         """Make the other visits up to now void."""
-        self._passage.number += 1
+        self.turn.number += 1
 
 
 class Traffic:
@@ -68,7 +61,7 @@ class Traffic:
 
     def __init__(self) -> None:
         """Start with nothing under way."""
-        self._passages: dict[str, _Passage] = {}
+        self._passages = KeyLocks(_Passage)
         self.emptied: int = 0
         """How often many keys at once became void."""
         self.tagged: int = 0
@@ -83,42 +76,28 @@ class Traffic:
         visits: dict[str, Visit] = {}
         try:
             for key in keys:
-                visits[key] = self._enter(key)
+                visits[key] = Visit(self, key, self._passages.join(key))
             yield visits
         finally:
-            for visit in visits.values():
-                self._leave(visit)
+            for key, visit in visits.items():
+                self._passages.leave(key, visit.turn)
 
     @contextmanager
     def changes(self, keys: Iterable[str]) -> Generator[dict[str, Visit]]:
         """Change `keys`, each of which is given once."""
         with self.visits(keys) as visits:
-            for key in visits:
-                passage = self._passages[key]
-                passage.changes += 1
-                passage.is_crossed = passage.changes > 1
+            for visit in visits.values():
+                visit.turn.changes += 1
+                visit.turn.is_crossed = visit.turn.changes > 1
             try:
                 yield visits
             finally:
-                for key in visits:
-                    self._passages[key].changes -= 1
+                for visit in visits.values():
+                    visit.turn.changes -= 1
 
     def cross(self, key: str) -> None:
         """Note a change of `key` by somebody else."""
-        passage = self._passages.get(key)
+        passage = self._passages.find(key)
         if passage is not None:
             passage.number += 1
             passage.is_crossed = True
-
-    def _enter(self, key: str) -> Visit:
-        passage = self._passages.get(key)
-        if passage is None:
-            passage = self._passages[key] = _Passage()
-        passage.users += 1
-        return Visit(self, key, passage)
-
-    def _leave(self, visit: Visit) -> None:
-        passage = self._passages[visit.key]
-        passage.users -= 1
-        if not passage.users:
-            del self._passages[visit.key]

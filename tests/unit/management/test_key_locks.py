@@ -7,13 +7,14 @@ async def test_all_at_a_key_meet_one_lock() -> None:
     """The lock of a key is the same one for all who are at it, and another one for who comes after them."""
     locks = KeyLocks(KeyLock)
     first, second = locks.join("k"), locks.join("k")
-    assert first is second
+    assert first is second is locks.find("k")
     assert locks.join("other") is not first
     locks.leave("k", first)
     assert locks.join("k") is first
     locks.leave("k", first)
     locks.leave("k", first)
     assert len(locks) == 1
+    assert locks.find("k") is None
     assert locks.join("k") is not first
 
 
