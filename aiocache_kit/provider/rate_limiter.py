@@ -68,6 +68,8 @@ class RateLimiter:
         self._clock: Clock = SystemClock() if clock is None else clock
         self.degraded: int = 0
         """How often it was decided without the shared storage, because that was away."""
+        self.refused: int = 0
+        """How often tokens were asked for here, and not given."""
 
     def __repr__(self) -> str:
         of = "of this process" if self._shared is None else "shared"
@@ -112,6 +114,11 @@ class RateLimiter:
         check_whole("cost", cost)
         if cost > self._rate.burst:
             raise InvalidArgumentError(f"cost must be at most {self._rate.burst}, so many as may come at once")
+        made = await self._made(key, cost, patience)
+        self.refused += not made.allowed
+        return made
+
+    async def _made(self, key: str, cost: int, patience: int) -> RateDecision:
         if self._shared is not None:
             try:
                 return await self._shared(key, self._rate, cost, patience)

@@ -127,6 +127,21 @@ async def test_who_is_cancelled_while_waiting_has_spent_his_tokens() -> None:
     assert (await second).delay == 2.0
 
 
+async def test_refusals_are_counted() -> None:
+    """For an operator: how often tokens were not given, here, whoever asked and by which call; waiting is no refusal."""
+    clock = FakeClock()
+    limiter = RateLimiter(1, clock=clock)
+    await limiter.acquire("a")
+    assert not (await limiter.try_acquire("a")).allowed
+    with pytest.raises(RateLimitedError):
+        await limiter.acquire("a", timeout=0.5)
+    waiting = asyncio.create_task(limiter.acquire("a", timeout=1))
+    await clock.advance(1)
+    await waiting
+
+    assert limiter.refused == 2
+
+
 async def test_callers_kept_are_bounded() -> None:
     """However many callers there are, so many are kept, and what that has cost is counted."""
     limiter = RateLimiter(5, per="1h", max_keys=10)
