@@ -128,7 +128,7 @@ async def test_who_is_cancelled_while_waiting_has_spent_his_tokens() -> None:
 
 
 async def test_refusals_are_counted() -> None:
-    """For an operator: how often tokens were not given, here, whoever asked and by which call; waiting is no refusal."""
+    """How often tokens were not given, whoever asked and by which call; who waits for them was not refused."""
     clock = FakeClock()
     limiter = RateLimiter(1, clock=clock)
     await limiter.acquire("a")
