@@ -136,13 +136,16 @@ class BatchLoader(Generic[K, V]):
         """Give the values for `keys`, in as few batches as can be; the first error of one of them is raised.
 
         What the source leaves out is left out here, too, unless `missing` stands for it. So this is a `load_missing`
-        for `Provider.get_or_set_multi`, where the keys of both are the same.
+        for `Provider.get_or_set_multi`, where the keys of both are the same. Raises as `load`, but no `NotLoadedError`.
         """
         found = await self._outcomes(dict.fromkeys(keys))
         return {key: cast("V", value) for key, value in found.items() if value is not MISSING}
 
     def loader(self, key: K) -> Callable[[], Awaitable[V]]:
-        """Give a loader of one value for `Provider.get_or_set`: ``cache.get_or_set("user:7", users.loader(7))``."""
+        """Give a loader of one value for `Provider.get_or_set`: ``cache.get_or_set("user:7", users.loader(7))``.
+
+        Each call of it is one `load`, and raises as that; nothing is asked before.
+        """
         return partial(self.load, key)
 
     async def _outcomes(self, keys: Iterable[K]) -> dict[K, object]:
@@ -252,8 +255,9 @@ class BatchLoader(Generic[K, V]):
     async def close(self, timeout: float | None = None) -> None:
         """Take no more questions, and answer those that were asked; closing twice is fine.
 
-        Batches that gather begin at once. What is under way is given `timeout` seconds, None for as long as it takes,
-        and is ended then: who waits for it gets `BatchLoaderClosedError`. So does everybody who asks from now on.
+        Batches that gather begin at once. What is under way is given `timeout` seconds, None for as long as it takes
+        and 0 for not at all, and is ended then: who waits for it gets `BatchLoaderClosedError`. So does everybody who
+        asks from now on.
         """
         self._closed = True
         self._open = None

@@ -23,7 +23,7 @@ class Clock(Protocol):
         ...
 
     async def sleep(self, seconds: float) -> None:
-        """Return when `seconds` have passed on this clock; at once if they are zero or negative."""
+        """Return when `seconds` have passed on this clock; if they are zero or negative, after a turn of the loop."""
         ...
 
 
@@ -37,7 +37,7 @@ class SystemClock:
     time: "staticmethod[[], float]" = staticmethod(_time.time)
 
     async def sleep(self, seconds: float) -> None:
-        """Wait on the running event loop."""
+        """Wait for `seconds` on the running event loop; for one turn of it if they are zero or negative."""
         await asyncio.sleep(max(seconds, 0.0))
 
     def __repr__(self) -> str:

@@ -128,9 +128,11 @@ def new_distributed(
     """Build a provider over several storages, among which its keys are divided; each item is kept `replicas` times.
 
     A node is a `Node` with a name, whose storage is a `Storage`, a `Config` or a URL; or a `Config` or a URL alone,
-    which is named by its address. Names decide where keys lie: give names where addresses may change. The other
-    arguments are those of `DistributedStorage`, of `Config` and of `Provider`; a node never degrades by itself,
-    `on_failure` says what happens. Raises `InvalidArgumentError` and `ConfigError` for what cannot be.
+    which is named by its address. Names decide where keys lie: give names where addresses may change. A node never
+    degrades by itself: `on_failure` says what happens, and one that does not answer in `timeout` seconds has failed.
+    The other arguments are those of `DistributedStorage`, of `Config` and of `Provider`; `load_config` None: its
+    defaults; `clock` None: that of this machine. Nothing is opened yet. Raises `InvalidArgumentError` for what cannot
+    be, `ConfigError` for what a `Config` or a URL has wrong, and `MissingDependencyError` as `new_provider`.
     """
     from aiocache_kit.storage.distributed import DistributedStorage  # noqa: PLC0415  - rule 1
 
@@ -162,9 +164,12 @@ def new_layered(
 
     A layer is a `Layer`, or a `Storage`, a `Config` or a URL alone. `backplane` is by what processes tell one another
     of changes: ``"pubsub"`` or ``"streams"`` of the Redis that the last layer is configured for, a `Backplane` of
-    one's own, or None; ``"auto"`` is ``"pubsub"`` where the last layer is configured for Redis, and None elsewhere. The
-    other arguments are those of `LayeredStorage`, of `Config` and of `Provider`. Raises `InvalidArgumentError` and
-    `ConfigError` for what cannot be.
+    one's own, or None for by nothing; ``"auto"`` is ``"pubsub"`` where the last layer is configured for Redis, and None
+    elsewhere. `heartbeat` and `distrust_after` are seconds, above 0.
+
+    The other arguments are those of `LayeredStorage`, of `Config` and of `Provider`; `load_config` None: its defaults;
+    `clock` None: that of this machine. Nothing is opened yet. Raises `InvalidArgumentError` for what cannot be,
+    `ConfigError` for what a `Config` or a URL has wrong, and `MissingDependencyError` as `new_provider`.
     """
     from aiocache_kit.storage.layered import Layer, LayeredStorage  # noqa: PLC0415  - rule 1
 

@@ -60,12 +60,12 @@ class Item(Generic[T_co]):
 
     @property
     def etag(self) -> str | None:
-        """What the source calls the state of the value, where the loader said so (`LoadContext.etag`)."""
+        """What the source calls the state of the value (`LoadContext.etag`); None: the loader did not say."""
         return None if self.validators is None else self.validators.etag
 
     @property
     def last_modified(self) -> str | None:
-        """When the source last changed the value, in the source's words, where the loader said so."""
+        """When the source last changed the value, in the source's words; None: the loader did not say."""
         return None if self.validators is None else self.validators.last_modified
 
     def __repr__(self) -> str:

@@ -196,7 +196,7 @@ class Config(Part):
         ``AIOCACHE_KIT_MAX_ENTRIES`` is `max_entries`, ``AIOCACHE_KIT_REDIS_ADDR`` is `redis_config.addr`, and
         ``AIOCACHE_KIT_REDIS_TLS_CA_FILE`` is `redis_config.tls.ca_file`. An empty variable counts as not there,
         ``none`` is None, and lists are separated by commas. A variable that begins so and is unknown raises
-        `ConfigError`, which names the nearest one.
+        `ConfigError`, which names the nearest one, and so does a value that is wrong, by the name of its field.
         """
         return cls.build(read_env(cls, prefix, os.environ if environ is None else environ))
 
@@ -206,7 +206,7 @@ class Config(Part):
 
         Fields have their own names, parts are tables: ``[aiocache_kit.redis_config]``. The text ``"none"`` is None. The
         file is read at once, so call this before the event loop runs. A file that is missing, is not TOML or has no
-        such table, and a key that is unknown, raise `ConfigError`.
+        such table, and a key that is unknown, raise `ConfigError`, and so does a value that is wrong.
         """
         return cls.build(read_toml(cls, path, table))
 
@@ -215,8 +215,9 @@ class Config(Part):
         """Read a URL such as ``redis://user:password@host:6379/0?pool_size=5&default_ttl=10m``.
 
         The scheme is the provider: ``memory``, ``lru``, ``null``, ``file`` (its path is the directory), ``redis``,
-        ``rediss`` (with TLS) or ``unix`` (Redis; the path is the socket). The query sets further fields, named as in
-        `from_env` in lower case; those of the provider's own part need no prefix. Reserved characters are
-        percent-encoded. No message shows user, password, host or path.
+        ``rediss`` (with TLS), ``unix`` (Redis; the path is the socket) or ``custom``. The query sets further fields,
+        named as in `from_env` in lower case; those of the provider's own part need no prefix. Reserved characters are
+        percent-encoded, and ``none`` is None. Raises `ConfigError` for a URL of another form, a field that there is not
+        and a value that is wrong; no message shows user, password, host or path.
         """
         return cls.build(read_url(cls, url))

@@ -71,7 +71,7 @@ class LoadConfig(Part):
     """Loads that wait for others to end, beyond which `OverloadedError` is raised, or an old value given."""
 
     def options(self) -> FreshnessOptions:
-        """Give the fields as the options of a call."""
+        """Give the fields as the options of a call, by their names; without the bounds, which no call has."""
         return {
             "jitter": self.jitter,
             "stale_while_revalidate": self.stale_while_revalidate,

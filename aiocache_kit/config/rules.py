@@ -87,7 +87,11 @@ class Part:
 
     @classmethod
     def build(cls, tree: Mapping[str, object]) -> Self:
-        """Make one from its fields by name, where those with fields of their own may be given as mappings as well."""
+        """Make one from its fields by name, where those with fields of their own may be given as mappings as well.
+
+        What is left out has its default, and None means what the field says of it. Raises `ConfigError`, which names
+        the field: for one that there is not, and for a value that the class itself would refuse.
+        """
         fields: dict[str, object] = {}
         for name, value in tree.items():
             rule = cls.schema.get(name)

@@ -54,7 +54,10 @@ class LoadContext:
     def __init__(
         self, key: str, life: float, tags: tuple[str, ...], cost: int | None, freshness: Freshness = _PLAIN
     ) -> None:
-        """Begin with what the caller of `get_or_set` said."""
+        """Begin with what the caller of `get_or_set` said, checked: for providers, and for tests of a loader.
+
+        `life` is the ttl in seconds, infinity for ever; `cost` is bytes, None as the storage estimates.
+        """
         self.key: Final = key
         self.freshness: Final = freshness
         """How the value is to be served, as the caller and the configuration have it."""
@@ -77,7 +80,10 @@ class LoadContext:
 
     @property
     def ttl(self) -> TTL:
-        """How long the value will live, in seconds, None for ever; set it in any form that a ttl may have."""
+        """How long the value will live, in seconds, None for ever; set it in any form that a ttl may have.
+
+        Raises `InvalidTTLError` for what is none.
+        """
         return None if self._life == float("inf") else self._life
 
     @ttl.setter
@@ -86,7 +92,7 @@ class LoadContext:
 
     @property
     def tags(self) -> tuple[str, ...]:
-        """What the value will be tagged with; set it to any collection of `str`."""
+        """What the value will be tagged with; set it to any collection of `str`. Raises `InvalidTagError`."""
         return self._tags
 
     @tags.setter
@@ -95,7 +101,10 @@ class LoadContext:
 
     @property
     def cost(self) -> int | None:
-        """What the value counts against a bound in bytes; None: the storage estimates."""
+        """What the value counts against a bound in bytes, 0 for nothing; None: the storage estimates.
+
+        Raises `InvalidArgumentError` where it is set to anything else.
+        """
         return self._cost
 
     @cost.setter
@@ -106,7 +115,8 @@ class LoadContext:
     def etag(self) -> str | None:
         """What the source calls the state that the value is in, kept with the value; None: nothing.
 
-        That of `stale_value` until the loader sets that of the value it gives. A `str` of at most 1024 characters.
+        That of `stale_value` until the loader sets that of the value it gives. A `str` of 1 to 1024 characters, or
+        `InvalidArgumentError`.
         """
         return (self._said if "etag" in self._said else self._known).get("etag")
 
@@ -135,7 +145,10 @@ class LoadContext:
         return self.stale_value
 
     def fail(self, reason: str = "the loader gave up") -> NoReturn:
-        """Say that the source fails: raise `LoadFailedError`, for which an old value may stand in."""
+        """Say that the source fails: raise `LoadFailedError` with the `reason`, for which an old value may stand in.
+
+        The reason reaches those who wait, so it holds no secret.
+        """
         raise LoadFailedError(reason)
 
     @property

@@ -26,11 +26,14 @@ class Lease:
     __slots__ = ("expires_at", "fencing", "lost", "token")
 
     def __init__(self, fencing: int, expires_at: float, *, token: str = "") -> None:
-        """Hold the lock until `expires_at` on the monotonic clock, with a `token` or a new one."""
+        """Hold the lock until `expires_at`, in seconds of the monotonic clock; for providers, which make these.
+
+        `fencing` is greater than that of any lease of this lock before; `token` "": a new one.
+        """
         self.token: Final = token or os.urandom(16).hex()
         """Proves who holds the lock; nobody can guess it."""
         self.fencing: Final = fencing
-        """Grows with every lease."""
+        """Grows with every lease: hand it to what the lock guards, which then refuses smaller ones."""
         self.expires_at: float = expires_at
         self.lost: Final = asyncio.Event()
         """Set when the lease ended before its holder was done: somebody else may hold the lock."""

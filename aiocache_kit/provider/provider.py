@@ -175,7 +175,9 @@ class Provider:
 
         Loads in the background are given `timeout` seconds to end by themselves. Other loads under way are cancelled,
         and who waits for them gets `ProviderClosedError`. Items that must outlive the process are written out. Closing
-        twice is fine; closing a namespace closes the whole provider.
+        twice is fine; closing a namespace closes the whole provider. With a `timeout` of 0 nothing is waited for.
+        Raises `InvalidArgumentError` for one that is no number from 0 up, and the `StorageError` of a storage that
+        could not write out what it had to: it is closed then all the same.
         """
         (self._root or self)._cool()  # noqa: SLF001  - of the same class
         _check_interval("timeout", timeout, may_be_zero=True)
@@ -367,8 +369,8 @@ class Provider:
         """Hear what happens: ``async with provider.events(kinds={"load"}) as stream: async for event in stream: ...``.
 
         `kinds` are out of `EventKind`, None: all. Events hold keys only with `keys`. At most `room` of them wait; where
-        there are more the oldest goes, and is counted. Of hits and misses about one of `sample` is given. Of a
-        namespace, what concerns its keys, or none, is told. Raises `InvalidArgumentError`.
+        there are more the oldest goes, and is counted. Of hits and misses about one of `sample` is given, 1: each. Of a
+        namespace, what concerns its keys, or none, is told. Raises `InvalidArgumentError` for what is none of these.
         """
         self._core.check_open()
         return self._core.hub.stream(self._names.prefix, kinds=kinds, keys=keys, room=room, sample=sample)
@@ -385,7 +387,8 @@ class Provider:
         """Call `function` with each event, until ``stop()`` of what is given, or `close`; otherwise as `events`.
 
         A coroutine function runs on the event loop, any other in a thread, one call at a time. No caller of the cache
-        waits for it; what it raises is logged. May be called before the event loop runs.
+        waits for it; what it raises is logged. May be called before the event loop runs. Raises `InvalidArgumentError`
+        for what cannot be called, and as `events` does.
         """
         check_callable(function, "function")
         stream = self.events(kinds=kinds, keys=keys, room=room, sample=sample)
@@ -412,7 +415,7 @@ class Provider:
         self._core.hub.trace(span, load_span)
 
     def group_of(self, key: str) -> str:
-        """Give the name of the group that events and metrics put `key` in; see `group_keys`."""
+        """Give the name of the group that events and metrics put `key` in, of a hundred at most; see `group_keys`."""
         return self._core.hub.grouping.of(check_key(key))
 
     def name_keys(self, pieces: Iterable[str | None], group: str) -> None:
@@ -447,7 +450,8 @@ class Provider:
 
         ``default=MISSING`` tells a miss from a stored None. With `type` the value is given as that type: a dataclass,
         TypedDict, NamedTuple, datetime, UUID, enum, msgspec Struct or pydantic model; `WrongTypeError` where it does
-        not fit.
+        not fit. None: as the storage has it. Where bytes cannot be read that is a miss, or `CorruptPayloadError` if the
+        configuration is `strict`; so it is for all calls that read.
         """
         value = await self._value(key)
         if value is MISSING:
@@ -460,7 +464,10 @@ class Provider:
     @overload
     async def get_item(self, key: str, *, type: type[T]) -> Item[T]: ...
     async def get_item(self, key: str, *, type: Any = None) -> Item[Any]:
-        """Give the live item under `key`, with its dates, tags and version; `NotFoundError` where there is none."""
+        """Give the live item under `key`, with its dates, tags and version; `NotFoundError` where there is none.
+
+        Instants are seconds since the epoch, durations seconds. `type` is that of the value, as for `get`.
+        """
         item = await self._read(key)
         if item is None:
             raise NotFoundError(key)
@@ -481,7 +488,9 @@ class Provider:
     async def get_multi(self, keys: Iterable[str], *, type: Any = None) -> dict[str, Any]:
         """Give the live values under `keys` by key, in one round trip a node; missing keys are left out.
 
-        Raises `PartialFailureError`, which has what was found, where the nodes of some keys cannot be reached.
+        Each key counts as a hit or a miss. `type` is that of each value, as for `get`. Raises `PartialFailureError`,
+        which has what was found, where the nodes of some keys cannot be reached, and `InvalidArgumentError` for what is
+        no collection of keys, a single `str` included.
         """
         return await self._get_multi_slowly(keys, type=type)
 
@@ -557,7 +566,8 @@ class Provider:
     async def keys(self, prefix: str = "") -> AsyncIterator[str]:
         """Go over the live keys of this namespace that begin with `prefix`, without ever holding the event loop.
 
-        Each key comes once, in no order; nothing is promised of keys that come or go meanwhile.
+        Each key comes once, in no order; nothing is promised of keys that come or go meanwhile. The prefix is taken as
+        it stands, and "" is one of all keys. Raises `InvalidArgumentError` for one that is no `str`.
         """
         start = self._names.start(prefix, may_be_empty=True)
         if not self._core.ready:
@@ -581,8 +591,9 @@ class Provider:
     ) -> None:
         """Store `value` under `key`, replacing what is there with its ttl, tags and cost.
 
-        `cost` is what the value counts against a bound in bytes, None: as the storage estimates. Raises
-        `ValueTooLargeError` or `SerializationError` where the value cannot be stored; what was there stays then.
+        `cost` is what the value counts against a bound in bytes, 0 for nothing, None: as the storage estimates. Raises
+        `ValueTooLargeError` or `SerializationError` where the value cannot be stored; what was there stays then. Raises
+        `InvalidArgumentError` for a `cost` that is no `int` from 0 up.
         """
         await self._set_slowly(key, value, ttl, tags=tags, cost=cost)
 
@@ -603,7 +614,10 @@ class Provider:
         tags: Iterable[str] = (),
         cost: int | None = None,
     ) -> bool:
-        """Store `value` if nothing is live under `key`, in one atomic step; say whether it was stored."""
+        """Store `value` if nothing is live under `key`, in one atomic step; say whether it was stored.
+
+        An item that is only kept for a source that fails is not live. Otherwise as `set`.
+        """
         return await self._set_if(IF_ABSENT, value, self._checked(key, ttl, tags, cost))
 
     async def replace(
@@ -615,7 +629,10 @@ class Provider:
         tags: Iterable[str] = (),
         cost: int | None = None,
     ) -> bool:
-        """Store `value` if something is live under `key`, in one atomic step; say whether it was stored."""
+        """Store `value` if something is live under `key`, in one atomic step; say whether it was stored.
+
+        Its ttl, tags and cost are replaced, too. Otherwise as `set`.
+        """
         return await self._set_if(IF_PRESENT, value, self._checked(key, ttl, tags, cost))
 
     async def compare_and_set(
@@ -630,7 +647,8 @@ class Provider:
     ) -> bool:
         """Store `value` if the live item under `key` still has `version` (`Item.version`), in one atomic step.
 
-        Says whether it was stored.
+        Says whether it was stored; 0 is the version of no item. Otherwise as `set`; raises `InvalidArgumentError` for a
+        version that is no `int`, too.
         """
         _check_int("version", version)
         return await self._set_if(if_version(version), value, self._checked(key, ttl, tags, cost))
@@ -659,8 +677,10 @@ class Provider:
 
         `fn` takes the value, or `default` where none is live, and gives the new one; it may be a coroutine function. It
         runs again if somebody else changed the key meanwhile; callers of one provider take turns, so that this is
-        seldom. Tags and cost stay. Raises `NotFoundError` where nothing is live and `default` was not given,
-        `RecursiveLoadError` when `fn` updates the same key, and what `fn` raises; the item is unchanged then.
+        seldom. Tags and cost stay; `ttl` begins anew. Raises `NotFoundError` where nothing is live and `default` was
+        not given, `RecursiveLoadError` when `fn` updates the same key, `ValueTooLargeError` or `SerializationError` for
+        what cannot be stored, and what `fn` raises; the item is unchanged then. `InvalidArgumentError`: `fn` cannot be
+        called.
         """
         check_callable(fn, "fn")
         full, life = self._names.key(key), self._life(ttl)
@@ -685,7 +705,11 @@ class Provider:
     async def set_multi(
         self, mapping: Mapping[str, object], ttl: TTL | DefaultType = DEFAULT, *, tags: Iterable[str] = ()
     ) -> None:
-        """Store all values of `mapping` under their keys, in one round trip a node. Not atomic as a whole."""
+        """Store all values of `mapping` under their keys, with the same ttl and tags, in one round trip a node.
+
+        Not atomic as a whole: what was stored before an error stays stored. Raises `PartialFailureError`, which names
+        the keys, where some nodes cannot be reached, `InvalidArgumentError` for what is no mapping, and as `set` does.
+        """
         if not isinstance(cast("object", mapping), Mapping):
             raise InvalidArgumentError(f"mapping must map keys to values, not be {type(mapping).__name__}")
         life, own_tags = self._life(ttl), self._names.tags(tags)
@@ -702,7 +726,8 @@ class Provider:
     async def touch(self, key: str, ttl: TTL | DefaultType = DEFAULT) -> bool:
         """Let the live item under `key` live for `ttl` from now; say whether there was one.
 
-        It may be given when it is old for as long beyond its new end as beyond the one it had.
+        It may be given when it is old for as long beyond its new end as beyond the one it had. Value, tags and cost
+        stay.
         """
         full, life = self._names.key(key), self._life(ttl)
         if not self._core.ready:
@@ -726,8 +751,9 @@ class Provider:
     async def increment(self, key: str, delta: int = 1, *, initial: int = 0, ttl: TTL | DefaultType = DEFAULT) -> int:
         """Add `delta` to the integer under `key`, atomically, and give the sum.
 
-        Where none is live a counter is born with `initial`, and `ttl` counts from then on; later calls do not move it.
-        Raises `WrongTypeError` where the value is not an `int`.
+        Where none is live a counter is born with `initial`, to which `delta` is added, and `ttl` counts from then on;
+        later calls do not move it. Raises `WrongTypeError` where the value is not an `int`, and `InvalidArgumentError`
+        where `delta` or `initial` is none. Never degraded: where the storage is away that is an error.
         """
         return await self._increment_slowly(key, delta, initial=initial, ttl=ttl)
 
@@ -764,7 +790,11 @@ class Provider:
         return gone
 
     async def delete_multi(self, keys: Iterable[str]) -> int:
-        """Remove the items under `keys`, in one round trip a node, and count those that were live."""
+        """Remove the items under `keys`, in one round trip a node, and count those that were live.
+
+        Not atomic as a whole. Raises `PartialFailureError`, which names the keys, where some nodes cannot be reached,
+        and `InvalidArgumentError` for what is no collection of keys, a single `str` included.
+        """
         parts = await self._names.parts(keys)
         if not self._core.ready:
             await self._open()
@@ -783,7 +813,10 @@ class Provider:
     @overload
     async def pop(self, key: str, default: D) -> Any | D: ...  # noqa: ANN401  - as above
     async def pop(self, key: str, default: object = None) -> object:
-        """Remove the item under `key` and give its value, atomically; `default` where none was live."""
+        """Remove the item under `key` and give its value, atomically; `default` where none was live.
+
+        Of several callers one gets the value. Counts a hit and a delete, or a miss.
+        """
         full = self._names.key(key)
         if not self._core.ready:
             await self._open()
@@ -800,7 +833,10 @@ class Provider:
                 return value
 
     async def invalidate_tags(self, *tags: str) -> None:
-        """Make every item that has one of `tags` a miss from now on. O(1) a tag, whatever number of items it kills."""
+        """Make every item that has one of `tags` a miss from now on. O(1) a tag, whatever number of items it kills.
+
+        Their room is freed later. Values with such a tag that are being loaded now are given, and not stored.
+        """
         full = self._names.tags(tags)
         if not self._core.ready:
             await self._open()
@@ -816,12 +852,16 @@ class Provider:
     async def invalidate_prefix(self, prefix: str) -> None:
         """Remove every item of this namespace whose key begins with `prefix`, which is not empty.
 
-        Goes over the keys, in slices; tags are the cheaper way where there are many keys.
+        Goes over the keys, in slices; tags are the cheaper way where there are many keys. The prefix is taken as it
+        stands. Raises `InvalidArgumentError` for one that is empty or no `str`.
         """
         await self._clear(self._names.start(prefix, may_be_empty=False))
 
     async def clear(self) -> None:
-        """Remove every item of this namespace and of those inside of it; on the root that is the whole storage."""
+        """Remove every item of this namespace and of those inside of it; on the root, all of the storage.
+
+        Of a server that others use as well, only what is this cache's. In slices, so that the event loop is never held.
+        """
         await self._clear(self._names.prefix)
 
     async def _clear(self, start: str) -> None:
@@ -859,7 +899,13 @@ class Provider:
 
         A change of the key while it is loaded (`set`, `delete`, `clear` and so on) wins: those who wait get the loaded
         value, it is not stored, and who comes later starts a load of his own. A value that the storage refuses is given
-        and not stored, and counts as an error. Raises `RecursiveLoadError` when a loader asks for its own key.
+        and not stored, and counts as an error.
+
+        The options say how the value is served when it is old, how long a load may take and so on; each has its
+        meaning, its units and what None and zero mean in `LoadOptions`, and the configuration's value where it is left
+        out. Raises what the loader raises; `RecursiveLoadError` when it asks for its own key, `LoadTimeoutError` after
+        `timeout`, `OverloadedError` where there is no room for one more load, `WrongTypeError` as `get`,
+        `InvalidArgumentError` for an option or loader that is wrong, `TypeError` for an option that there is not.
         """
         if options:
             check_names("get_or_set", options, OF_GET_OR_SET)
@@ -950,8 +996,8 @@ class Provider:
         """Load the value under `key`, whether or not one is live, store it and give it.
 
         Readers get the old value until the new one is there. A load of the key that is under way already is joined:
-        whoever knows that the source has changed since it began uses `delete`. Counts neither a hit nor a miss.
-        Otherwise as `get_or_set`.
+        whoever knows that the source has changed since it began uses `delete`. Counts neither a hit nor a miss. What
+        the loader raises leaves the old value where it is. Otherwise as `get_or_set`.
         """
         return await self._load_one(key, loader, ttl, options, anew=True)
 
@@ -994,7 +1040,9 @@ class Provider:
 
         `load_missing` takes the list of the missing keys and gives a mapping of what it found; keys that it leaves out
         are left out of the answer too, and nothing is remembered of them. Keys whose load is under way already are
-        waited for and not loaded again. Otherwise as `get_or_set`; `cost` is that of each value, and so is `type`.
+        waited for and not loaded again. `cost` is that of each value, and so is `type`. Otherwise as `get_or_set`;
+        raises `InvalidArgumentError` where `load_missing` gives no mapping, or `keys` is no collection, and
+        `PartialFailureError` as `get_multi`.
         """
         asked = await self._asked_many("get_or_set_multi", keys, load_missing, ttl, cast("dict[str, Any]", options))
         wanted = asked.names
@@ -1074,7 +1122,9 @@ class Provider:
         The lease lasts `ttl`, and is extended while the block runs; `lease.lost` is set if it ended all the same, and
         the block's end then raises `LockLostError`. `timeout` is how long to wait for a lock that somebody else holds,
         None for ever and 0 for not at all; `LockTimeoutError` when it is over. Not reentrant. A lock is not an item: it
-        has no part in bounds and stats.
+        has no part in bounds and stats. A `ttl` of None lasts until the block ends, also where its process does not
+        live to see that. Raises `UnsupportedError` where the storage is shared and has no locks, and
+        `InvalidArgumentError` for a `timeout` that is no time.
         """
         full, life, wait = self._names.key(key), life_of(ttl), _seconds_of(timeout)
         core = self._core
@@ -1099,8 +1149,11 @@ class Provider:
     ) -> RateLimiter:
         """Give a `RateLimiter` by that name, which all share who share the storage; in memory, it is this process's.
 
-        Those with another `rate` or `per` have other buckets. `on_unavailable` says what happens while the storage is
-        away. Raises `UnsupportedError` where the storage is shared and has no rate limits.
+        `rate` tokens come back in the time `per`, and `burst` may be taken at once, None: as many as `rate`. Those with
+        another `rate` or `per` have other buckets. `max_keys` callers are kept by this process. `on_unavailable` says
+        what happens while the storage is away: ``"local"`` (each process by itself), ``"allow"`` all or ``"raise"``.
+        Raises `UnsupportedError` where the storage is shared and has no rate limits, `InvalidTTLError` for `per` and
+        `InvalidArgumentError` for the others.
         """
         full, core = self._names.key(name), self._core
         if core.storage.rates is None and core.storage.capabilities.shared:

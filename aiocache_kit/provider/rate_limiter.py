@@ -56,7 +56,8 @@ class RateLimiter:
     ) -> None:
         """Limit within this process; `Provider.rate_limiter` gives one that several share, by way of `shared`.
 
-        `burst` None is as many as `rate`. Raises `InvalidArgumentError`, or `InvalidTTLError` for `per`.
+        `burst` None is as many as `rate`; `clock` None is that of this machine. `on_unavailable` is for `shared` alone.
+        Raises `InvalidTTLError` for a `per` that is no time, and `InvalidArgumentError` for what else is wrong.
         """
         self._rate = rate_of(rate, per, burst)
         check_whole("max_keys", max_keys)
@@ -77,7 +78,7 @@ class RateLimiter:
 
     @property
     def limit(self) -> int:
-        """How many may come at once."""
+        """How many may come at once: the `burst`, or the rate where none was given."""
         return self._rate.burst
 
     @property
@@ -94,8 +95,9 @@ class RateLimiter:
         """Take `cost` tokens for `key`, waiting for them for `timeout` at most: 0 for not at all, None for ever.
 
         Raises `RateLimitedError`, which says when to come back, where they would not be there in that time; nothing was
-        taken then, and nothing waited for. Who waits does so in the order of coming. `StorageError` is raised as
-        `on_unavailable` has it.
+        taken then, and nothing waited for. Who waits does so in the order of coming, and has spent his tokens if he is
+        cancelled. Raises `InvalidArgumentError` for a `cost` that is no `int` from 1 to `limit`, a key that is no `str`
+        and a `timeout` that is no time, and `StorageError` where the storage is away, if `on_unavailable` says so.
         """
         made = await self._decide(key, cost, _patience(timeout))
         if not made.allowed:
@@ -105,7 +107,10 @@ class RateLimiter:
         return made
 
     async def try_acquire(self, key: str = "", cost: int = 1) -> RateDecision:
-        """Take `cost` tokens for `key` if they are there, and say so; nothing is waited for. Otherwise as `acquire`."""
+        """Take `cost` tokens for `key` if they are there, and say so; nothing is waited for.
+
+        Otherwise as `acquire`, without `RateLimitedError`.
+        """
         return await self._decide(key, cost, 0)
 
     async def _decide(self, key: str, cost: int, patience: int) -> RateDecision:

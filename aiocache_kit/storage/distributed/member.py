@@ -35,9 +35,11 @@ class Node:
     """
 
     name: str
+    """Not empty, and no other node's."""
     storage: object
     """A `Storage`; to `new_distributed`, also a `Config` or a URL."""
     weight: float = 1.0
+    """From 0.01 to 100. `new_distributed` raises `InvalidArgumentError` for another one."""
 
 
 class Member:

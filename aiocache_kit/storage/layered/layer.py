@@ -11,14 +11,20 @@ NEAR_TTL: Final = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One place of a hierarchy: a storage that nobody else uses, under a name."""
+    """One place of a hierarchy: a storage that nobody else uses, under a name.
+
+    Raises `InvalidTTLError` for a ttl that is none, and `InvalidArgumentError` for an empty name.
+    """
 
     source: object
     """A `Storage`; to `new_layered`, also a `Config` or a URL."""
     name: str | None = None
     """What statistics call it; None: what the storage is called."""
     ttl: TTL = NEAR_TTL
-    """How long a copy stays here at most, whatever the item's own ttl; None: no bound. Not for the lowest layer."""
+    """Seconds, or any form of a ttl, that a copy stays here at most, whatever the item's own ttl; None: no bound.
+
+    Not for the lowest layer.
+    """
 
     def __post_init__(self) -> None:
         life_of(self.ttl)
