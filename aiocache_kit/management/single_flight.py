@@ -236,6 +236,7 @@ class SingleFlight:
         self._all.add(flight)
         waits = asker is not None and not asker.done
         if asker is not None and waits:
+            # The first step of the work is taken inside of this call: whatever that asks for, the asker waits for.
             asker.waits_for.append(flight)
             flight.urgent = True
         self._nested += 1
@@ -263,7 +264,7 @@ class SingleFlight:
         except BaseException as error:
             self._end(flight, {}, error)
             if isinstance(error, Exception):
-                return {}
+                return {}  # those who wait have it from the flight; nobody awaits the task, which would complain of it
             raise
         self._end(flight, found)
         return found
@@ -297,7 +298,7 @@ class SingleFlight:
         """The same for every key whose load is known, or will turn out, to have one of `tags`."""
         gone = frozenset(tags)
         for flight in self._all:
-            flight.invalidated |= gone
+            flight.invalidated |= gone  # of all flights: a loader may still say that its value has one of these tags
             if not gone.isdisjoint(flight.tags):
                 for key in flight.keys:
                     if self.flights.get(key) is flight:
@@ -320,7 +321,7 @@ class SingleFlight:
     def begin_changes(self, keys: Iterable[str]) -> None:
         """Do as `begin_change` does for each of `keys`."""
         flights, changing = self.flights, self._changing
-        for key in keys:
+        for key in keys:  # there may be many thousands, and hardly any of them has something under way
             if key in flights or key in changing:
                 self.begin_change(key)
             else:
@@ -384,13 +385,14 @@ class SingleFlight:
             ends = set[asyncio.Future[None]]().union(*under_way)
             if not ends:
                 return
-            await asyncio.wait(ends)
+            await asyncio.wait(ends)  # and look again: another store may have begun since
 
     async def close(self) -> None:
         """End all work; who waits for it gets `ProviderClosedError`."""
         here = asyncio.current_task()
         tasks: list[asyncio.Task[dict[str, object]]] = []
         for flight in list(self._all):
+            # First, since from a task that is cancelled those who wait would hear just that.
             self._end(flight, {}, ProviderClosedError())
             if flight.task is not None and flight.task is not here:
                 flight.task.cancel()

@@ -52,6 +52,7 @@ class Leasing:
 
     async def pause(self, seconds: float = _FIRST_PAUSE) -> float:
         """Wait for about that long, and give how long to wait the next time."""
+        # By chance, because those who were refused at the same moment would go on asking at the same moment.
         await self._clock.sleep(seconds * self._random.uniform(0.5, 1.0))
         return min(seconds * 2, _LONGEST_PAUSE)
 
@@ -63,14 +64,14 @@ class Leasing:
             yield
         finally:
             keeper.cancel()
-            for key, lease in leases.items():
+            for key, lease in leases.items():  # a write has taken out the one that it has used up
                 await self._leases.drop(key, lease)
-            await asyncio.wait([keeper])
+            await asyncio.wait([keeper])  # last: others may have the leases while it still ends
 
     async def _keep(self, leases: dict[str, str]) -> None:
         while True:
-            await self._clock.sleep(self._leases.ttl / 3)
-            for key, lease in list(leases.items()):
+            await self._clock.sleep(self._leases.ttl / 3)  # so two in a row may fail before a lease is over
+            for key, lease in list(leases.items()):  # writes take theirs out while others are extended
                 try:
                     await self._leases.extend(key, lease)
                 except StorageError:

@@ -277,7 +277,7 @@ class Table:
         if slot is None:
             slot = self._place(key, weight)
             self._settle(slot, value, life, now, stale_for=stale_for, tags=tags, cost=cost, created=created)
-            self._policy.insert(slot)
+            self._policy.insert(slot)  # before room is made: it may be this one that has to go
             if len(self.index) > self._max_entries:
                 self._make_room(now)
         else:
@@ -374,6 +374,7 @@ class Table:
         full = math.inf if self._max_bytes is None else self._max_bytes
         while len(self.index) > self._max_entries or self.bytes > full:
             slot = self._policy.evict(now)
+            # What was dead is no eviction: these are what tells that a bound is too small.
             if now < self._ends(slot)[0]:
                 self.evictions += 1
             else:
@@ -427,6 +428,7 @@ class Table:
         slot = self.live_slot(key, now)
         if slot == NIL:
             return False
+        # What never ends is kept beyond no end: infinity less infinity is no number.
         until, dead_at = self._ends(slot)
         self.set_end(slot, life, now, stale_for if until == math.inf else max(stale_for, dead_at - until))
         return True

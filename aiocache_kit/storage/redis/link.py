@@ -131,6 +131,7 @@ class Link:
         return await self._send(packed, again=again, large=large or len(packed) >= LARGE)
 
     async def _send(self, packed: bytes, *, again: bool, large: bool) -> Any:  # noqa: ANN401  - what Redis answers
+        # Where a connection is there, a call needs no deadline and no closures: the connection itself ends in time.
         lane = self._large if large else self._small
         wire = lane.wire
         if wire is None or not wire.ready:
@@ -197,7 +198,7 @@ class Link:
 
     async def _refused(self, lane: _Lane, packed: bytes, reply: ReplyError, start: float) -> Any:  # noqa: ANN401  - what Redis answers
         """Send a command again that was not taken for now; raise what is final."""
-        asked = lane.wire
+        asked = lane.wire  # that which refused it: by now there may be another one, which has done nothing wrong
 
         def send_by(wire: Wire) -> "asyncio.Future[Any]":
             nonlocal asked
@@ -271,6 +272,7 @@ class Link:
         if self._closed:
             raise StorageUnavailableError("the connection to Redis is closed")
         loop = asyncio.get_running_loop()
+        # A task of another loop was lost with it, and will never be done.
         if lane.dialling is None or lane.dialling.done() or lane.dialling.get_loop() is not loop:
             lane.dialling = loop.create_task(self._dial(lane), name="aiocache_kit connects to Redis")
         waiter: asyncio.Future[Wire] = loop.create_future()
@@ -301,7 +303,7 @@ class Link:
                     return
                 await asyncio.sleep(spread(pause))
                 pause = min(pause * 2, LONGEST_PAUSE)
-        finally:
+        finally:  # whoever waits still does so because `close` has cancelled this
             self._send_away(lane, StorageUnavailableError("the connection to Redis is closed"))
 
     def _send_away(self, lane: _Lane, error: CacheError) -> None:
@@ -331,7 +333,7 @@ class Link:
             except BaseException:
                 wire.end()
                 raise
-        if wire.ended:
+        if wire.ended:  # while it was made ready: `_ended` has been called, and did not know it
             raise Lost(sent=False)
         lane.wire = wire
         self._attempts.connected()

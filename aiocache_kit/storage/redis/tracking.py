@@ -157,7 +157,7 @@ class Tracking:
         size = _weight(name, data)
         if size > self._most // _LARGEST:
             return
-        self.drop(name)
+        self.drop(name)  # so that it is the newest, and counted once
         self._kept[name] = Kept(data, self.now() + self._life)
         self._size += size
         while self._size > self._most or len(self._kept) > MOST_ENTRIES:
@@ -239,7 +239,7 @@ class Tracking:
 
     def _look(self, now: float) -> None:
         self._look_at = now + EVERY
-        for watch in list(self._watches):
+        for watch in list(self._watches):  # one that has ended takes itself out
             watch.ask(now)
 
     def forsake(self) -> None:
@@ -264,7 +264,7 @@ class _Watch:
 
         Raises `StorageAccessError` and `ConfigError` where the server refuses that.
         """
-        sent = self._tracking.now()
+        sent = self._tracking.now()  # the answer says what was so when it was asked, and no more than that
         reply = await wire.send(_ON)
         if reply.__class__ is ReplyError:
             raise _refused(reply) from reply

@@ -133,6 +133,7 @@ class Wire(asyncio.Protocol):
         future: asyncio.Future[Any] = self._create_future()
         unsent, asked = self._unsent, self._asked
         if not asked and self._is_alone:
+            # At once: the end of the turn is a callback away, and one command alone has nobody to leave with.
             asked.append(future)
             self._note_sending()
             self._transport.write(command)
@@ -151,6 +152,7 @@ class Wire(asyncio.Protocol):
         if not self._unsent:
             self.loop.call_soon(self._flush)
         self._unsent.extend(commands)
+        # One place for each command, all of them the same: the queue goes on counting replies, not calls.
         batch = _Batch(future, len(commands))
         self._asked.extend([batch] * len(commands))
         if len(self._asked) >= MOST_UNDER_WAY:
@@ -168,7 +170,7 @@ class Wire(asyncio.Protocol):
                 await room
             except asyncio.CancelledError:
                 if room.done() and not room.cancelled():
-                    self._let_in(1)
+                    self._let_in(1)  # he was let in as he was cancelled: nobody else would be, before the next reply
                 raise
 
     @property
@@ -179,7 +181,7 @@ class Wire(asyncio.Protocol):
     def end(self) -> None:
         """End the connection at once; who waits for a reply gets `Lost`."""
         self._transport.abort()
-        self._end()
+        self._end()  # `connection_lost` comes a turn later, and nobody may send until then
 
     async def gone(self) -> None:
         """Wait until the operating system has the connection back."""
@@ -195,6 +197,7 @@ class Wire(asyncio.Protocol):
         if len(commands) == 1:
             self._transport.write(commands[0])
             return
+        # A write costs a call of the system, so small commands share one; copying large ones would cost more than that.
         start = size = 0
         for position, command in enumerate(commands):
             size += len(command)
@@ -205,6 +208,7 @@ class Wire(asyncio.Protocol):
             self._transport.write(b"".join(commands[start:]))
 
     def _note_sending(self) -> None:
+        # A stamp for each time of sending, not for each command: ten thousand may be under way.
         self._stamps.append((self._answered + len(self._asked), stopwatch()))
         if self._timer is None:
             self._look_in(self._timeout)
@@ -237,9 +241,11 @@ class Wire(asyncio.Protocol):
         self._answered += answered
         if not asked:
             self._stamps.clear()
+        # Only what has come since the last whole reply: many small ones in a row are not a large one.
         self._unread = 0 if answered or is_told else self._unread + len(data)
         if self._unread > self._most_unread:
             self.end()
+        # From half on, so that those who wait come in by thousands and leave together, and not one for each reply.
         elif not self.ready and not self._is_paused and len(asked) < MOST_UNDER_WAY // 2:
             self._open_up()
 
@@ -324,6 +330,7 @@ class Wire(asyncio.Protocol):
             if timer is not None:
                 timer.cancel()
         self._timer = self._stuck = None
+        # Replies come in the order of sending: of those who wait, the first so many were sent, and may have been done.
         sent = self._stamps[-1][0] - self._answered if self._stamps else 0
         for position, place in enumerate(self._asked):
             with suppress(asyncio.InvalidStateError):  # whoever asked was cancelled, or is of a batch that was told
