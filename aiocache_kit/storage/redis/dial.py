@@ -91,7 +91,6 @@ class Dialer:
             from redis.maint_notifications import MaintNotificationsConfig  # noqa: PLC0415  - newer versions have it
 
             arguments["maint_notifications_config"] = MaintNotificationsConfig(enabled=False)
-        arguments["socket_timeout"] = None
         return BlockingConnectionPool(
             max_connections=size, timeout=None, connection_class=self._kind(place), **arguments
         )
@@ -120,7 +119,7 @@ class Dialer:
             "protocol": self.protocol,
             "client_name": NAME,
             "socket_connect_timeout": self.timeout,
-            "socket_timeout": self.timeout,
+            "socket_timeout": None,  # `dial` keeps the time: redis-py would lose cancellations on Python 3.11
             "retry": Retry(NoBackoff(), 0),
             **_NAMELESS,
         }

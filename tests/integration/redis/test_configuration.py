@@ -254,7 +254,7 @@ async def test_read_timeout(redis_server: Server, way: str) -> None:
 
 
 async def test_write_timeout(redis_server: Server, way: str) -> None:
-    """`write_timeout` ends the wait for a network that takes nothing."""
+    """`write_timeout` ends the wait for a network that takes nothing; closing does not wait for that network either."""
     fields = {"multiplexed": WAYS[way], "dial_timeout": LATE, "read_timeout": LATE, "write_timeout": SOON}
     async with FaultyProxy(redis_server.host, redis_server.port) as proxy, to_port(proxy.port, **fields) as cache:
         await cache.set("large", "x" * 100_000)
@@ -267,6 +267,8 @@ async def test_write_timeout(redis_server: Server, way: str) -> None:
         for call in calls:
             call.cancel()
         await asyncio.wait(calls)
+        await cache.close()
+        assert monotonic() - start < LATE / 2
 
 
 async def test_pool_size_and_timeout(start_server: StartServer) -> None:
