@@ -11,14 +11,12 @@ How the package is laid out, from the top down; a module imports only from those
     item, stats, keys           values
     clock, errors, sentinels    the ground
 
-Importing it loads the provider. Configuration and decorators are loaded when they are first named, because making their
-classes takes as long as importing the rest.
+Importing it loads the errors; everything else is loaded when it is first named, with what it needs and no more.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
-from aiocache_kit.clock import Clock, SystemClock
 from aiocache_kit.errors import (
     BatchLoaderClosedError,
     CacheError,
@@ -49,14 +47,11 @@ from aiocache_kit.errors import (
     ValueTooLargeError,
     WrongTypeError,
 )
-from aiocache_kit.item import Item
-from aiocache_kit.management.rate_limit import RateDecision
-from aiocache_kit.provider import Lease, LoadContext, LoadOptions, Provider, RateLimiter
 from aiocache_kit.sentinels import DEFAULT, MISSING
-from aiocache_kit.stats import Stats
 
 if TYPE_CHECKING:
     from aiocache_kit.batching import BatchLoader
+    from aiocache_kit.clock import Clock, SystemClock
     from aiocache_kit.config import (
         Config,
         FileConfig,
@@ -69,6 +64,10 @@ if TYPE_CHECKING:
     )
     from aiocache_kit.decorators import KeyBy, cached, cached_multi
     from aiocache_kit.factory import new_distributed, new_layered, new_provider, new_storage
+    from aiocache_kit.item import Item
+    from aiocache_kit.management.rate_limit import RateDecision
+    from aiocache_kit.provider import Lease, LoadContext, LoadOptions, Provider, RateLimiter
+    from aiocache_kit.stats import Stats
     from aiocache_kit.storage.distributed import Node
     from aiocache_kit.storage.layered import Layer
 
@@ -137,33 +136,43 @@ __all__ = [
 __version__: Final = "0.1.0"
 
 _LATER: Final = {
-    "BatchLoader": "aiocache_kit.batching",
-    "Config": "aiocache_kit.config",
-    "FileConfig": "aiocache_kit.config",
-    "LoadConfig": "aiocache_kit.config",
-    "MemoryConfig": "aiocache_kit.config",
-    "KeyBy": "aiocache_kit.decorators",
-    "Layer": "aiocache_kit.storage.layered",
-    "Node": "aiocache_kit.storage.distributed",
-    "RateLimitConfig": "aiocache_kit.config",
-    "RedisConfig": "aiocache_kit.config",
-    "SentinelConfig": "aiocache_kit.config",
-    "TLSConfig": "aiocache_kit.config",
-    "cached": "aiocache_kit.decorators",
-    "cached_multi": "aiocache_kit.decorators",
-    "new_distributed": "aiocache_kit.factory",
-    "new_layered": "aiocache_kit.factory",
-    "new_provider": "aiocache_kit.factory",
-    "new_storage": "aiocache_kit.factory",
+    "BatchLoader": "batching",
+    "Clock": "clock",
+    "Config": "config",
+    "FileConfig": "config",
+    "Item": "item",
+    "KeyBy": "decorators",
+    "Layer": "storage.layered",
+    "Lease": "provider",
+    "LoadConfig": "config",
+    "LoadContext": "provider",
+    "LoadOptions": "provider",
+    "MemoryConfig": "config",
+    "Node": "storage.distributed",
+    "Provider": "provider",
+    "RateDecision": "management.rate_limit",
+    "RateLimitConfig": "config",
+    "RateLimiter": "provider",
+    "RedisConfig": "config",
+    "SentinelConfig": "config",
+    "Stats": "stats",
+    "SystemClock": "clock",
+    "TLSConfig": "config",
+    "cached": "decorators",
+    "cached_multi": "decorators",
+    "new_distributed": "factory",
+    "new_layered": "factory",
+    "new_provider": "factory",
+    "new_storage": "factory",
 }
-"""Where the names are that are loaded when they are first asked for (PEP 562)."""
+"""The module of each name that is loaded when it is first asked for (PEP 562)."""
 
 
 def __getattr__(name: str) -> object:
     """Load a name of `_LATER`, and keep it."""
     if name not in _LATER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(_LATER[name]), name)
+    value = globals()[name] = getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
     return value
 
 
