@@ -6,6 +6,7 @@ Rule 3: the gate draws the same examples each time; to look further, set ``HYPOT
 """
 
 import asyncio
+import gc
 import inspect
 import os
 from collections.abc import AsyncIterator, Iterator
@@ -24,6 +25,12 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "gate"))
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Know the option that draws the pictures of the docs anew."""
     parser.addoption("--write-pictures", action="store_true", help="write the pictures that the docs show")
+
+
+def pytest_collection_finish() -> None:
+    """Let collections of garbage pass over the thousands of tests that were found: a full one took a second each."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture
