@@ -44,7 +44,7 @@ class RedisPySingle(RedisPy):
     name: ClassVar[str] = "redis-py, one connection"
     settings: ClassVar[str] = "single_connection_client=True, socket_timeout=None, hiredis"
 
-    def client(self, port: int) -> Any:  # noqa: ANN401, D102
+    def client(self, port: int) -> Any:  # noqa: ANN401, D102  - as the base class has it
         return Redis(port=port, single_connection_client=True, socket_timeout=None)
 
 
@@ -55,7 +55,7 @@ class RedisPy16(RedisPy):
     settings: ClassVar[str] = "BlockingConnectionPool(max_connections=16, timeout=None), socket_timeout=None, hiredis"
     connections: ClassVar[int] = 16
 
-    def client(self, port: int) -> Any:  # noqa: ANN401, D102
+    def client(self, port: int) -> Any:  # noqa: ANN401, D102  - as the base class has it
         return Redis.from_pool(
             BlockingConnectionPool(port=port, max_connections=self.connections, timeout=None, socket_timeout=None)
         )
@@ -77,5 +77,5 @@ class RedisPyUnbounded(RedisPy):
         "ConnectionPool(max_connections=300): one for each call at once; socket_timeout=None, hiredis"
     )
 
-    def client(self, port: int) -> Any:  # noqa: ANN401, D102
+    def client(self, port: int) -> Any:  # noqa: ANN401, D102  - as the base class has it
         return Redis.from_pool(ConnectionPool(port=port, max_connections=300, socket_timeout=None))

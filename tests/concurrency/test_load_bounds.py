@@ -239,4 +239,4 @@ def test_bounds_that_cannot_be_are_refused() -> None:
     """A provider over a storage of one's own checks its bounds, too."""
     for name, value in (("max_loads", 0), ("max_loads", True), ("max_waiting_loads", -1)):
         with pytest.raises(InvalidArgumentError, match=f"{name} must be a whole number"):
-            Provider(NullStorage(), **{name: value})  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+            Provider(NullStorage(), **{name: value})  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  - the test

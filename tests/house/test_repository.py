@@ -1,7 +1,9 @@
 """Limits of size, names of files, words that do not belong here and habits of tests, over the whole repository."""
 
 import ast
+import io
 import re
+import tokenize
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,6 +20,10 @@ FORBIDDEN = re.compile(
     r"|\bissue #?\d"  # what a tracker knows belongs in the commit or in a decision record
     r"|\bTODO\b|\bFIXME\b|\bXXX\b",
     re.IGNORECASE,
+)
+EXCEPTION = re.compile(r"# (?:noqa|type: ignore|pyright: ignore|pragma: no cover)\b")
+REASON = re.compile(
+    r"(?:noqa: [A-Z0-9, ]+\d|ignore\[[\w, -]+\]|no cover)  [-#] (?!noqa|type: ignore|pyright: ignore)\S"
 )
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -107,6 +113,19 @@ def test_every_test_says_what_is_true(root: Path, modules: dict[Path, ast.Module
         for path, tree in modules.items()
         for function in functions(tree)
         if function.name.startswith("test_") and not (ast.get_docstring(function) or "").rstrip().endswith(".")
+    ]
+
+    assert silent == []
+
+
+def test_every_exception_has_its_reason(root: Path, files: list[Path]) -> None:
+    """Whoever sets a rule aside says why in the same line; the samples of types say so once for all of them."""
+    silent = [
+        f"{path.relative_to(root)}:{token.start[0]} {token.string}"
+        for path in files
+        if path.suffix == ".py" and not path.is_relative_to(root / "tests" / "typing")
+        for token in tokenize.generate_tokens(io.StringIO(path.read_text("utf-8")).readline)
+        if token.type == tokenize.COMMENT and EXCEPTION.search(token.string) and not REASON.search(token.string)
     ]
 
     assert silent == []

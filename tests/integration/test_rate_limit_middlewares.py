@@ -270,9 +270,9 @@ async def test_two_limits_are_told_of_side_by_side(application: Application) -> 
     inner = RateLimitMiddleware(application.asgi, RateLimiter(5, per=60), name="day", key=lambda _: "x")
     async with by_uvicorn(application, RateLimiter(2, per=60), name="second") as client, client.get("/") as answer:
         assert answer.headers.getall("RateLimit-Policy") == ['"second";q=2;w=60']
-    application.asgi = inner  # type: ignore[method-assign]
+    application.asgi = inner  # type: ignore[method-assign]  # with a limit of its own
     async with by_uvicorn(application, RateLimiter(2, per=60), name="second") as client, client.get("/") as answer:
         assert answer.headers.getall("RateLimit-Policy") == ['"day";q=5;w=60', '"second";q=2;w=60']
-    application.aiohttp = lambda: app  # type: ignore[method-assign]
+    application.aiohttp = lambda: app  # type: ignore[method-assign]  # as above
     async with by_aiohttp(application, RateLimiter(2, per=60), name="second") as client, client.get("/") as answer:
         assert answer.headers.getall("RateLimit-Policy") == ['"second";q=2;w=60', '"day";q=5;w=60']

@@ -211,7 +211,7 @@ async def test_what_cannot_be_is_refused(arguments: dict[str, Any], said: str) -
     with pytest.raises(InvalidArgumentError, match=said):
         BatchLoader[int, int](Source(), **arguments)
     with pytest.raises(InvalidArgumentError, match="function must be callable"):
-        BatchLoader[int, int](5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        BatchLoader[int, int](5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  - what is tested
 
 
 async def test_a_key_must_be_hashable() -> None:

@@ -26,7 +26,7 @@ Command: TypeAlias = tuple[str | int | float | bytes | memoryview, ...]
 """A command with its arguments; a text goes as UTF-8."""
 
 # The stub of hiredis takes a tuple of one argument only.
-pack_command: Final = cast("Callable[[Command], bytes]", hiredis.pack_command)  # pyright: ignore[reportUnknownMemberType]
+pack_command: Final = cast("Callable[[Command], bytes]", hiredis.pack_command)  # pyright: ignore[reportUnknownMemberType]  - untyped
 
 LARGE: Final = 64 * 1024
 """Bytes of a command from which on it goes by the lane for what is large."""

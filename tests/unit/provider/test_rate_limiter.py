@@ -171,7 +171,7 @@ async def test_a_question_that_cannot_be_answered_is_refused() -> None:
     limiter = RateLimiter(5)
     for arguments in ({"key": 5}, {"cost": 0}, {"cost": 6}, {"cost": 1.5}, {"timeout": -1}, {"timeout": "soon"}):
         with pytest.raises(InvalidArgumentError, match=f"{next(iter(arguments))} must be"):
-            await limiter.acquire(**arguments)  # pyright: ignore[reportArgumentType]
+            await limiter.acquire(**arguments)  # pyright: ignore[reportArgumentType]  - what is tested
     assert (await limiter.acquire(cost=5)).remaining == 0
 
 

@@ -77,7 +77,7 @@ MISFITS: list[tuple[object, Any]] = [
 
 
 @pytest.mark.parametrize(("value", "kind", "expected"), FITS, ids=lambda each: str(each)[:20])
-def test_plain_values_become_what_is_asked_for(value: object, kind: Any, expected: object) -> None:  # noqa: ANN401
+def test_plain_values_become_what_is_asked_for(value: object, kind: Any, expected: object) -> None:  # noqa: ANN401  - a type of any kind
     """What a serializer brings back becomes the type that the caller names."""
     converted: object = convert(value, kind)
 

@@ -196,7 +196,7 @@ async def test_an_integer_of_unknown_age_is_not_believed(make: Callable[..., Awa
     async def ageless(keys: Any) -> dict[str, Item[object]]:  # noqa: ANN401  - of any type
         return {key: replace(item, created_at=0.0) for key, item in (await seen(keys)).items()}
 
-    world.store.read_multi = ageless  # type: ignore[method-assign]
+    world.store.read_multi = ageless  # type: ignore[method-assign]  # no fault of `FaultyStorage` takes dates away
     await world.clock.advance(6.0)
 
     assert await world.stored("k") is None
