@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from aiocache_kit.errors import ProviderClosedError, RecursiveLoadError
 from aiocache_kit.management.eager import begin
+from aiocache_kit.management.waiting import leads_to
 from aiocache_kit.sentinels import MISSING
 
 if TYPE_CHECKING:
@@ -162,16 +163,7 @@ class Flight:
 
     def leads_to(self, asker: "Flight") -> bool:
         """Whether this flight is `asker`, or waits for it, directly or by way of others."""
-        left: list[Flight] = [self]
-        seen: set[Flight] = {self}
-        while left:
-            flight = left.pop()
-            if flight is asker:
-                return True
-            new = set(flight.waits_for) - seen
-            seen |= new
-            left += new
-        return False
+        return leads_to(self, lambda flight: flight is asker, lambda flight: flight.waits_for)
 
 
 class SingleFlight:

@@ -14,6 +14,7 @@ from contextvars import ContextVar
 from aiocache_kit.errors import RecursiveLoadError
 from aiocache_kit.management.key_locks import KeyLock, KeyLocks
 from aiocache_kit.management.single_flight import is_inside_a_load
+from aiocache_kit.management.waiting import leads_to
 
 
 class _Turn:
@@ -86,14 +87,8 @@ async def _wait(queue: _Queue, held: tuple[_Turn, ...]) -> None:
 
 def _leads_to(queue: _Queue, held: tuple[_Turn, ...]) -> bool:
     """Whether waiting for `queue` would be waiting for one of `held` to end."""
-    left, seen = [queue], {queue}
-    while left:
-        holder = left.pop().holder
-        if holder is None:
-            continue
-        if holder in held:
-            return True
-        new = set(holder.waits_for) - seen
-        seen |= new
-        left += new
-    return False
+    return leads_to(
+        queue,
+        lambda queue: queue.holder in held,
+        lambda queue: () if queue.holder is None else queue.holder.waits_for,
+    )

@@ -33,7 +33,7 @@ from aiocache_kit.storage.file.lane import Lane
 from aiocache_kit.storage.file.opening import Opening
 from aiocache_kit.storage.file.sweeping import Sweeping
 from aiocache_kit.storage.file.tags import FileTags
-from aiocache_kit.storage.file.work import Reading, Removal, Told, whole
+from aiocache_kit.storage.file.work import Reading, Removal, Told, all_done, whole
 from aiocache_kit.storage.observer import Observer
 from aiocache_kit.storage.pace import Pace
 from aiocache_kit.storage.rounds import free, live_keys
@@ -303,7 +303,6 @@ class FileStorage(Storage):
     async def write_multi(self, items: Iterable[Item[object]]) -> None:
         """Store each item; their files are written together. The first error is raised when all have been tried."""
         pace, keeper = Pace(), self._keeper
-        errors: list[BaseException] = []
         jobs: list[Told] = []
         for item in items:
             place, table = await self._known_at(item.key)
@@ -313,9 +312,7 @@ class FileStorage(Storage):
             if keeper.gathers:
                 await self._relieve()
         if not keeper.gathers:
-            errors = [error for error in [await job for job in jobs] if error is not None]
-        if errors:
-            raise errors[0]
+            await all_done(jobs)
 
     async def remove_multi(self, keys: Iterable[str]) -> int:
         """Remove each key; their files are removed together."""
@@ -330,9 +327,7 @@ class FileStorage(Storage):
                 jobs.append(removal[1].outcome())
             if pace.is_over():
                 await pace.rest()
-        errors = [error for error in [await job for job in jobs] if error is not None]
-        if errors:
-            raise errors[0]
+        await all_done(jobs)
         return count
 
     async def increment(self, item: Item[int], delta: int) -> int:

@@ -10,6 +10,7 @@ changed the key since.
 """
 
 import asyncio
+from collections.abc import Iterable
 from typing import Protocol, TypeAlias
 
 from aiocache_kit.item import Item, Validators
@@ -199,3 +200,10 @@ def whole(
         is_stale=is_stale,
         validators=validators,
     )
+
+
+async def all_done(jobs: Iterable[Told]) -> None:
+    """Wait for the outcomes of all of them, and raise the first error."""
+    errors = [error for error in [await job for job in jobs] if error is not None]
+    if errors:
+        raise errors[0]
