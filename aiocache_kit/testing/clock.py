@@ -59,7 +59,8 @@ class FakeClock:
     async def advance(self, seconds: float) -> None:
         """Let `seconds` pass, and everybody whose sleep ends meanwhile do what is to be done at that instant.
 
-        Returns once nothing is ready to run. Raises `InvalidArgumentError` unless `seconds` is finite and not negative.
+        Returns once nothing is ready to run. Everybody wakes as often as in real time, a provider every second: years
+        are for `leap`. Raises `InvalidArgumentError` unless `seconds` is finite and not negative.
         """
         await self.settle()
         end = self._now + _checked(seconds)
