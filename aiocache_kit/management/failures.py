@@ -28,10 +28,11 @@ class Failure(NamedTuple):
 class Failures:
     """The failures of the loads of one provider, by stored key; `by_key` may be looked at by anyone."""
 
-    __slots__ = ("by_key",)
+    __slots__ = ("_most", "by_key")
 
-    def __init__(self) -> None:
-        """Start with none."""
+    def __init__(self, most: int = MOST) -> None:
+        """Start with none; no more than `most` are remembered."""
+        self._most = most
         self.by_key: Final[dict[str, Failure]] = {}
 
     def __len__(self) -> int:
@@ -53,7 +54,7 @@ class Failures:
         self.by_key.pop(key, None)
         kept = error if negative_ttl else None
         self.by_key[key] = Failure(kept, now + negative_ttl, now + max(throttle, negative_ttl), frozenset(tags))
-        if len(self.by_key) > MOST:
+        if len(self.by_key) > self._most:
             del self.by_key[next(iter(self.by_key))]
 
     def remembered(self, key: str, now: float) -> Exception | None:

@@ -26,10 +26,11 @@ class StillLoadingError(Exception):
 class Background:
     """The background loads of one provider."""
 
-    __slots__ = ("_clock", "_closed", "_kept", "_log", "_tasks", "keys")
+    __slots__ = ("_clock", "_closed", "_kept", "_log", "_most", "_tasks", "keys")
 
-    def __init__(self, clock: Clock, log: QuietLog | None = None) -> None:
-        """Start with none."""
+    def __init__(self, clock: Clock, log: QuietLog | None = None, *, most: int = MOST) -> None:
+        """Start with none; no more than `most` that nobody waits for go on at a time."""
+        self._most = most
         self.keys: set[str] = set()
         """Keys whose load was begun and is not under way yet, because its task has had no turn."""
         self._closed = False
@@ -45,7 +46,7 @@ class Background:
     @property
     def is_full(self) -> bool:
         """Whether no more can be begun."""
-        return self._closed or len(self._kept) >= MOST
+        return self._closed or len(self._kept) >= self._most
 
     def begin(
         self, work: Coroutine[object, object, object], context: Context | None = None, keys: Collection[str] = ()

@@ -18,10 +18,11 @@ PATIENCE: Final = 3.0
 class Room:
     """What is left of the room of one storage."""
 
-    __slots__ = ("_left", "_most", "_waiting")
+    __slots__ = ("_left", "_most", "_patience", "_waiting")
 
-    def __init__(self, most: int = MOST) -> None:
-        """Begin with nobody in it."""
+    def __init__(self, most: int = MOST, *, patience: float = PATIENCE) -> None:
+        """Begin with nobody in it; there is room for `most` bytes, and nobody waits longer than `patience` seconds."""
+        self._patience = patience
         self._most = most
         self._left = most
         self._waiting: deque[tuple[asyncio.Future[None], int]] = deque()
@@ -41,7 +42,7 @@ class Room:
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((turn, size))
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(self._patience):
                 await turn
         except TimeoutError as error:
             self._leave(turn, size)

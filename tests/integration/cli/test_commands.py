@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import sys
 from pathlib import Path
 
 import pytest
@@ -317,7 +316,7 @@ def test_a_programs_own_provider_is_used(
         "    return new_provider(Config(provider='redis', redis_config=part))\n",
         "utf-8",
     )
-    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    monkeypatch.syspath_prepend(tmp_path)
 
     async def store(cache: Provider) -> None:
         async with cache:

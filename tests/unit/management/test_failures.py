@@ -1,6 +1,5 @@
 import pytest
 
-from aiocache_kit.management import failures as module
 from aiocache_kit.management.failures import Failures
 
 
@@ -57,10 +56,9 @@ def test_changes_make_forgotten() -> None:
     assert len(failures) == 0
 
 
-def test_room_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_room_is_bounded() -> None:
     """Rule 1: the oldest goes where there is no room; one that fails again is the newest."""
-    monkeypatch.setattr(module, "MOST", 2)
-    failures = Failures()
+    failures = Failures(most=2)
     for key in ("a", "b", "a", "c"):
         failures.note(key, LookupError(), 0.0, throttle=5.0)
 

@@ -4,7 +4,6 @@ import logging
 import pytest
 
 from aiocache_kit.errors import LoadTimeoutError
-from aiocache_kit.provider import background as module
 from aiocache_kit.provider.background import Background, StillLoadingError
 from aiocache_kit.testing import FakeClock
 
@@ -29,10 +28,9 @@ async def test_a_load_in_the_background_has_an_owner(clock: FakeClock) -> None:
     assert len(background) == 0
 
 
-async def test_room_is_bounded(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_room_is_bounded(clock: FakeClock) -> None:
     """Where there are as many as may be, no more are to be begun, and what was waited for does not go on."""
-    monkeypatch.setattr(module, "MOST", 1)
-    background, end = Background(clock), asyncio.Event()
+    background, end = Background(clock, most=1), asyncio.Event()
     background.begin(end.wait())
     assert background.is_full
     late = asyncio.create_task(background.or_later(5.0, end.wait(), object))

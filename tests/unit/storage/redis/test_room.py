@@ -5,7 +5,6 @@ import asyncio
 import pytest
 
 from aiocache_kit import StorageUnavailableError
-from aiocache_kit.storage.redis import room as module
 from aiocache_kit.storage.redis.room import Room
 
 
@@ -63,10 +62,9 @@ async def test_cancelled_in_line(*, late: bool) -> None:
     assert room.take(50)
 
 
-async def test_waiting_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_waiting_is_bounded() -> None:
     """Who waits for too long is told that the storage is not available, and others have the room."""
-    monkeypatch.setattr(module, "PATIENCE", 0.01)
-    room = Room(100)
+    room = Room(100, patience=0.01)
     assert room.take(100)
     with pytest.raises(StorageUnavailableError, match="too many large values"):
         await room.wait(10)
