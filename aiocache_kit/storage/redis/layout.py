@@ -53,7 +53,10 @@ class Layout:
         """Give the stored key of an item by its name; None where the name is not that of an item."""
         if not name.startswith(self._prefix) or name.startswith(_OWN, self._length):
             return None
-        return name[self._length :].decode("utf-8", "surrogatepass")
+        try:
+            return name[self._length :].decode("utf-8", "surrogatepass")
+        except UnicodeDecodeError:  # of somebody else, who has the same prefix
+            return None
 
     def pattern(self, prefix: str) -> bytes:
         """Give the glob pattern of the items whose stored keys begin with `prefix`."""

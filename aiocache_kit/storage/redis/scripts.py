@@ -236,7 +236,7 @@ return redis.call('DEL', KEYS[1])
 NOTE_TAG: Final = Script(
     """
 local generation = redis.call('GET', KEYS[1])
-if not generation then
+if not generation or #generation ~= 24 or not string.find(generation, '^%x+$') then
   generation = ARGV[1]
   if ARGV[2] == '' then
     redis.call('SET', KEYS[1], generation)
@@ -258,7 +258,8 @@ return generation
 )
 """Give the generation of a tag, ARGV[1] if it has none; keep it for ARGV[2] milliseconds ('': for ever).
 
-Where it has ARGV[3] left already, nothing is changed: a change is told to all who keep the generation."""
+Where it has ARGV[3] left already, nothing is changed: a change is told to all who keep the generation. What is there
+and is no generation was put there by somebody else, and counts as none."""
 
 NEXT_GENERATION: Final = Script(
     """

@@ -17,6 +17,7 @@ from aiocache_kit.item import Item
 from aiocache_kit.storage.base import SharedTags
 from aiocache_kit.storage.redis.layout import Layout
 from aiocache_kit.storage.redis.link import Channel
+from aiocache_kit.storage.redis.payloads import CENTURY
 from aiocache_kit.storage.redis.scripts import NEXT_GENERATION, NOTE_TAG
 from aiocache_kit.storage.redis.server_time import ServerTime
 from aiocache_kit.storage.redis.unreached import as_a_whole
@@ -46,8 +47,9 @@ class RedisTags(SharedTags):
 
     async def note(self, tags: Collection[str], life: float) -> dict[str, str]:
         """Give the generations of `tags`, and keep them for items that live for `life` seconds from now."""
-        kept: str | int = "" if life == math.inf else math.ceil((life + SPARE) * 1000)
-        enough: str | int = "" if life == math.inf else math.ceil((life + SPARE / 2) * 1000)
+        lasts = life > CENTURY  # as long as that no item does, and Redis knows no such time
+        kept: str | int = "" if lasts else math.ceil((life + SPARE) * 1000)
+        enough: str | int = "" if lasts else math.ceil((life + SPARE / 2) * 1000)
         first = _generation(0)
         calls = [(self._layout.tag(tag), (first, kept, enough)) for tag in tags]
         with as_a_whole():
@@ -62,7 +64,8 @@ class RedisTags(SharedTags):
             return all_items
         with as_a_whole():
             found = await self._channel.read_many([self._layout.tag(tag) for tag in tags])
-        now = {tag: None if each is None else each.decode() for tag, each in zip(tags, found, strict=True)}
+        # What is no generation, in an encoding that knows all bytes, is that of no item.
+        now = {tag: None if each is None else each.decode("latin-1") for tag, each in zip(tags, found, strict=True)}
         return [item for item in all_items if all(now.get(tag[_SIZE:]) == tag[:_SIZE] for tag in item.tags)]
 
 
