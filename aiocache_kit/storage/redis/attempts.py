@@ -17,7 +17,7 @@ from hiredis import ReplyError
 from aiocache_kit.clock import stopwatch
 from aiocache_kit.errors import CacheError, StorageUnavailableError
 from aiocache_kit.management.circuit_breaker import CircuitBreaker
-from aiocache_kit.storage.redis.replies import LATER, code_of, failure, refusal
+from aiocache_kit.storage.redis.replies import LATER, as_cause, code_of, failure, refusal
 from aiocache_kit.storage.redis.wire import Lost
 
 T = TypeVar("T")
@@ -152,7 +152,7 @@ class Attempts:
             if answer.__class__ is not ReplyError:
                 return answer
             reply = answer
-        raise refusal(reply) from reply
+        raise refusal(reply) from as_cause(reply)
 
 
 def spread(pause: float) -> float:

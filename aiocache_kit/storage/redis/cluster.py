@@ -19,7 +19,7 @@ from aiocache_kit.errors import CacheError, PartialFailureError, StorageError, S
 from aiocache_kit.storage.redis.attempts import FIRST_PAUSE, LONGEST_PAUSE, Times, anew, spread
 from aiocache_kit.storage.redis.dial import Dialer, Host
 from aiocache_kit.storage.redis.link import Channel, Command
-from aiocache_kit.storage.redis.replies import LATER, checked, code_of, failure, is_final, refusal
+from aiocache_kit.storage.redis.replies import LATER, as_cause, checked, code_of, failure, is_final, refusal
 from aiocache_kit.storage.redis.slots import redirection, slot_of
 from aiocache_kit.storage.redis.topology import Node, Topology
 from aiocache_kit.storage.redis.unreached import name_text
@@ -315,7 +315,7 @@ def _may_be_done(error: CacheError, *, again: bool) -> bool:
 
 def _as_error(reply: ReplyError) -> CacheError:
     error = refusal(reply)
-    error.__cause__ = reply
+    error.__cause__ = as_cause(reply)
     return error
 
 

@@ -21,7 +21,7 @@ from aiocache_kit.errors import CacheError, StorageUnavailableError
 from aiocache_kit.storage.redis.attempts import FIRST_PAUSE, LONGEST_PAUSE, Attempts, Deadline, spread
 from aiocache_kit.storage.redis.dial import Connections, Dialer, Place, take
 from aiocache_kit.storage.redis.link import Channel, Command, pack_command
-from aiocache_kit.storage.redis.replies import as_reply, code_of, failure, is_final, refusal
+from aiocache_kit.storage.redis.replies import as_cause, as_reply, code_of, failure, is_final, refusal
 from aiocache_kit.storage.redis.wire import Lost
 
 _NONE_FREE: Final = "no connection to Redis was free in time: raise redis_config.pool_size"
@@ -159,8 +159,10 @@ class Pool:
         except Exception as error:
             self._leave(connections)
             refused = as_reply(error)
-            if refused is None or not self._attempts.is_for_now(refused):
-                raise Lost(sent=True) if refused is None else refusal(refused) from error
+            if refused is None:
+                raise Lost(sent=True) from error
+            if not self._attempts.is_for_now(refused):
+                raise refusal(refused) from as_cause(refused)
             # A server that is loading says so to all, and redis-py hangs up at the first.
             return [*replies, *[refused] * (len(packed) - len(replies))]
         else:

@@ -17,7 +17,7 @@ from aiocache_kit.storage.backplane import Backplane, Signal
 from aiocache_kit.storage.redis.attempts import Attempts
 from aiocache_kit.storage.redis.building import Way, locating
 from aiocache_kit.storage.redis.link import Link, pack_command
-from aiocache_kit.storage.redis.replies import refusal
+from aiocache_kit.storage.redis.replies import as_cause, refusal
 from aiocache_kit.storage.redis.wire import Wire
 
 MOST_WAITING: Final = 10_000
@@ -78,7 +78,7 @@ class RedisPubSub(Backplane):
         """Subscribe on a new connection; the confirmation is no reply, so another command's reply is waited for."""
         reply = await wire.send(pack_command((b"SUBSCRIBE", self._channel)) + _PING)
         if reply.__class__ is ReplyError:
-            raise refusal(reply) from reply
+            raise refusal(reply) from as_cause(reply)
         self._is_on = True
         self._events.put_nowait(Signal.BACK)
 

@@ -1,6 +1,7 @@
 """What goes wrong with Redis, as errors of this package.
 
-Rule: a message names the code of what Redis said, and nothing else of it: its text may hold a key.
+Rule: a message names the code of what Redis said, and nothing else of it: its text may hold a key. Where it is the
+cause of an error, what Redis repeats of a command has been taken out (`as_cause`).
 """
 
 import ssl
@@ -23,6 +24,7 @@ from aiocache_kit.storage.redis.wire import Lost
 LATER: Final = frozenset({"LOADING", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "READONLY", "BUSY"})
 """Codes of refusals after which the same command may be sent again, since nothing was done."""
 _ACCESS: Final = frozenset({"NOAUTH", "WRONGPASS", "NOPERM"})
+_REPEATED: Final = ", with args beginning with"
 _TLS_ADVICE: Final = "its certificate was not accepted: check redis_config.tls.ca_file, and that addr is the name in it"
 
 
@@ -64,8 +66,15 @@ _CODES: Final[tuple[tuple[type[Exception], str], ...]] = (
 def checked(reply: Any) -> Any:  # noqa: ANN401  - whatever Redis answers
     """Give `reply` back, or raise the error that it is."""
     if reply.__class__ is ReplyError or isinstance(reply, BaseException):
-        raise refusal(reply) from reply
+        raise refusal(reply) from as_cause(reply)
     return reply
+
+
+def as_cause(reply: BaseException) -> BaseException:
+    """Give what Redis said without the arguments of an unknown command, which are keys and values."""
+    text = str(reply)
+    told = text.partition(_REPEATED)[0]
+    return reply if told == text else ReplyError(told)
 
 
 def refusal(error: BaseException) -> CacheError:
