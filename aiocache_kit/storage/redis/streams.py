@@ -1,7 +1,7 @@
 """`RedisStreams`: news by a stream, which remembers what was published of late.
 
-Rule 1: who was away goes on after the last message that he got. If that is no longer in the stream, more may have been
-trimmed away than is known, and that is told (`Signal.BACK`).
+Rule 1: who was away, or slow, goes on after the last message that he got. If that is no longer in the stream, more may
+have been trimmed away than is known, and that is told (`Signal.BACK`).
 Rule 2: waiting for messages holds up a connection of its own; a wait is short, so that a dead one is noticed.
 """
 
@@ -59,6 +59,9 @@ class RedisStreams(Backplane):
                     ("XREAD", "COUNT", _AT_ONCE, "BLOCK", self._wait, "STREAMS", self._name, self._last or _START),
                     again=True,
                 )
+                entries = _entries(found)
+                # Only who is behind by more than a handful can be behind by more than the stream remembers.
+                may_have_missed = len(entries) >= _AT_ONCE and not await self._is_complete(self._last or _START)
             except StorageError:
                 if is_on:
                     is_on = False
@@ -66,23 +69,26 @@ class RedisStreams(Backplane):
                 await self.clock.sleep(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)
                 continue
-            for number, fields in _entries(found):
+            if may_have_missed:
+                yield Signal.BACK
+            for number, fields in entries:
                 self._last = number
                 if len(fields) == 2 and fields[0] == _FIELD:  # noqa: PLR2004  - one field with what was published
                     yield fields[1]
 
     async def _begin(self) -> Signal:
         """Find out where to go on, and whether something may be missing."""
-        if self._last is not None:
-            if self._last == _START:
-                is_there = not await self._in.call(("XLEN", self._name), again=True)
-            else:
-                is_there = bool(await self._in.call(("XRANGE", self._name, self._last, self._last), again=True))
-            if is_there:
-                return Signal.RESUMED
+        if self._last is not None and await self._is_complete(self._last):
+            return Signal.RESUMED
         newest = await self._in.call(("XREVRANGE", self._name, "+", "-", "COUNT", 1), again=True)
         self._last = newest[0][0] if newest else _START
         return Signal.BACK
+
+    async def _is_complete(self, last: bytes) -> bool:
+        """Whether the stream still has all that came after the `last` message; there was one, or an empty stream."""
+        if last == _START:
+            return not await self._in.call(("XLEN", self._name), again=True)
+        return bool(await self._in.call(("XRANGE", self._name, last, last), again=True))
 
     async def close(self) -> None:
         """Leave."""
