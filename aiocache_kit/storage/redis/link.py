@@ -334,6 +334,8 @@ class Link:
                 wire.end()
                 raise
         if wire.ended:  # while it was made ready: `_ended` has been called, and did not know it
+            if is_small and self._prepare is not None and self._on_end is not None:
+                self._on_end()
             raise Lost(sent=False)
         lane.wire = wire
         self._attempts.connected()
