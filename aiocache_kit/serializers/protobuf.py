@@ -7,8 +7,10 @@ The name is compared with that of the class which the reader asks for (``type=``
 Rule: the only file that imports google.protobuf, an extra.
 """
 
+from collections.abc import Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from types import UnionType
+from typing import TYPE_CHECKING, Annotated, Any, Final, Union, get_args, get_origin
 
 from aiocache_kit.errors import CorruptPayloadError, MissingDependencyError, SerializationError, WrongTypeError
 from aiocache_kit.serializers.parts import Parts
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 
 _LONGEST_NAME: Final = 255
+_UNIONS: Final = (UnionType, Union)
+"""What unions of types are of."""
 
 
 class ProtobufSerializer:
@@ -62,13 +66,31 @@ class ProtobufSerializer:
 
     def _message(self, data: bytes, type: type[object]) -> "Message":
         full_name, body = data[1 : data[0] + 1], data[data[0] + 1 :]
-        if not issubclass(type, self._base):
-            raise WrongTypeError(f"the stored value is a protobuf message and cannot be read as {type.__name__}")
-        if type.DESCRIPTOR.full_name.encode() != full_name:
-            raise WrongTypeError(f"the stored message is of another class than {type.__name__}")
-        message = type()
+        classes = [each for each in _classes(type) if issubclass(each, self._base) and each is not self._base]
+        if not classes:
+            raise WrongTypeError(f"the stored value is a protobuf message and cannot be read as {_name(type)}")
+        found = next((each for each in classes if each.DESCRIPTOR.full_name.encode() == full_name), None)
+        if found is None:
+            raise WrongTypeError(f"the stored message is of another class than {_name(type)}")
+        message = found()
         try:
             message.ParseFromString(body)
         except self._failures:
             raise CorruptPayloadError("the payload is no message of its class") from None
         return message
+
+
+def _classes(kind: object) -> Iterator[type[Any]]:
+    """Give the classes that a type allows: several, if it is a union such as ``Message | None``."""
+    origin = get_origin(kind)
+    if origin is Annotated:
+        yield from _classes(get_args(kind)[0])
+    elif origin in _UNIONS:
+        for each in get_args(kind):
+            yield from _classes(each)
+    elif isinstance(kind, type) and origin is None:
+        yield kind
+
+
+def _name(kind: object) -> str:
+    return kind.__name__ if isinstance(kind, type) else str(kind)
