@@ -98,11 +98,31 @@ class _Origin:
         scope = {**self._scope, TAGS: tags}
         if exchange.request_headers is not None:
             scope["headers"] = exchange.request_headers
-        await self._app(scope, self._receive, _Relay(exchange, self._send, tags))
+        await self._app(scope, _Heard(exchange, self._receive), _Relay(exchange, self._send, tags))
 
     def behind(self) -> "_Origin":
         """Give a way to call the application when the client has been answered already."""
         return _Origin(self._app, {**self._scope, "method": "GET"}, _Nobody(), _to_nobody)
+
+
+class _Heard:
+    """The `receive` that the application gets: what it answers to a body is stored for nobody.
+
+    By HTTP/1 headers tell that there is one, and such a request is passed by. By HTTP/2 none does.
+    """
+
+    __slots__ = ("_exchange", "_receive")
+
+    def __init__(self, exchange: Exchange, receive: Receive) -> None:
+        self._exchange = exchange
+        self._receive = receive
+
+    async def __call__(self) -> Message:
+        """Hand a message to the application."""
+        message = await self._receive()
+        if message.get("body"):
+            self._exchange.give_up("body")
+        return message
 
 
 class _Relay:

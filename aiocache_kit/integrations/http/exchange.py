@@ -168,6 +168,8 @@ class Asking(Exchange):
         self._noted = noted
         self._parts: list[bytes] = []
         self._size = 0
+        self._refused: str | None = None
+        """Why nothing is to be stored, if that was known before the response has begun."""
         self._asked_at = now()
         own = () if stored is None or not leads else conditions(stored.headers, own_etag=bool(stored.flags & OWN_ETAG))
         self.validates = bool(own)
@@ -184,8 +186,9 @@ class Asking(Exchange):
             return Passage.DROP
         dates = Dates(self._asked_at, self._now())
         decided = plan(self.asked, status, said, self.options, dates, more_tags=tags)
-        if not isinstance(decided, Plan):
-            return self._refuse(decided.reason, said)
+        reason = self._refused if isinstance(decided, Plan) else decided.reason
+        if not isinstance(decided, Plan) or reason is not None:
+            return self._refuse(reason or "kind", said)
         if not self._leads:
             self._noted(None)
             return self._passed(said)
@@ -288,6 +291,7 @@ class Asking(Exchange):
 
     def give_up(self, reason: str = "kind") -> None:
         """Store nothing of this response."""
+        self._refused = reason
         if self.plan is not None:
             self.plan = None
             self.body = None

@@ -12,7 +12,7 @@ from typing import Final
 from aiocache_kit.integrations.http.asked import Asked
 
 MOST: Final = 4096
-PASSING: Final = frozenset({"status", "request"})
+PASSING: Final = frozenset({"status", "request", "body"})
 """Refusals that say nothing of the next response."""
 
 
