@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from statistics import median, quantiles
 
@@ -16,6 +16,7 @@ from aiocache_kit import Config, Layer, Provider, RedisConfig, new_layered
 from aiocache_kit.clock import SystemClock
 from aiocache_kit.config.redis_way import way_of
 from aiocache_kit.storage.backplane import Backplane, Signal
+from aiocache_kit.storage.layered.messages import Action, Language
 from aiocache_kit.storage.redis.pubsub import MOST_WAITING, RedisPubSub
 from aiocache_kit.storage.redis.streams import RedisStreams
 from aiocache_kit.testing import FaultyProxy
@@ -34,11 +35,78 @@ def url(server: Server, prefix: str) -> str:
     return f"redis://{server.host}:{server.port}/0?key_prefix={prefix}"
 
 
-async def until(holds: Callable[[], Awaitable[bool]]) -> None:
-    """Wait until something holds that nobody tells of."""
-    async with asyncio.timeout(20):
-        while not await holds():
-            await CLOCK.sleep(0.01)
+class Wire:
+    """Listens in on the backplanes of a test: what processes know of one another changes with what goes by there."""
+
+    def __init__(self) -> None:
+        self.heard: list[bytes | Signal] = []
+        """What has come, and was acted on, of all that they carry."""
+        self._moved = asyncio.Event()
+
+    def tap(self, backplane: Backplane) -> Backplane:
+        """Give what carries the same, and tells of it here."""
+        return Tapped(backplane, self)
+
+    def moves(self) -> None:
+        """Let those who wait look again."""
+        self._moved.set()
+
+    async def until(self, holds: Callable[[], Awaitable[bool]]) -> None:
+        """Wait until something holds, looking whenever something has come or gone."""
+        async with asyncio.timeout(20):
+            self._moved.clear()
+            while not await holds():
+                await self._moved.wait()
+                self._moved.clear()
+
+    async def carries(self, action: Action) -> None:
+        """Wait for a message of that kind."""
+
+        async def has_come() -> bool:
+            events = [event for event in self.heard if isinstance(event, bytes)]
+            return any(Language().read(event).action is action for event in events)
+
+        await self.until(has_come)
+
+
+class Tapped(Backplane):
+    """A backplane that is listened in on."""
+
+    def __init__(self, inner: Backplane, wire: Wire) -> None:
+        self._inner = inner
+        self._wire = wire
+
+    async def publish(self, message: bytes) -> None:
+        """Send it."""
+        self._inner.clock = self.clock
+        try:
+            await self._inner.publish(message)
+        finally:
+            self._wire.moves()
+
+    async def listen(self) -> AsyncGenerator[bytes | Signal]:
+        """Give what comes."""
+        self._inner.clock = self.clock
+        self._wire.moves()
+        events = self._inner.listen()
+        try:
+            async for event in events:
+                yield event
+                self._wire.heard.append(event)
+                self._wire.moves()
+        finally:
+            if isinstance(events, AsyncGenerator):
+                await events.aclose()
+
+    async def close(self) -> None:
+        """Let go of it."""
+        await self._inner.close()
+
+
+@pytest.fixture
+def wire() -> Wire:
+    """Give what listens in."""
+    return Wire()
 
 
 def relies(cache: Provider, *, on: bool) -> Callable[[], Awaitable[bool]]:
@@ -63,7 +131,7 @@ CHANGES = 300
 
 
 async def set_again_and_again(cache: Provider) -> dict[int, float]:
-    """Set one key; give when each value was there."""
+    """Set one key, at a pace that leaves time for reads in between; give when each value was there."""
     changed: dict[int, float] = {}
     for number in range(1, CHANGES + 1):
         await cache.set("k", number)
@@ -74,7 +142,7 @@ async def set_again_and_again(cache: Provider) -> dict[int, float]:
 
 
 async def delete_one_by_one(cache: Provider) -> dict[int, float]:
-    """Delete keys; give when each was gone."""
+    """Delete keys, at the same pace; give when each was gone."""
     changed: dict[int, float] = {}
     for number in range(1, CHANGES + 1):
         await CLOCK.sleep(0.01)
@@ -129,63 +197,59 @@ async def proxy(redis_server: Server) -> AsyncIterator[FaultyProxy]:
         yield made
 
 
-def by(proxy: FaultyProxy, kind: str, prefix: str) -> Backplane:
-    """Make a backplane that goes by a proxy."""
-    way = way_of(Config(provider="redis", redis_config=RedisConfig(addr=f"127.0.0.1:{proxy.port}")))
+def by(port: int, kind: str, prefix: str) -> Backplane:
+    """Make a backplane over what listens at a port."""
+    way = way_of(Config(provider="redis", redis_config=RedisConfig(addr=f"127.0.0.1:{port}")))
     return BACKPLANES[kind](way, f"{prefix}@:news")
 
 
 @over_backplanes
 async def test_nothing_old_is_given_once_the_backplane_is_back(
-    redis_server: Server, fresh_prefix: str, kind: str, proxy: FaultyProxy
+    redis_server: Server, fresh_prefix: str, kind: str, proxy: FaultyProxy, wire: Wire
 ) -> None:
     """While the backplane is cut a copy lives as long as its layer allows; once it is back none is older than that."""
     address = url(redis_server, fresh_prefix)
+    direct, cut = by(redis_server.port, kind, fresh_prefix), wire.tap(by(proxy.port, kind, fresh_prefix))
     async with (
-        new_layered("memory://", address, backplane=kind, heartbeat=0.1) as one,
-        new_layered(
-            Layer("memory://", ttl=60), address, backplane=by(proxy, kind, fresh_prefix), heartbeat=0.1
-        ) as other,
+        new_layered("memory://", address, backplane=direct, heartbeat=0.1) as one,
+        new_layered(Layer("memory://", ttl=60), address, backplane=cut, heartbeat=0.1) as other,
     ):
-        await until(relies(one, on=True))
-        await until(relies(other, on=True))
+        await wire.until(relies(one, on=True))
+        await wire.until(relies(other, on=True))
         await one.set("k", "old")
-        await CLOCK.sleep(0.2)  # so that the news of it is not on its way any more
+        await wire.carries(Action.CHANGED)  # so that the news of it is not on its way any more
         assert await other.get("k") == "old"
         proxy.cut()
         proxy.refuse()
-        await until(relies(other, on=False))
+        await wire.until(relies(other, on=False))
         await one.set("k", "new")
         assert await other.get("k") == "old"
         proxy.heal()
-        await until(relies(other, on=True))
-        await until(gives(other, "new"))
+        await wire.until(relies(other, on=True))
+        await wire.until(gives(other, "new"))
 
 
-async def test_the_backplane_may_be_frozen(redis_server: Server, fresh_prefix: str, proxy: FaultyProxy) -> None:
+async def test_the_backplane_may_be_frozen(
+    redis_server: Server, fresh_prefix: str, proxy: FaultyProxy, wire: Wire
+) -> None:
     """A way that takes everything and gives nothing is noticed, delays no call, and copies live shortly meanwhile."""
     address = url(redis_server, fresh_prefix)
+    direct, held = (wire.tap(by(port, "pubsub", fresh_prefix)) for port in (redis_server.port, proxy.port))
     async with (
-        new_layered("memory://", address, backplane="pubsub", heartbeat=0.1) as one,
-        new_layered(
-            "memory://",
-            address,
-            backplane=by(proxy, "pubsub", fresh_prefix),
-            heartbeat=0.1,
-            distrust_after=0.5,
-        ) as other,
+        new_layered("memory://", address, backplane=direct, heartbeat=0.1) as one,
+        new_layered("memory://", address, backplane=held, heartbeat=0.1, distrust_after=0.5) as other,
     ):
-        await until(relies(one, on=True))
-        await until(relies(other, on=True))
+        await wire.until(relies(one, on=True))
+        await wire.until(relies(other, on=True))
         proxy.hold(of="replies")
         await other.set("mine", 1)
-        await until(relies(other, on=False))
+        await wire.until(relies(other, on=False))
         await one.set("k", "old")
         await other.get("k")
         await one.set("k", "new")
-        await until(gives(other, "new"))
+        await wire.until(gives(other, "new"))
         proxy.heal()
-        await until(relies(other, on=True))
+        await wire.until(relies(other, on=True))
 
 
 async def test_loads_of_all_processes_are_one(redis_server: Server, fresh_prefix: str) -> None:
@@ -195,7 +259,7 @@ async def test_loads_of_all_processes_are_one(redis_server: Server, fresh_prefix
     async def load() -> str:
         nonlocal loads
         loads += 1
-        await CLOCK.sleep(0.05)
+        await asyncio.gather(one.ping(), other.ping())  # answered after what each of them has asked for leases
         return "v"
 
     address = url(redis_server, fresh_prefix)
@@ -207,26 +271,22 @@ async def test_loads_of_all_processes_are_one(redis_server: Server, fresh_prefix
         assert await one.get("k") == await other.get("k") == "v"
 
 
-async def test_a_cluster_carries_news_as_well(redis_cluster: Cluster, fresh_prefix: str) -> None:
+async def test_a_cluster_carries_news_as_well(redis_cluster: Cluster, fresh_prefix: str, wire: Wire) -> None:
     """Whatever node a process is connected to, it hears of what others change."""
     addresses = [f"{host}:{port}" for host, port in redis_cluster.addresses]
-    caches = [
-        new_layered(
-            "memory://",
-            Config(
-                provider="redis",
-                redis_config=RedisConfig(cluster=True, cluster_addrs=nodes, key_prefix=fresh_prefix),
-            ),
-        )
-        for nodes in (addresses[:2], addresses[2:])
-    ]
+    caches: list[Provider] = []
+    for nodes in (addresses[:2], addresses[2:]):
+        part = RedisConfig(cluster=True, cluster_addrs=nodes, key_prefix=fresh_prefix)
+        config = Config(provider="redis", redis_config=part)
+        plane = wire.tap(RedisPubSub(way_of(config), f"{fresh_prefix}@:news"))
+        caches.append(new_layered("memory://", config, backplane=plane))
     async with caches[0] as one, caches[1] as other:
-        await until(relies(one, on=True))
-        await until(relies(other, on=True))
+        await wire.until(relies(one, on=True))
+        await wire.until(relies(other, on=True))
         await one.set("k", "old")
-        await until(gives(other, "old"))
+        await wire.until(gives(other, "old"))
         await one.set("k", "new")
-        await until(gives(other, "new"))
+        await wire.until(gives(other, "new"))
 
 
 def test_what_waits_to_be_heard_is_bounded() -> None:
@@ -240,11 +300,12 @@ def test_what_waits_to_be_heard_is_bounded() -> None:
     assert waiting == [Signal.BACK, b"%d" % MOST_WAITING, b"%d" % (MOST_WAITING + 1)]
 
 
-async def test_redis_may_be_away(start_server: StartServer, fresh_prefix: str) -> None:
+async def test_redis_may_be_away(start_server: StartServer, fresh_prefix: str, wire: Wire) -> None:
     """While Redis is away copies are given, loads go on and writes wait; when it is back it has them."""
     server = start_server()
     address = f"redis://127.0.0.1:{server.port}/0?key_prefix={fresh_prefix}&max_retries=0"
-    async with new_layered("memory://", address) as cache:
+    plane = wire.tap(by(server.port, "pubsub", fresh_prefix))
+    async with new_layered("memory://", address, backplane=plane, heartbeat=0.1) as cache:
         await cache.set("k", "v")
         await asyncio.to_thread(server.kill)
         assert await cache.get("k") == "v"
@@ -258,7 +319,7 @@ async def test_redis_may_be_away(start_server: StartServer, fresh_prefix: str) -
         async def has_caught_up() -> bool:
             return (await cache.stats()).layers["redis"].health == 1.0
 
-        await until(has_caught_up)
+        await wire.until(has_caught_up)
     stored = [name for name in server.ask("KEYS", f"{fresh_prefix}*") if "@:" not in name]
 
     assert stored == [f"{fresh_prefix}l"]
