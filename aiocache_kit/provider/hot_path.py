@@ -231,6 +231,8 @@ def plain_lookup(
                     hits[slot] += 1
                 recorder.hits += 1
                 return table.values[slot]
+        else:
+            check_key(key)
         return MISSING
 
     return lookup

@@ -84,7 +84,7 @@ class Capabilities(NamedTuple):
     shared: bool = False
     """Other processes see the same items."""
     persistent: bool = False
-    """Items outlive the process."""
+    """Items outlive the process, and what was taken away stays so; a snapshot of memory is less than that."""
     by_reference: bool = False
     """What is read is the very object that was written, unless the configuration asks for copies."""
     leases: bool = False
@@ -95,6 +95,8 @@ class Capabilities(NamedTuple):
     """It gives locks that hold among all who share it (`Storage.locks`)."""
     rates: bool = False
     """It counts for rate limits that hold among all who share it (`Storage.rates`)."""
+    bounded: bool = False
+    """It holds no more than it was told to once a call has returned, and lets other items go for that."""
 
 
 class Size(NamedTuple):

@@ -200,6 +200,11 @@ class Table:
         slot = self.index.get(key, NIL)
         return slot if slot != NIL and self.is_live(slot, now) else NIL
 
+    @property
+    def is_bounded(self) -> bool:
+        """Whether entries have to go when there are too many, or too large ones."""
+        return self._max_bytes is not None or self._max_entries < math.inf
+
     def item(self, key: str, now: float, *, with_version: bool = True) -> Item[object] | None:
         """Give the entry under `key` as an item, a stale one included; None once it is dead, killed or not there."""
         slot = self.index.get(key, NIL)

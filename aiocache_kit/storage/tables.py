@@ -58,12 +58,14 @@ class TableStorage(Storage):
         self._snapshot = snapshot
         self._remains: list[Iterator[None]] = []
         self._marks: TagMarks = TagMarks()
+        self.capabilities = Capabilities(
+            by_reference=not copies, bounded=all(table.is_bounded for table in self.tables)
+        )
         if copies:
             # Only here, because knowing many immutable types means importing where they come from.
             from aiocache_kit.storage.isolation import own_copy  # noqa: PLC0415  - few ask for copies
 
             self.own = own_copy
-            self.capabilities = Capabilities(by_reference=False)
 
     @property
     def is_persistent(self) -> bool:

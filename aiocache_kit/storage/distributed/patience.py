@@ -17,7 +17,7 @@ _AT_ONCE: Final = 0.0
 class Patience:
     """Ends calls that take longer than `seconds`."""
 
-    __slots__ = ("_deadlines", "_watcher", "clock", "seconds")
+    __slots__ = ("_deadlines", "_is_closed", "_watcher", "clock", "seconds")
 
     def __init__(self, seconds: float) -> None:
         """Start without calls."""
@@ -26,6 +26,7 @@ class Patience:
         self._deadlines: dict[asyncio.Timeout, float] = {}
         """Those under way, and when they have to end."""
         self._watcher: asyncio.Task[None] | None = None
+        self._is_closed = False
 
     async def within(self, act: Callable[[], Awaitable[T]], times: int = 1) -> T:
         """Give what `act` gives; raise `TimeoutError` where it takes `times` as long as a call may, and end it."""
@@ -39,9 +40,13 @@ class Patience:
                 return await act()
             finally:
                 del self._deadlines[limit]
+                # A call that was under way at the close may have begun to watch anew.
+                if self._is_closed and not self._deadlines and self._watcher is not None:
+                    self._watcher.cancel()
 
     async def close(self) -> None:
-        """Stop watching."""
+        """Stop watching; for calls that are still under way, until the last of them ends."""
+        self._is_closed = True
         if self._watcher is not None:
             self._watcher.cancel()
             await asyncio.wait([self._watcher])

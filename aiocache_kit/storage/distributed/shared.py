@@ -45,6 +45,7 @@ def in_common(each_one: Sequence[Capabilities]) -> Capabilities:
         tags=all(each.tags for each in each_one),
         locks=all(each.locks for each in each_one),
         rates=all(each.rates for each in each_one),
+        bounded=all(each.bounded for each in each_one),
     )
 
 

@@ -60,6 +60,7 @@ class FileStorage(Storage):
         With `gathers`, writes wait in memory until `sync`. `strict`: what cannot be read is raised and no miss.
         """
         self._strict = strict
+        self.capabilities = Capabilities(persistent=True, tags=True, bounded=all(each.is_bounded for each in tables))
         self.clock = clock
         self.files = files
         self._keeper = Keeper(files, tables, Lane(), clock, gathers=gathers)

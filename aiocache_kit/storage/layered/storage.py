@@ -117,6 +117,7 @@ class LayeredStorage(Storage):
             tags=its.tags,
             locks=its.locks,
             rates=its.rates,
+            bounded=its.bounded,
         )
         if lowest.leases is not None:
             self.leases = LayeredLeases(self._lowest, lowest.leases, self._copies)
