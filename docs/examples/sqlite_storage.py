@@ -84,6 +84,7 @@ class SQLiteStorage(Storage, SharedTags):
     def __init__(self, path: Path | str, codec: Codec, *, max_entries: int | None = None, timeout: float = 1.0) -> None:
         """Take note of all this; `open` looks for the file, and makes it where there is none."""
         self.tags = self
+        self.capabilities = self.capabilities._replace(bounded=max_entries is not None)
         self._path, self._codec, self._max_entries, self._timeout = path, codec, max_entries, timeout
         self._worker = ThreadPoolExecutor(1, "sqlite")
         self._opened = ExitStack()

@@ -158,12 +158,24 @@ class RedisCase(Contract):
         made = self.installation.storage(self.prefix, clock)
         assert isinstance(made, RedisStorage)
         self.channels.append(made._channel)
+
+        async def opened() -> None:
+            # The clock of the server goes on as it will: what is opened later keeps the time of what was opened first.
+            await RedisStorage.open(made)
+            made._time._offset = self.offsets.setdefault("", made._time._offset)
+
+        made.open = opened  # type: ignore[method-assign]  # for these checks alone
         return made
+
+    def again(self, clock: FakeClock) -> Storage:
+        """Give one more with the same names."""
+        return self.storage(clock)
 
     async def set_up(self) -> None:
         """Connect to the servers past what is to be checked."""
         self.prefix = f"app:{secrets.token_hex(4)}:"
         self.channels: list[Any] = []
+        self.offsets: dict[str, float] = {}
         connect: Any = redis.asyncio.Redis
         self.admins = [
             connect(unix_socket_path=str(server.socket), driver_info=None) for server in self.installation.servers

@@ -43,8 +43,8 @@ STORAGES: dict[str, Callable[[], Storage]] = {
 FOR_PROVIDERS = ["three nodes", "three slow nodes, two copies", "two copies, reads spread"]
 
 
-class TestStorages(StorageContract):
-    """A distributed storage keeps the contract of storages."""
+class OverNodes:
+    """Gives each check some nodes."""
 
     @pytest.fixture(autouse=True, params=list(STORAGES))
     def choose(self, request: pytest.FixtureRequest) -> None:
@@ -56,22 +56,27 @@ class TestStorages(StorageContract):
         del clock
         return self.make()
 
+    def bounded(self, clock: FakeClock, entries: int | None, size: int | None) -> Storage:
+        """Give nodes that have a third of the bound each."""
+        del clock
+        shares = [None if bound is None else bound // 3 for bound in (entries, size)]
+        return DistributedStorage(nodes(3, lambda: memory_storage(max_entries=shares[0], max_size=shares[1])))
 
-class TestProviders(ProviderContract):
+
+class TestStorages(OverNodes, StorageContract):
+    """A distributed storage keeps the contract of storages."""
+
+
+class TestProviders(OverNodes, ProviderContract):
     """A provider over a distributed storage keeps the contract of providers."""
 
     @pytest.fixture(autouse=True, params=FOR_PROVIDERS)
     def choose(self, request: pytest.FixtureRequest) -> None:
-        """Run each check for each storage."""
+        """Run each check for some storages."""
         self.make = STORAGES[request.param]
 
-    def storage(self, clock: FakeClock) -> Storage:
-        """Give the storage to check."""
-        del clock
-        return self.make()
 
-
-class TestNamespaces(InNamespace, TestProviders):
+class TestNamespaces(InNamespace, OverNodes, ProviderContract):
     """A namespace over nodes is a provider like any other."""
 
     @pytest.fixture(autouse=True, params=["three nodes"])

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 
@@ -26,11 +27,15 @@ def codec() -> Codec:
 SHORT = 0.1
 """Seconds of the longest pause between two looks at a lease."""
 
-SHAPES: dict[str, Callable[[str], FileStorage | SharedFileStorage]] = {
-    "owner": lambda path: file_storage(path, codec()),
-    "owner, gathering": lambda path: file_storage(path, codec(), gathers=True),
-    "shared": lambda path: file_storage(path, codec(), shared=True),
+Files: TypeAlias = FileStorage | SharedFileStorage
+SHAPES: dict[str, Callable[[str, int | None, int | None], Files]] = {
+    "owner": lambda path, entries, size: file_storage(path, codec(), max_entries=entries, max_size=size),
+    "owner, gathering": lambda path, entries, size: file_storage(
+        path, codec(), max_entries=entries, max_size=size, gathers=True
+    ),
+    "shared": lambda path, entries, size: file_storage(path, codec(), max_entries=entries, max_size=size, shared=True),
 }
+ROOM = 10_000
 
 
 class Placed(Contract):
@@ -42,6 +47,7 @@ class Placed(Contract):
         self.make = SHAPES[request.param]
         self.path = tmp_path
         self.numbers = count()
+        self.made: list[Files] = []
 
     def storage(self, clock: FakeClock) -> Storage:
         """Give the storage to check."""
@@ -51,8 +57,18 @@ class Placed(Contract):
     def again(self, clock: FakeClock) -> Storage:
         """Give one more over the same directory."""
         del clock
-        self.made = self.make(self.place)
-        return self.made
+        return self.place_at(self.place, ROOM, None)
+
+    def bounded(self, clock: FakeClock, entries: int | None, size: int | None) -> Storage | None:
+        """Give one with small bounds; those who share a directory keep theirs roughly, and do not say to be bounded."""
+        del clock
+        made = self.place_at(f"{self.path}/{next(self.numbers)}", entries, size)
+        return made if isinstance(made, FileStorage) else None
+
+    def place_at(self, place: str, entries: int | None, size: int | None) -> Files:
+        """Make a storage, and wait for it from now on as well."""
+        self.made.append(self.make(place, entries, size))
+        return self.made[-1]
 
     async def pass_time(self, seconds: float) -> None:
         """Let `seconds` pass a little at a time, so that what is done meanwhile comes to its thread and back."""
@@ -64,8 +80,9 @@ class Placed(Contract):
     async def settle(self) -> None:
         """Let everything run until nothing is ready, and nothing is with the thread."""
         await self.clock.settle()
-        while self.made.is_busy:
-            await self.made.idle()
+        while busy := [each for each in self.made if each.is_busy]:
+            for each in busy:
+                await each.idle()
             await self.clock.settle()
 
 
@@ -89,9 +106,9 @@ class WithShortPauses:
 class OverFiles(Placed, ProviderCase):
     """A provider over files."""
 
-    async def provider(self, clock: FakeClock) -> Provider:
+    def over(self, storage: Storage, clock: FakeClock) -> Provider:
         """Give the provider to check."""
-        return Provider(self.storage(clock), clock=WithShortPauses(clock))
+        return Provider(storage, clock=WithShortPauses(clock))
 
 
 class TestProviderOverFiles(OverFiles, ProviderContract):
@@ -107,3 +124,4 @@ class TestNamespaces(InNamespace, OverFiles, ProviderContract):
         self.make = SHAPES[request.param]
         self.path = tmp_path
         self.numbers = count()
+        self.made: list[Files] = []

@@ -1,10 +1,11 @@
 """Both contracts over every storage that lives in this process, in the shapes that it may be given.
 
-Eviction policies have room enough here: what a contract stores must still be there when it looks. That they keep their
-bounds is for the property tests.
+Eviction policies have room enough here: what a contract stores must still be there when it looks. For the checks of
+bounds, each shape that has a bound is made with a small one.
 """
 
 from collections.abc import Callable
+from typing import TypeAlias
 
 import pytest
 
@@ -35,35 +36,58 @@ STORAGES: dict[str, Callable[[], Storage]] = {
 }
 
 
-class TestStorages(StorageContract):
+Bounded: TypeAlias = Callable[[int | None, int | None], Storage]
+BOUNDED: dict[str, Bounded] = {
+    "memory": lambda entries, size: memory_storage(max_entries=entries, max_size=size),
+    "memory in 8 shards": lambda entries, size: memory_storage(max_entries=entries, max_size=size, shard_count=8),
+    "memory with copies": lambda entries, size: memory_storage(max_entries=entries, max_size=size, copies=True),
+    "memory in 4 shards with copies": lambda entries, size: memory_storage(
+        max_entries=entries, max_size=size, shard_count=4, copies=True
+    ),
+    "memory bounded in bytes": lambda entries, size: memory_storage(max_entries=entries, max_size=size or ROOM),
+    "memory bounded in both": lambda entries, size: memory_storage(
+        max_entries=entries or ROOM, max_size=size or ROOM, shard_count=2, copies=True
+    ),
+    "lru": lambda entries, size: lru_storage(max_entries=entries, max_size=size),
+    "lru with copies": lambda entries, size: lru_storage(max_entries=entries, max_size=size, copies=True),
+    "memory under another storage": lambda entries, size: FaultyStorage(
+        memory_storage(max_entries=entries, max_size=size, shard_count=2)
+    ),
+    "memory under a slow storage": lambda entries, size: FaultyStorage(
+        memory_storage(max_entries=entries, max_size=size, copies=True), turns=True
+    ),
+}
+"""The shapes that have bounds, with bounds in entries and in bytes."""
+
+
+class InProcess:
+    """Gives each check a storage in this process."""
+
+    @pytest.fixture(autouse=True, params=list(STORAGES))
+    def choose(self, request: pytest.FixtureRequest) -> None:
+        """Run each check for each storage."""
+        self.name: str = request.param
+
+    def storage(self, clock: FakeClock) -> Storage:
+        """Give the storage to check."""
+        del clock
+        return STORAGES[self.name]()
+
+    def bounded(self, clock: FakeClock, entries: int | None, size: int | None) -> Storage | None:
+        """Give the same with small bounds."""
+        del clock
+        return BOUNDED[self.name](entries, size) if self.name in BOUNDED else None
+
+
+class TestStorages(InProcess, StorageContract):
     """Every storage keeps the contract of storages."""
 
-    @pytest.fixture(autouse=True, params=list(STORAGES))
-    def choose(self, request: pytest.FixtureRequest) -> None:
-        """Run each check for each storage."""
-        self.make = STORAGES[request.param]
 
-    def storage(self, clock: FakeClock) -> Storage:
-        """Give the storage to check."""
-        del clock
-        return self.make()
-
-
-class TestProviders(ProviderContract):
+class TestProviders(InProcess, ProviderContract):
     """A provider over every storage keeps the contract of providers."""
 
-    @pytest.fixture(autouse=True, params=list(STORAGES))
-    def choose(self, request: pytest.FixtureRequest) -> None:
-        """Run each check for each storage."""
-        self.make = STORAGES[request.param]
 
-    def storage(self, clock: FakeClock) -> Storage:
-        """Give the storage to check."""
-        del clock
-        return self.make()
-
-
-class TestNamespaces(InNamespace, ProviderContract):
+class TestNamespaces(InNamespace, InProcess, ProviderContract):
     """A namespace, and one inside of another, is a provider like any other."""
 
     @pytest.fixture(
@@ -71,23 +95,27 @@ class TestNamespaces(InNamespace, ProviderContract):
     )
     def choose(self, request: pytest.FixtureRequest) -> None:
         """Run each check for some storages."""
-        self.make = STORAGES[request.param]
-
-    def storage(self, clock: FakeClock) -> Storage:
-        """Give the storage to check."""
-        del clock
-        return self.make()
+        self.name: str = request.param
 
 
-class TestProviderWithNamespaces(ProviderContract):
+class TestProviderWithNamespaces(InProcess, ProviderContract):
     """A provider with a namespace that is in use is a provider like any other."""
 
-    async def provider(self, clock: FakeClock) -> Provider:
+    @pytest.fixture(autouse=True)
+    def choose(self) -> None:
+        """Run each check for one storage."""
+        self.name = "memory"
+
+    def over(self, storage: Storage, clock: FakeClock) -> Provider:
         """Give the provider to check."""
-        outer = Provider(memory_storage(), clock=clock)
+        outer = super().over(storage, clock)
         self.inner = outer.namespace("in use")
-        await self.inner.set("k", "not yours", None, tags=["t"])
         return outer
+
+    async def set_up(self) -> None:
+        """Use the namespace."""
+        await super().set_up()
+        await self.inner.set("k", "not yours", None, tags=["t"])
 
 
 class TestPolicies(StorageContract):
@@ -102,3 +130,8 @@ class TestPolicies(StorageContract):
         """Give the storage to check."""
         del clock
         return memory_storage(eviction_policy=self.policy, max_size=ROOM)
+
+    def bounded(self, clock: FakeClock, entries: int | None, size: int | None) -> Storage:
+        """Give the same with small bounds."""
+        del clock
+        return memory_storage(eviction_policy=self.policy, max_entries=entries, max_size=size)

@@ -42,29 +42,35 @@ STORAGES: dict[str, Callable[[], Storage]] = {
 FOR_PROVIDERS = ["memory over memory", "memory over slow memory", "slow memory over slow memory", "three layers"]
 
 
-class TestStorages(StorageContract):
-    """A layered storage keeps the contract of storages."""
+class OverLayers:
+    """Gives each check a hierarchy."""
 
     @pytest.fixture(autouse=True, params=list(STORAGES))
     def choose(self, request: pytest.FixtureRequest) -> None:
         """Run each check for each storage."""
-        self.make = STORAGES[request.param]
+        self.name: str = request.param
 
     def storage(self, clock: FakeClock) -> Storage:
         """Give the storage to check."""
         del clock
-        return self.make()
+        return STORAGES[self.name]()
+
+    def bounded(self, clock: FakeClock, entries: int | None, size: int | None) -> Storage | None:
+        """Give a hierarchy whose lowest layer has the bound."""
+        del clock
+        if self.name == "memory over a dict":
+            return None
+        return layered(room(), memory_storage(max_entries=entries, max_size=size))
 
 
-class TestProviders(ProviderContract):
+class TestStorages(OverLayers, StorageContract):
+    """A layered storage keeps the contract of storages."""
+
+
+class TestProviders(OverLayers, ProviderContract):
     """A provider over a layered storage keeps the contract of providers."""
 
     @pytest.fixture(autouse=True, params=FOR_PROVIDERS)
     def choose(self, request: pytest.FixtureRequest) -> None:
-        """Run each check for each storage."""
-        self.make = STORAGES[request.param]
-
-    def storage(self, clock: FakeClock) -> Storage:
-        """Give the storage to check."""
-        del clock
-        return self.make()
+        """Run each check for some storages."""
+        self.name = request.param

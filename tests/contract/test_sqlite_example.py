@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager, closing, suppress
+from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -58,6 +58,7 @@ class Placed(Contract):
         """Take note of where files may lie."""
         self.paths = (tmp_path / f"{number}.db" for number in count())
         self.path = tmp_path
+        self.made: list[Counted] = []
 
     def storage(self, clock: FakeClock) -> SQLiteStorage:
         """Give the storage to check."""
@@ -67,18 +68,27 @@ class Placed(Contract):
     def again(self, clock: FakeClock) -> SQLiteStorage:
         """Give one more over the same file."""
         del clock
-        self.made = Counted(self.path, codec_of(Config()))
-        return self.made
+        return self.place_at(self.path, None)
+
+    def bounded(self, clock: FakeClock, entries: int | None, size: int | None) -> SQLiteStorage | None:
+        """Give one with a small bound; in bytes there is none."""
+        del clock, size
+        return None if entries is None else self.place_at(next(self.paths), entries)
+
+    def place_at(self, path: Path, entries: int | None) -> SQLiteStorage:
+        """Make a storage, and wait for it from now on as well."""
+        self.made.append(Counted(path, codec_of(Config()), max_entries=entries))
+        return self.made[-1]
 
     async def settle(self) -> None:
         """Let everything run until nothing is ready, and nothing is with the thread."""
         await self.clock.settle()
-        jobs = 0
-        with suppress(RuntimeError):  # the thread has ended
-            while self.made.jobs > jobs:
-                jobs = self.made.jobs
-                await asyncio.wrap_future(self.made._worker.submit(int))
-                await self.clock.settle()
+        before = -1
+        while (jobs := sum(each.jobs for each in self.made)) > before:
+            before = jobs
+            for each in self.made:
+                await asyncio.wrap_future(each._closing or each._worker.submit(int))
+            await self.clock.settle()
 
 
 class TestSQLiteStorage(Placed, StorageContract):

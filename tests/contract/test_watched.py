@@ -11,10 +11,14 @@ from aiocache_kit.storage.lru import lru_storage
 from aiocache_kit.storage.memory import memory_storage
 from aiocache_kit.testing import FakeClock, FaultyStorage, ProviderContract
 
-STORAGES: dict[str, Callable[[], Storage]] = {
-    "memory": memory_storage,
-    "another storage": lambda: FaultyStorage(memory_storage(shard_count=2)),
-    "layers": lambda: LayeredStorage([Layer(memory_storage(), "near"), Layer(lru_storage(max_entries=10_000), "far")]),
+STORAGES: dict[str, Callable[[int | None, int | None], Storage]] = {
+    "memory": lambda entries, size: memory_storage(max_entries=entries, max_size=size),
+    "another storage": lambda entries, size: FaultyStorage(
+        memory_storage(max_entries=entries, max_size=size, shard_count=2)
+    ),
+    "layers": lambda entries, size: LayeredStorage(
+        [Layer(memory_storage(), "near"), Layer(lru_storage(max_entries=entries, max_size=size), "far")]
+    ),
 }
 
 
@@ -26,8 +30,18 @@ class TestProviders(ProviderContract):
         """Run each check for each storage."""
         self.make = STORAGES[request.param]
 
-    async def provider(self, clock: FakeClock) -> Provider:
+    def storage(self, clock: FakeClock) -> Storage:
+        """Give the storage to check."""
+        del clock
+        return self.make(10_000, None)
+
+    def bounded(self, clock: FakeClock, entries: int | None, size: int | None) -> Storage:
+        """Give the same with small bounds."""
+        del clock
+        return self.make(entries, size)
+
+    def over(self, storage: Storage, clock: FakeClock) -> Provider:
         """Give a provider with a listener to all that it may tell."""
-        provider = Provider(self.make(), clock=clock)
+        provider = super().over(storage, clock)
         provider.events(keys=True, room=10)
         return provider

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any, Final, TypeAlias, TypeVar
 
-from aiocache_kit.errors import CacheError
+from aiocache_kit.errors import CacheError, NotFoundError
 from aiocache_kit.provider import Provider
 from aiocache_kit.sentinels import MISSING
 from aiocache_kit.storage.base import Storage
@@ -122,9 +122,40 @@ class ProviderCase(Contract):
         """Give a new, empty storage that is not open yet; `clock` will be its clock. Override this or `provider`."""
         raise NotImplementedError("override storage(clock) or provider(clock), so that it gives what is to be checked")
 
+    def again(self, clock: FakeClock) -> Storage | Awaitable[Storage] | None:
+        """Give one more storage over the items of the one that `storage` gave last, not open yet.
+
+        To be overridden where storages say that they are `persistent` or `shared`, since they have to prove it. None:
+        they say neither, so that one more of them has to be empty.
+        """
+        del clock
+        return None
+
+    def bounded(self, clock: FakeClock, entries: int | None, size: int | None) -> Storage | Awaitable[Storage] | None:
+        """Give a new storage that holds at most `entries` items and `size` bytes; one of the two is None, no bound.
+
+        To be overridden where storages say that they are `bounded`, since they have to prove it. None: they have no
+        bound of that kind.
+        """
+        del clock, entries, size
+        return None
+
+    def over(self, storage: Storage, clock: FakeClock) -> Provider:
+        """Give a provider over `storage` that uses `clock` and has a default ttl of 600 seconds."""
+        return Provider(storage, clock=clock)
+
     async def provider(self, clock: FakeClock) -> Provider:
-        """Give a new, empty provider that uses `clock` and has a default ttl of 600 seconds."""
-        return Provider(await made(self.storage(clock)), clock=clock)
+        """Give a new, empty provider; as `over` does, unless it is overridden."""
+        return self.over(await made(self.storage(clock)), clock)
+
+    async def another(self) -> Provider:
+        """Give one more provider over the items of the last one; one without items where nothing says otherwise."""
+        found = self.again(self.clock)
+        if found is not None:
+            return self.over(await made(found), self.clock)
+        its = self.cache.capabilities
+        assert not its.persistent | its.shared, "a storage that says so proves it: override again(clock)"
+        return await made(self.provider(self.clock))
 
     async def set_up(self) -> None:
         """Make a provider."""
@@ -166,8 +197,16 @@ class ProviderCase(Contract):
             await self.cache.exists(key),
             bool(await self.cache.get_multi([key])),
             key in await self.found(),
+            await self._has_item(key),
         ]
         return not any(found)
+
+    async def _has_item(self, key: str) -> bool:
+        try:
+            await self.cache.get_item(key)
+        except NotFoundError:
+            return False
+        return True
 
     async def found(self, prefix: str = "", *, cache: Provider | None = None) -> set[str]:
         """Give all live keys, each of which comes once."""

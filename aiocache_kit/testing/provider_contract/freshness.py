@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiocache_kit.errors import InvalidArgumentError, LoadFailedError, LoadTimeoutError
+from aiocache_kit.provider import LoadContext
 from aiocache_kit.testing.contract import raises
 from aiocache_kit.testing.provider_contract.case import ProviderCase, Source
 
@@ -202,6 +203,62 @@ class Freshness(ProviderCase):
 
         assert [type(error) for error in errors] == [LoadTimeoutError] * 2
         assert (source.loads, source.cancelled) == (1, 1)
+
+    async def test_old_value_for_a_source_that_takes_long(self) -> None:
+        """After `stale_timeout` an old value is given, and the load goes on: its value is there for the next one."""
+        if not self.stores:
+            return
+        policy: dict[str, Any] = {"stale_if_error": 600, "stale_timeout": 2}
+        await self.loaded(**policy)
+        await self.pass_time(20.0)
+        source = Source("new", held=True)
+        caller = await self.waiting(_awaited(self.ask(source, **policy)))
+        await self.pass_time(1.0)
+        assert not caller.done()
+        await self.pass_time(2.0)
+        assert await caller == "old"
+        source.open()
+        await self.settle()
+
+        assert (source.loads, source.cancelled) == (1, 0)
+        assert await self.holds("k", "new")
+
+    async def test_jitter_shortens_a_ttl(self) -> None:
+        """A ttl is shortened by at most the share that is said, and not each time by the same."""
+        for number in range(20):
+            await self.cache.get_or_set(f"k{number}", Source(number).load, 100, jitter=0.5)
+        await self.cache.get_or_set("exact", Source(1).load, 100)
+        ttls = [(await self.cache.get_item(f"k{number}")).ttl for number in range(20)] if self.stores else []
+        assert all(ttl is not None and 50.0 <= ttl <= 100.0 for ttl in ttls)
+        assert len(set(ttls)) > self.kept(1, -1)
+        await self.pass_time(49.0)
+        assert len(await self.found()) == self.kept(21, 0)
+        await self.pass_time(50.5)
+        assert await self.holds("exact", 1)
+        await self.pass_time(1.0)
+
+        assert await self.found() == set()
+
+    async def test_load_may_come_early_by_chance(self) -> None:
+        """The dearer a load was, and the greater the factor, the earlier a hit loads anew behind the old value."""
+        if not self.stores:
+            return
+        loads = dict.fromkeys(("never", "early"), 0)
+
+        async def load(context: LoadContext) -> int:
+            loads[context.key] += 1
+            await self.clock.sleep(1.0)
+            return loads[context.key]
+
+        for key, beta in (("never", 0.0), ("early", 1e9)):
+            caller = await self.waiting(_awaited(self.cache.get_or_set(key, load, 100, early_beta=beta)))
+            await self.pass_time(1.0)
+            assert await caller == 1
+            await self.pass_time(10.0)
+            assert await self.cache.get_or_set(key, load, 100, early_beta=beta) == 1
+            await self.settle()
+
+        assert loads == {"never": 1, "early": 2}
 
     async def test_none_need_not_be_kept(self) -> None:
         """None is given and not kept where the policy says so, and what was there before goes."""

@@ -7,10 +7,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final
 
-from aiocache_kit.errors import LoadTimeoutError, ProviderClosedError
+from aiocache_kit.errors import InvalidKeyError, LoadTimeoutError, ProviderClosedError
 from aiocache_kit.provider import Provider
 from aiocache_kit.sentinels import MISSING
-from aiocache_kit.testing.contract import outcomes
+from aiocache_kit.testing.contract import outcomes, raises
 from aiocache_kit.testing.provider_contract.case import ProviderCase, Source
 
 POLICY: Final[dict[str, Any]] = {"refresh_ahead": 0.5, "stale_while_revalidate": 60, "stale_if_error": 600}
@@ -234,6 +234,43 @@ class Refreshing(ProviderCase):
         await self.pass_time(6.0)
 
         assert isinstance((await outcomes([late]))[0], LoadTimeoutError)
+
+    async def test_a_refresh_joins_what_is_under_way(self) -> None:
+        """A refresh, of one key or of several, joins a load that is under way, and counts neither a hit nor a miss."""
+        before = await self.cache.stats()
+        source = Source("v", held=True)
+        first = await self.waiting(self.cache.refresh("k", source.load))
+        second = await self.waiting(self.cache.refresh("k", Source("other").load))
+        several = await self.waiting(self.cache.refresh_multi(["k", "j"], lambda keys: dict.fromkeys(keys, "others")))
+        assert [each.done() for each in (first, second, several)] == [False] * 3
+        source.open()
+
+        assert [await first, await second] == ["v", "v"]
+        assert await several == {"k": "v", "j": "others"}
+        counted = await self.cache.stats() - before
+        assert (counted.hits, counted.misses) == (0, 0)
+        assert await self.cache.get_multi(["k", "j"]) == ({"k": "v", "j": "others"} if self.stores else {})
+
+    async def test_a_look_that_may_not_wait_gives_no_old_value(self) -> None:
+        """`lookup` gives the live value or none, and never one that has expired or was removed."""
+        for change in ("delete", "expire", "tags", "time", "clear"):
+            await self.cache.set("k", ["v"], 10, tags=["t"])
+            assert await self.cache.get("k") == self.kept(["v"], None)
+            assert self.cache.lookup("k") in (MISSING, self.kept(["v"], MISSING))
+            match change:
+                case "tags":
+                    await self.cache.invalidate_tags("t")
+                case "time":
+                    await self.pass_time(11.0)
+                case "clear":
+                    await self.cache.clear()
+                case _:
+                    await getattr(self.cache, change)("k")
+            assert self.cache.lookup("k") is MISSING, change
+        wrong: Any
+        for wrong in (None, "", 5, b"k"):
+            with raises(InvalidKeyError):
+                self.cache.lookup(wrong)
 
     async def test_an_error_is_remembered_where_it_was(self) -> None:
         """Errors that are remembered in a namespace are none of another's, and are forgotten when it is cleared."""

@@ -83,6 +83,40 @@ class Times(ProviderCase):
 
         assert all([await self.lacks(key) for key in ("left out", "named", "multi")])
 
+    async def test_every_way_to_write_has_the_default(self) -> None:
+        """What is added, replaced, compared, updated, loaded and touched without a ttl lives for the configured one."""
+        names = ("added", "replaced", "compared", "updated", "loaded", "refreshed", "several", "again", "touched")
+        await self.cache.set_multi(dict.fromkeys(("replaced", "compared", "updated", "touched"), 0), 5)
+        version = (await self.cache.get_item("compared")).version if self.stores else 1
+        await self.cache.add("added", 1)
+        await self.cache.replace("replaced", 1)
+        await self.cache.compare_and_set("compared", 1, version)
+        await self.cache.update("updated", lambda _: 1, default=0)
+        await self.cache.get_or_set("loaded", one)
+        await self.cache.refresh("refreshed", one)
+        await self.cache.get_or_set_multi(["several"], lambda keys: dict.fromkeys(keys, 1))
+        await self.cache.refresh_multi(["again"], lambda keys: dict.fromkeys(keys, 1))
+        await self.cache.touch("touched")
+        await self.pass_time(300.0)
+        assert await self.found() == self.those(names)
+        await self.pass_time(301.0)
+
+        assert await self.found() == set()
+
+    async def test_touch_leaves_the_rest(self) -> None:
+        """A touch moves the end and nothing else: value, tags, cost and the instant of creation are what they were."""
+        await self.cache.set("k", {"a": 1}, 50, tags=["t"], cost=3)
+        before = await self.cache.get_item("k") if self.stores else None
+        await self.pass_time(1.0)
+        assert await self.cache.touch("k", 500) is self.stores
+        if before is None:
+            return
+        after = await self.cache.get_item("k")
+
+        assert (after.value, after.tags, after.cost, after.is_stale) == ({"a": 1}, ("t",), 3, False)
+        assert abs((after.expiration or 0.0) - self.clock.time() - 500.0) < 0.01
+        assert abs(after.created_at - before.created_at) < 0.01
+
     async def test_very_long_ttl_is_fine(self) -> None:
         """A ttl of a million years is accepted in each form."""
         for ttl in (3e13, 30_000_000_000_000, timedelta.max, "50000000w"):

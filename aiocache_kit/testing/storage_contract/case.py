@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Iterable
 from typing import TypeVar
 
+from aiocache_kit.errors import StorageError
 from aiocache_kit.item import Item
 from aiocache_kit.storage.base import Storage
 from aiocache_kit.testing.clock import FakeClock
@@ -24,9 +25,19 @@ class StorageCase(Contract):
     def again(self, clock: FakeClock) -> Storage | Awaitable[Storage] | None:
         """Give one more storage over the items of the one that `storage` gave last, not open yet.
 
-        To be overridden where storages say that they are `persistent` or `shared`; None: that is not checked.
+        To be overridden where storages say that they are `persistent` or `shared`, since they have to prove it. None:
+        they say neither, so that one more of them has to be empty.
         """
         del clock
+        return None
+
+    def bounded(self, clock: FakeClock, entries: int | None, size: int | None) -> Storage | Awaitable[Storage] | None:
+        """Give a new storage that holds at most `entries` items and `size` bytes; one of the two is None, no bound.
+
+        To be overridden where storages say that they are `bounded`, since they have to prove it. None: they have no
+        bound of that kind.
+        """
+        del clock, entries, size
         return None
 
     async def set_up(self) -> None:
@@ -38,6 +49,33 @@ class StorageCase(Contract):
     async def tear_down(self) -> None:
         """Close it."""
         await self.store.close()
+
+    async def beside(self) -> Storage | None:
+        """Open one more while the first is open; None where that is refused, as only who shares nothing may do."""
+        other = await self.another()
+        try:
+            await other.open()
+        except StorageError:
+            assert not self.store.capabilities.shared
+            await other.close()
+            return None
+        return other
+
+    async def heard(self) -> None:
+        """Let the storage hear what another one has done, if it has to be told."""
+        await self.store.ping()
+        await self.settle()
+
+    async def another(self) -> Storage:
+        """Give one more over the same items, not open yet; one without items where the storage says neither."""
+        found = self.again(self.clock)
+        if found is None:
+            its = self.store.capabilities
+            assert not its.persistent | its.shared, "a storage that says so proves it: override again(clock)"
+            found = self.storage(self.clock)
+        following = await made(found)
+        following.clock = self.clock
+        return following
 
     @property
     def stores(self) -> bool:
