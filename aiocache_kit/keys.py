@@ -44,12 +44,15 @@ def check_tags(tags: object) -> tuple[str, ...]:
     Raises `InvalidTagError`, also for more than `MAX_TAGS` of them.
     """
     if isinstance(tags, str) or not isinstance(tags, Iterable):
-        msg = f"tags must be a collection of str, not {type(tags).__name__}"
+        hint = ": put it into a list" if isinstance(tags, str) else ""
+        msg = f"tags must be a collection of str, not {type(tags).__name__}{hint}"
         raise InvalidTagError(msg)
     found: dict[str, None] = {}
     for tag in cast("Iterable[object]", tags):
         if not isinstance(tag, str) or not tag:
-            raise InvalidTagError(f"a tag must be a non-empty str, not {'an empty one' if tag == '' else _kind(tag)}")
+            hint = ": give each tag by itself" if isinstance(tag, list | tuple | set | frozenset) else ""
+            given = "an empty one" if tag == "" else _kind(tag)
+            raise InvalidTagError(f"a tag must be a non-empty str, not {given}{hint}")
         found[tag] = None
     if len(found) > MAX_TAGS:
         msg = f"an item may have at most {MAX_TAGS} tags, not {len(found)}"

@@ -16,6 +16,9 @@ from aiocache_kit.errors import ConfigError
 _LONGEST_SHOWN: Final = 60
 _LARGEST_SHOWN: Final = 64
 """Bits of the largest int that a message shows."""
+_NEAR: Final = 0.4
+"""How much two names must have in common, of 1, for one to be worth showing to who wrote the other."""
+_MOST_NAMED: Final = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,8 +111,25 @@ def unknown(name: str, known: Mapping[str, object]) -> str:
     """Say that nothing is called `name`, and what is called nearly so."""
     import difflib  # noqa: PLC0415  - needed by nobody who has made no mistake
 
-    (nearest,) = difflib.get_close_matches(name[:_LONGEST_SHOWN], sorted(known), n=1, cutoff=0.0)
-    return f"is unknown: the nearest that is known is {nearest}"
+    longer = sorted(each for each in known if _is_end_of(name, each))
+    longer = [each for each in longer if not any(each.endswith(f"_{other}") for other in longer)]
+    nearest = longer[:_MOST_NAMED] or difflib.get_close_matches(name[:_LONGEST_SHOWN], sorted(known), n=1, cutoff=_NEAR)
+    if not nearest:
+        return "is unknown, and nothing that is known is called like it"
+    return f"is unknown: the nearest that {'is' if len(nearest) == 1 else 'are'} known {_listed(nearest)}"
+
+
+def _is_end_of(name: str, other: str) -> bool:
+    """Whether `other` is `name` with more words before its last ones: ``ttl`` of ``default_ttl``."""
+    words, others = name.split("_"), other.split("_")
+    while words and others and words[0] == others[0]:
+        del words[0], others[0]
+    return bool(words) and len(words) < len(others) and words == others[-len(words) :]
+
+
+def _listed(names: list[str]) -> str:
+    *others, last = names
+    return f"are {', '.join(others)} and {last}" if others else f"is {last}"
 
 
 def shown(value: object) -> str:

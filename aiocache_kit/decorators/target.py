@@ -16,8 +16,9 @@ def asker(source: object) -> Callable[[], object]:
     """Make what gives the provider; raise `InvalidArgumentError` for what is neither a provider nor gives one."""
     if isinstance(source, Provider):
         return lambda: source
-    if not callable(source) or inspect.iscoroutinefunction(source):
-        given = "a coroutine function" if callable(source) else f"an object of class {type(source).__qualname__}"
+    is_function = inspect.iscoroutinefunction(source)
+    if not callable(source) or is_function or inspect.iscoroutinefunction(type(source).__call__):
+        given = "a coroutine function" if is_function else f"an object of class {type(source).__qualname__}"
         raise InvalidArgumentError(
             f"provider must be a Provider, or a plain function that gives one, not {given}: write @cached(provider)"
         )

@@ -75,6 +75,7 @@ class AppCache(_AppCache):
     """A cache in the context of an application; see `aiocache_kit.integrations.app_cache`."""
 
     responses: ClassVar[tuple[type, ...]] = (web.StreamResponse,)
+    how_to_open: ClassVar[str] = "app.cleanup_ctx.append(cache.context)"
 
     def __init__(self, source: Source = None, *, name: str = "cache", drain: float = 5.0) -> None:
         """Do what `app_cache.AppCache` does; `key` is `CACHE` unless there is another `name`."""

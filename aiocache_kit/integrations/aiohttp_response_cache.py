@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from aiocache_kit.errors import MissingDependencyError
 from aiocache_kit.integrations.http.asked import Asked
-from aiocache_kit.integrations.http.cache import ResponseCache
+from aiocache_kit.integrations.http.cache import ResponseCache, check_cache
 from aiocache_kit.integrations.http.exchange import Exchange, Passage, Reply
 from aiocache_kit.integrations.http.fields import Header, Headers
 
@@ -54,6 +54,7 @@ def add_response_cache(app: web.Application, cache: ResponseCache) -> None:
 
 def response_cache_middleware(cache: ResponseCache) -> "Middleware":
     """Make a middleware that answers from `cache`, and stores there what handlers answer, as far as HTTP allows."""
+    check_cache(cache)
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:

@@ -16,7 +16,7 @@ from contextlib import asynccontextmanager, contextmanager
 from copy import copy
 from inspect import isasyncgen, isawaitable, isgenerator
 from types import FunctionType
-from typing import Any, ClassVar, Final, Self, TypeAlias, Unpack, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, Self, TypeAlias, Unpack, cast
 from weakref import WeakSet
 
 from aiocache_kit.config import Config
@@ -67,6 +67,8 @@ class AppCache:
 
     responses: ClassVar[tuple[type, ...]] = ()
     """Classes whose instances a framework sends once, so that no second request could be given them."""
+    how_to_open: ClassVar[str] = "`async with cache.opened():` round it"
+    """What makes an application open its cache, as an error has it."""
 
     def __init__(self, source: Source = None, *, name: str = "cache", drain: float = 5.0) -> None:
         """Make the provider of `source` each time that the application starts.
@@ -83,6 +85,13 @@ class AppCache:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r}, {'not ' if self._life.provider is None else ''}open>"
 
+    if not TYPE_CHECKING:  # which would believe in every attribute then
+
+        def __getattr__(self, name: str) -> NoReturn:
+            """Tell who takes it for a provider where that is."""
+            hint = f": ask its provider, as in cache.provider().{name}" if hasattr(Provider, name) else ""
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{hint}")
+
     @property
     def name(self) -> str:
         """The name that it was given; that of a namespace is the cache's own."""
@@ -93,7 +102,7 @@ class AppCache:
         provider = self._life.provider
         if provider is None:
             raise ProviderClosedError(
-                f"the cache {self.name!r} is not open: its application has to run, and to open it when it starts"
+                f"the cache {self.name!r} is not open: its application has to run, with {self.how_to_open}"
             )
         if not self._path:
             return provider
@@ -177,6 +186,8 @@ class AppCache:
         decorated where its annotation says so, and from the call otherwise. Where the configuration does not say which
         errors mean that the source fails (`stale_on`), those that are answers to the client do not.
         """
+        if callable(ttl):
+            raise InvalidArgumentError("cached takes what it is to do before the function: write @cache.cached()")
         if "stale_on" not in policy and self._may_say_what_fails():
             policy["stale_on"] = self.is_failure
         ordered = order(

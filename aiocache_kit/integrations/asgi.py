@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, Final, TypeAlias, cast
 
 from aiocache_kit.integrations.http.asked import Asked
-from aiocache_kit.integrations.http.cache import ResponseCache
+from aiocache_kit.integrations.http.cache import ResponseCache, check_cache
 from aiocache_kit.integrations.http.exchange import Exchange, Passage, Reply
 
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -44,7 +44,8 @@ class ResponseCacheMiddleware:
     """
 
     def __init__(self, app: App, cache: ResponseCache) -> None:
-        """Put `cache` in front of `app`."""
+        """Put `cache` in front of `app`; `InvalidArgumentError` where it is none."""
+        check_cache(cache)
         self.app: Final = app
         self.cache: Final = cache
 

@@ -46,6 +46,7 @@ class AppCache(_AppCache):
     """A cache in the lifespan of an application; see `aiocache_kit.integrations.app_cache`."""
 
     responses: ClassVar[tuple[type, ...]] = (Response,)
+    how_to_open: ClassVar[str] = "lifespan=cache.lifespan"
 
     @asynccontextmanager
     async def lifespan(self, app: Any) -> AsyncGenerator[None]:  # noqa: ANN401  - of Starlette, FastAPI or the like

@@ -1,7 +1,8 @@
 """Loaders: what may be one, how it is called, and what it may say about its value.
 
 Rule 1: a loader takes nothing, or one `LoadContext`; only parameters without a default count, so that
-``lambda user_id=user_id: ...`` takes nothing.
+``lambda user_id=user_id: ...`` takes nothing. One that declares its parameter as something else is refused: it would
+take the context for an id.
 Rule 2: a coroutine function runs on the event loop, any other callable in a thread. One that gives an awaitable (a
 lambda around a coroutine function, say) is awaited on the loop; its code is remembered, and called on the loop from the
 second time on, so that only its first call pays for a thread.
@@ -212,6 +213,8 @@ SyncMultiLoader: TypeAlias = Callable[[list[str]], Mapping[str, T]]
 
 OPTION_NAMES: Final = frozenset(LoadOptions.__annotations__)
 OF_GET_OR_SET: Final = OPTION_NAMES | {"type"}
+_PLAIN_NAMES: Final = frozenset({"bool", "bytes", "float", "int", "str"})
+"""What an annotation that is text, as ``from __future__ import annotations`` has them, may say to be no context."""
 _gives_awaitable: Final["weakref.WeakSet[CodeType]"] = weakref.WeakSet()
 
 
@@ -309,7 +312,30 @@ def wants_context(function: Callable[..., object]) -> bool:
 
 
 def _required(function: FunctionType, bound: int) -> int:
-    return function.__code__.co_argcount - len(function.__defaults__ or ()) - bound
+    code = function.__code__
+    if code.co_flags & (inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR):
+        raise InvalidArgumentError("a loader gives a value once, and this one is a generator: give a list")
+    required = code.co_argcount - len(function.__defaults__ or ()) - bound
+    if required == 1:
+        _check_context(function, code.co_varnames[bound])
+    return required
+
+
+def _check_context(function: FunctionType, name: str) -> None:
+    """Raise `InvalidArgumentError` where the one parameter is declared to be an id, say, and would get a context."""
+    try:
+        declared: object = function.__annotations__.get(name)
+    except NameError:  # Python 3.14 looks names up only now, and some are there for type checkers alone
+        return
+    if declared in _PLAIN_NAMES if isinstance(declared, str) else _is_no_context(declared):
+        msg = f"a loader takes no argument or one LoadContext, and this one declares {name!r} as something else"
+        raise InvalidArgumentError(f"{msg}: use a lambda or partial")
+
+
+def _is_no_context(declared: object) -> bool:
+    if not isinstance(declared, type) or declared is Any or getattr(declared, "_is_protocol", False):
+        return False
+    return not issubclass(LoadContext, declared)
 
 
 def _required_of_any(function: Callable[..., object]) -> int:

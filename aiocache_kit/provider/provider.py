@@ -17,7 +17,7 @@ from dataclasses import replace
 from functools import partial
 from inspect import isawaitable
 from random import Random
-from types import MappingProxyType, TracebackType
+from types import FunctionType, MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, Unpack, cast, final, overload
 
 from aiocache_kit.clock import Clock, stopwatch
@@ -117,6 +117,11 @@ class Provider:
         of a provider come from: how far lives are spread (`jitter`), who loads ahead (`early_beta`), what a sample
         holds, how long to wait before asking again. A seeded one gives the same again; None is one of its own.
         """
+        if not isinstance(storage, Storage):  # pyright: ignore[reportUnnecessaryIsInstance]  - callers without types
+            given = type(storage).__name__
+            raise InvalidArgumentError(
+                f"storage must be a Storage, not {given}: new_provider() takes a Config or a URL"
+            )
         _check_interval("cleanup_interval", cleanup_interval, may_be_zero=False)
         _check_interval("sync_interval", sync_interval, may_be_zero=True)
         used_clock = storage.clock if clock is None else clock
@@ -216,13 +221,13 @@ class Provider:
         return Stats(
             size=size.bytes,
             items=size.items,
+            counted=size.counted,
+            waiting_loads=0 if self._core.slots is None else self._core.slots.waiting,
             evictions=size.evictions,
             expired=size.expired,
             layers=await self._layers(),
             load_buckets=self._recorder.load_buckets(),
             **counters,
-            counted=size.counted,
-            waiting_loads=0 if self._core.slots is None else self._core.slots.waiting,
         )
 
     async def _layers(self) -> Mapping[str, Stats]:
@@ -314,7 +319,9 @@ class Provider:
         in_front = watched(
             core, self._names, lambda name: own.get(name) or getattr(Provider, name).__get__(self), besides=tells
         )
-        vars(self).update(own | in_front)
+        for name, closure in (own | in_front).items():
+            _name_as_method(closure, name)
+            vars(self)[name] = closure
 
     def _left_to_policy(self) -> set[str]:
         """Give the methods that no closure can stand in for, because the configured policy has a say in each call.
@@ -1211,6 +1218,13 @@ class Provider:
     ) -> tuple[str, float, tuple[str, ...], int | None]:
         """Give the stored key, the life, the stored tags and the cost, or raise for the first that is wrong."""
         return self._names.key(key), self._life(ttl), self._names.tags(tags), check_cost(cost)
+
+
+def _name_as_method(closure: object, name: str) -> None:
+    """Let messages name a closure as callers know it: a forgotten ``await``, a wrong keyword, and ``help``."""
+    if isinstance(closure, FunctionType):
+        method = getattr(Provider, name)
+        closure.__qualname__, closure.__doc__ = method.__qualname__, method.__doc__
 
 
 def _slots(most: object, most_waiting: object) -> Slots | None:

@@ -9,12 +9,14 @@ Rule 2: a conversion validates: what does not fit is `WrongTypeError`, without t
 """
 
 from collections.abc import Callable
-from typing import Any, TypeVar, cast, final
+from typing import Any, Final, TypeVar, cast, final
 
 from aiocache_kit.errors import InvalidArgumentError, MissingDependencyError, WrongTypeError
 from aiocache_kit.serializers.parts import Parts, whole
 
 T = TypeVar("T")
+_CLASS: Final = type
+"""Its name is that of an argument here."""
 
 
 @final
@@ -48,7 +50,7 @@ def convert(value: object, type: type[T]) -> T:
     if value.__class__ is Parts:
         return cast("Parts", value).read_as(type)  # type: ignore[redundant-cast]  # as above
     validate = getattr(type, "model_validate", None)
-    if callable(validate):
+    if callable(validate) and isinstance(type, _CLASS):  # and not what annotates one, which has all its attributes
         return cast("T", _by_pydantic(value, type, validate))
     try:
         if not _is_typed_dict(type) and isinstance(value, type):
@@ -103,5 +105,5 @@ def _by_its_own(type: type, value: object) -> object:
 
 
 def _misfit(value: object, type: object) -> WrongTypeError:
-    name = getattr(type, "__name__", None) or str(type)
+    name = type.__name__ if isinstance(type, _CLASS) else str(type)  # `dict[str, int]` calls itself "dict"
     return WrongTypeError(f"the stored value, of type {value.__class__.__name__}, cannot be read as {name}")

@@ -125,8 +125,8 @@ UNENCODED = "url holds # or @ where they mean nothing: write /, ?, # and @ as %2
         ("redis://host?tls=false&tls_ca_file=a", "redis_config.tls.ca_file is given, but redis_config.tls is not true"),
         ("redis://host?max_entrys=1", "url has a field that is unknown: the nearest that is known is max_entries"),
         (
-            "redis://host?ttl=1",
-            "url has a field that is unknown: the nearest that are known are default_ttl, lease_ttl and load_negative_ttl",
+            "redis://host?timeout=1",
+            "url has a field that is unknown: the nearest that are known are dial_timeout, load_stale_timeout, load_",
         ),
         ("redis://host?foo=1", "url has a field that is unknown, and nothing that is known is called like it"),
         ("memory://?redis_sizer=1", "url has a field that is unknown: the nearest that is known is redis_"),

@@ -71,13 +71,13 @@ def test_tags_come_once_in_order(tags: object) -> None:
 @pytest.mark.parametrize(
     ("tags", "sentence"),
     [
-        ("users", "tags must be a collection of str, not str"),
+        ("users", "tags must be a collection of str, not str: put it into a list"),
         (None, "tags must be a collection of str, not NoneType"),
         (5, "tags must be a collection of str, not int"),
         (["a", ""], "a tag must be a non-empty str, not an empty one"),
         (["a", 1], "a tag must be a non-empty str, not int"),
         (b"ab", "a tag must be a non-empty str, not int"),
-        ([["a"]], "a tag must be a non-empty str, not list"),
+        ([["a"]], "a tag must be a non-empty str, not list: give each tag by itself"),
         ([None], "a tag must be a non-empty str, not NoneType"),
     ],
 )

@@ -9,7 +9,7 @@ application. Whatever fails about the cache, the application answers.
 from typing import Final
 
 from aiocache_kit.clock import Clock, SystemClock
-from aiocache_kit.errors import CacheError
+from aiocache_kit.errors import CacheError, InvalidArgumentError
 from aiocache_kit.integrations.http import keys, stored, vary
 from aiocache_kit.integrations.http import status as told_by
 from aiocache_kit.integrations.http.asked import OVERRIDDEN, SAFE, Asked, Reader
@@ -40,7 +40,10 @@ class ResponseCache:
     def __init__(
         self, provider: ProviderSource, options: ResponseCacheOptions | None = None, *, clock: Clock | None = None
     ) -> None:
-        """Begin with the options given, or the default ones; `clock` is for tests."""
+        """Begin with the options given, or the default ones; `clock` is for tests.
+
+        Raises `InvalidArgumentError` for what is no provider and gives none.
+        """
         self.options: Final = options or ResponseCacheOptions()
         self.reader: Final = Reader(self.options)
         self._clock = clock or SystemClock()
@@ -161,3 +164,10 @@ class ResponseCache:
                 changed.add(f"{key} {more}" if more else key)
         for key in changed:
             await self._shelf.forget(key)
+
+
+def check_cache(cache: object) -> None:
+    """Raise `InvalidArgumentError` where a middleware is given what is no `ResponseCache`."""
+    if not isinstance(cache, ResponseCache):
+        given = type(cache).__qualname__
+        raise InvalidArgumentError(f"cache must be a ResponseCache, as in ResponseCache(cache.provider), not {given}")

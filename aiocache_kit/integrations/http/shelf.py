@@ -8,9 +8,10 @@ Rule 2: whoever waits for a response is given one only if all that it varies by 
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from inspect import iscoroutinefunction
 from typing import Final, TypeAlias, cast
 
-from aiocache_kit.errors import CacheError, NotFoundError
+from aiocache_kit.errors import CacheError, InvalidArgumentError, NotFoundError
 from aiocache_kit.integrations.http import stored, vary
 from aiocache_kit.integrations.http.asked import Asked
 from aiocache_kit.integrations.http.complaints import NOT_REMOVED, NOT_STORED, Complaints
@@ -44,6 +45,11 @@ class Shelf:
 
     def __init__(self, source: ProviderSource, most: int, complaints: Complaints) -> None:
         """Keep at most so many variants of one address in the provider, or in what a function gives as such."""
+        if not isinstance(source, Provider) and (not callable(source) or iscoroutinefunction(type(source).__call__)):
+            raise InvalidArgumentError(
+                "provider must be a Provider, or a plain function that gives one, such as the method provider of an"
+                f" AppCache, not an object of class {type(source).__qualname__}"
+            )
         self._source = source
         self._provider = source if isinstance(source, Provider) else None
         self._most = most

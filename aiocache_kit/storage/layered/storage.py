@@ -326,12 +326,14 @@ def _check(on_failure: object, **seconds: float) -> None:
 def _checked(layers: list[Layer]) -> list[Storage]:
     """Give the storages of layers that make a hierarchy; raise `InvalidArgumentError` for others."""
     if len(layers) < 2:  # noqa: PLR2004  - one above another
-        raise InvalidArgumentError(f"a hierarchy has at least 2 layers, not {len(layers)}")
+        raise InvalidArgumentError(f"a hierarchy has at least 2 layers, not {len(layers)}: give them one by one")
     storages: list[Storage] = []
     for layer in layers:
         if not isinstance(layer.source, Storage):
             raise InvalidArgumentError(f"source of a layer must be a Storage, not {type(layer.source).__name__}")
         storages.append(layer.source)
     if any(storage.capabilities.shared for storage in storages[:-1]):
-        raise InvalidArgumentError("only the lowest layer may be shared with other processes")
+        raise InvalidArgumentError(
+            "only the lowest layer may be shared with other processes: give the nearest layer first, and that one last"
+        )
     return storages

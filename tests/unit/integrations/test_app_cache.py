@@ -20,6 +20,7 @@ from aiocache_kit import (
     new_provider,
 )
 from aiocache_kit.errors import ProviderClosedError
+from aiocache_kit.integrations import aiohttp_app, starlette
 from aiocache_kit.integrations.app_cache import AppCache, health
 from aiocache_kit.storage.null import NullStorage
 from aiocache_kit.testing import FakeClock, FaultyStorage
@@ -38,6 +39,40 @@ async def test_provider_is_there_while_it_is_opened() -> None:
         assert first is not second
     assert first.closed
     assert second.closed
+
+
+def test_who_forgot_to_open_it_is_told_how() -> None:
+    """The error says what this framework's application has to be given."""
+    told = {
+        AppCache: "with `async with cache.opened():` round it",
+        starlette.AppCache: "with lifespan=cache.lifespan",
+        aiohttp_app.AppCache: "with app.cleanup_ctx.append(cache.context)",
+    }
+    for kind, what in told.items():
+        with pytest.raises(ProviderClosedError) as caught:
+            kind(name="pages").provider()
+        assert str(caught.value) == f"the cache 'pages' is not open: its application has to run, {what}"
+
+
+def test_who_takes_it_for_a_provider_is_told_where_that_is() -> None:
+    """A call of the provider's is answered with the way to the provider; any other name is just unknown."""
+    cache: Any = AppCache()
+    with pytest.raises(
+        AttributeError, match=r"^'AppCache' object has no attribute 'get': ask its provider, as in cache"
+    ):
+        cache.get("k")
+    with pytest.raises(AttributeError, match=r"^'AppCache' object has no attribute 'nothing'$"):
+        _ = cache.nothing
+
+
+def test_a_decorator_without_its_brackets() -> None:
+    """The function in the place of the ttl is told apart from a wrong ttl."""
+    cached: Any = AppCache().cached
+    with pytest.raises(InvalidArgumentError, match=r"write @cache.cached\(\)$"):
+
+        @cached
+        async def load() -> int:
+            return 1
 
 
 async def test_decorated_functions_follow_the_application() -> None:

@@ -204,10 +204,10 @@ async def test_errors_in_spans_are_classes(sdk: Sdk) -> None:
 async def test_hits_in_memory_have_no_span(sdk: Sdk) -> None:
     """Tables of this process are not traced, and their hits take the way that they always take."""
     async with new_provider() as cache:
-        plain = cache.get.__qualname__
+        plain: object = vars(cache)["get"].__code__
         sdk.export(cache, traces=True)
         await cache.set("k", 1)
         await cache.get("k")
 
-        assert cache.get.__qualname__ == plain
+        assert vars(cache)["get"].__code__ is plain
     assert sdk.finished() == []

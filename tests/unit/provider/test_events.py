@@ -410,8 +410,8 @@ async def test_nobody_pays_where_nobody_listens() -> None:
     """Hits are answered by the same closures as ever, unless somebody listens to reads, and again afterwards."""
     async with new_provider() as cache:
 
-        def ways() -> list[str]:
-            return [getattr(cache, name).__qualname__ for name in REPLACED]
+        def ways() -> list[object]:
+            return [getattr(cache, name).__code__ for name in REPLACED]
 
         plain = ways()
         async with cache.events(kinds=set(EventKind) - READS - {"removal"}):

@@ -3,9 +3,10 @@ import contextvars
 import functools
 import math
 import threading
-from collections.abc import Awaitable, Callable
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import timedelta
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 
@@ -244,6 +245,66 @@ def test_more_than_one_argument_is_refused(function: Callable[..., object]) -> N
     """A loader that needs two arguments cannot be called."""
     with pytest.raises(InvalidArgumentError, match="takes no argument or one LoadContext, and this one needs 2: use a"):
         wants_context(function)
+
+
+def by_id(user_id: int) -> int:
+    return user_id
+
+
+def by_name(name: "str") -> str:  # as `from __future__ import annotations` has it
+    return name
+
+
+class Repository:
+    def by_id(self, user_id: uuid.UUID) -> uuid.UUID:
+        return user_id
+
+
+@pytest.mark.parametrize("function", [by_id, by_name, Repository().by_id], ids=["class", "text", "method"])
+def test_a_loader_that_wants_an_id_is_refused(function: Callable[..., object]) -> None:
+    """Who hands over a function of an id, instead of a call of it, is told so; it would get the context as its id."""
+    with pytest.raises(
+        InvalidArgumentError, match=r"LoadContext, and this one declares '\w+' as something else: use a"
+    ):
+        wants_context(function)
+
+
+class Tagged(Protocol):
+    tags: tuple[str, ...]
+
+
+def like_one(context: Tagged) -> object:
+    return context.tags
+
+
+def anything(context: Any) -> object:  # noqa: ANN401  - that is the point
+    return context
+
+
+def by_text(context: "LoadContext") -> object:
+    return context
+
+
+@pytest.mark.parametrize("function", [like_one, anything, by_text, lambda context: context])
+def test_a_loader_may_say_what_a_context_is_in_its_own_words(function: Callable[..., object]) -> None:
+    """A protocol, Any, a name in quotes and nothing at all are as good as the class."""
+    assert wants_context(function)
+
+
+@pytest.mark.parametrize("name", ["generator", "async generator"])
+def test_generators_are_no_loaders(name: str) -> None:
+    """What gives its values only once is refused before it is called, since the second reader would find nothing."""
+
+    def plain_one() -> Iterator[int]:
+        yield 1
+
+    async def async_one() -> AsyncIterator[int]:
+        yield 1
+
+    with pytest.raises(
+        InvalidArgumentError, match=r"^a loader gives a value once, and this one is a generator: give a list$"
+    ):
+        wants_context(plain_one if name == "generator" else async_one)
 
 
 @pytest.mark.parametrize("function", [5, "name", None, [len]], ids=repr)

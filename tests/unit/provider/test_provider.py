@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from aiocache_kit.config import Config
 from aiocache_kit.errors import (
     InvalidArgumentError,
     InvalidKeyError,
@@ -45,6 +46,27 @@ async def test_a_provider_says_how_it_is() -> None:
 
     assert repr(cache) == "<Provider over lru, closed>"
     assert cache.closed
+
+
+def test_only_a_storage_is_one() -> None:
+    """Who has a URL or a configuration learns who takes it."""
+    for given in ("memory://", Config(), memory_storage):
+        with pytest.raises(
+            InvalidArgumentError, match=r"^storage must be a Storage, not \w+: new_provider\(\) takes a "
+        ):
+            Provider(given)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  - no checker would let it
+
+
+@every_storage
+async def test_what_was_not_awaited_is_named_as_callers_know_it(make: Callable[[], Storage]) -> None:
+    """The warning for a forgotten ``await`` and the error for a wrong keyword name the method; `help` explains it."""
+    async with Provider(make()) as cache:
+        for name in ("get", "set", "get_or_set", "get_multi", "delete", "exists", "increment"):
+            method: Any = getattr(cache, name)
+            assert method.__qualname__ == f"Provider.{name}"
+            assert method.__doc__ == getattr(Provider, name).__doc__
+            with pytest.raises(TypeError, match=rf"^(Provider\.)?{name}\(\) got an unexpected keyword argument 'ex'"):
+                await method("k", "v", ex=5)
 
 
 async def test_the_clock_given_is_the_storages_too() -> None:

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Literal, NamedTuple, TypedDict
+from typing import Annotated, Any, Literal, NamedTuple, TypedDict
 from uuid import UUID
 
 import msgspec
@@ -51,6 +51,8 @@ FITS: list[tuple[object, Any, object]] = [
     ("red", Colour, Colour.RED),
     ({"name": "Ann", "colour": "red"}, Struct, Struct("Ann")),
     ({"name": "Ann", "age": 5}, Model, Model(name="Ann", age=5)),
+    ({"name": "Ann"}, Annotated[Model, "said of it"], Model(name="Ann")),
+    ({"name": "Ann"}, Model | None, Model(name="Ann")),
     ("2026-01-02T03:04:05Z", dt.datetime, dt.datetime(2026, 1, 2, 3, 4, 5, tzinfo=dt.UTC)),
     ("00000000-0000-0000-0000-000000000005", UUID, UUID(int=5)),
     ([{"name": "Ann"}], list[User], [User("Ann")]),
@@ -114,6 +116,12 @@ def test_misfits_are_told_without_the_value(value: object, kind: Any) -> None:  
     assert "a-secret" not in text
     assert caught.value.__cause__ is None
     assert caught.value.__suppress_context__
+
+
+def test_a_misfit_within_is_told_by_the_whole_type() -> None:
+    """A dict that is no ``dict[str, int]`` is not said to be no dict."""
+    with pytest.raises(WrongTypeError, match=r"of type dict, cannot be read as dict\[str, int\]$"):
+        convert({"a": "b"}, dict[str, int])
 
 
 @pytest.mark.parametrize("kind", [5, "User", ..., b"x", [int]], ids=repr)
