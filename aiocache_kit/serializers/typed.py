@@ -50,7 +50,8 @@ def convert(value: object, type: type[T]) -> T:
     if value.__class__ is Parts:
         return cast("Parts", value).read_as(type)  # type: ignore[redundant-cast]  # as above
     validate = getattr(type, "model_validate", None)
-    if callable(validate) and isinstance(type, _CLASS):  # and not what annotates one, which has all its attributes
+    # What annotates a model has all its attributes, and is no class.
+    if callable(validate) and isinstance(type, _CLASS):  # pyright: ignore[reportUnnecessaryIsInstance]  - see above
         return cast("T", _by_pydantic(value, type, validate))
     try:
         if not _is_typed_dict(type) and isinstance(value, type):
@@ -105,5 +106,5 @@ def _by_its_own(type: type, value: object) -> object:
 
 
 def _misfit(value: object, type: object) -> WrongTypeError:
-    name = type.__name__ if isinstance(type, _CLASS) else str(type)  # `dict[str, int]` calls itself "dict"
+    name = getattr(type, "__name__", None) or str(type)
     return WrongTypeError(f"the stored value, of type {value.__class__.__name__}, cannot be read as {name}")

@@ -95,17 +95,6 @@ class Dialer:
             max_connections=size, timeout=None, connection_class=self._kind(place), **arguments
         )
 
-    def client_arguments(self) -> Mapping[str, Any]:
-        """Give what the clients of redis-py for sentinels and clusters take, besides the places."""
-        arguments: dict[str, Any] = {
-            "username": self.username,
-            "password": self.password,
-            "protocol": self.protocol,
-            "client_name": NAME,
-            "socket_connect_timeout": self.timeout,
-        }
-        return arguments | ({"ssl": True, **self._tls(self.tls)} if self.tls else {})
-
     def _kind(self, place: Place) -> type[Connection | SSLConnection | UnixDomainSocketConnection]:
         if isinstance(place, str):
             return UnixDomainSocketConnection
