@@ -106,5 +106,5 @@ def _by_its_own(type: type, value: object) -> object:
 
 
 def _misfit(value: object, type: object) -> WrongTypeError:
-    name = getattr(type, "__name__", None) or str(type)
+    name = type.__name__ if isinstance(type, _CLASS) else str(type)  # `dict[str, int]` calls itself "dict"
     return WrongTypeError(f"the stored value, of type {value.__class__.__name__}, cannot be read as {name}")
