@@ -2,10 +2,10 @@
 
 A ttl becomes a *life*: seconds as a float, infinity for "never". A deadline is an instant on the monotonic clock.
 
-Entries wait in buckets of one second, found by the second in which they end; a heap orders the buckets. So putting an
-entry in, taking it out and finding the next one that has ended are O(1) in the number of entries, and a sweep touches
-only what has ended (the timing-wheel idea of Varghese and Lauck, "Hashed and Hierarchical Timing Wheels", SOSP 1987,
-with a hash of buckets in place of the wheel, so that no far deadline needs a second level).
+Entries wait in buckets of one second, found by the second in which they end, or of more where that is far off; a heap
+orders the buckets. So putting an entry in, taking it out and finding the next one that has ended are O(1) in the number
+of entries, and a sweep touches only what has ended, and what comes nearer (the timing-wheel idea of Varghese and Lauck,
+"Hashed and Hierarchical Timing Wheels", SOSP 1987, with one hash of buckets in place of the wheels).
 
 Rule 1: an entry waits in one bucket, never later than the second of its deadline. A deadline that moves away leaves the
 entry where it is; who finds it there puts it in again. So a hot key that is written over and over costs nothing here.
@@ -13,6 +13,9 @@ Rule 2: nothing here reads a clock.
 Rule 3: the second of an entry takes four bytes, which reach for 68 years from the zero of the clock. What ends after
 that waits in the last bucket; once the clock has come there, seconds take eight bytes: what is found in that bucket and
 lives on has to be put into another one, or it would be found again at once, for ever.
+Rule 4: a bucket that emptied stays until its second is over, so there must not be many of them, however many entries
+come and go before they end. What is due in more than about an hour waits in a bucket for some part of the time until
+then, a sixteenth at most: it is found somewhat early and put in again, and all buckets together are some thousands.
 """
 
 import heapq
@@ -36,6 +39,10 @@ _ALLOWED: Final = 'a positive number of seconds, a timedelta, text such as "1h30
 _LAST: Final = 2**31 - 2
 """The last second that fits into four bytes, and leaves one number for "in no bucket"."""
 _LAST_OF_ALL: Final = 2**63 - 2
+_NEAR: Final = 4096
+"""Seconds from now within which each has a bucket of its own."""
+_PARTS: Final = 5
+"""How many binary digits of the time until it is due decide on the bucket of what is not near."""
 
 
 def life_of(ttl: object) -> float:
@@ -89,10 +96,12 @@ def ttl_of(life: float) -> float | None:
 class ExpiryBuckets:
     """Slots, by the second in which they are due."""
 
-    __slots__ = ("_after", "_before", "_due", "_first", "_last", "_order")
+    __slots__ = ("_after", "_before", "_due", "_first", "_last", "_now", "_order")
 
-    def __init__(self) -> None:
-        """Start without slots."""
+    def __init__(self, now: float = 0.0) -> None:
+        """Start without slots at about the instant `now`."""
+        self._now = int(now)
+        """The second in which somebody last asked for what is due."""
         self._first: dict[int, int] = {}
         """The first slot of each bucket by its second; `NIL` for one that emptied before its second was over."""
         self._order: list[int] = []
@@ -111,11 +120,17 @@ class ExpiryBuckets:
         self._after.append(NIL)
 
     def schedule(self, slot: int, deadline: float) -> None:
-        """Let `slot` be found once `deadline` is over; infinity: no need to find it, though it may be."""
+        """Let `slot` be found once `deadline` is over; infinity: no need to find it, though it may be.
+
+        It may be found before, and is to be put in again then, if more than `_NEAR` seconds are left (rule 4).
+        """
         if deadline == math.inf:
             return
         last = self._last
         second = min(int(deadline) + 1, last)
+        left = second - self._now
+        if left > _NEAR:
+            second &= -1 << left.bit_length() - _PARTS
         due = self._due[slot]
         if second >= due:
             return
@@ -149,6 +164,7 @@ class ExpiryBuckets:
     def next_due(self, now: float) -> int:
         """Take one slot out whose second is over and return it; `NIL` where there is none."""
         order = self._order
+        self._now = int(min(now, _LAST_OF_ALL))
         while order and order[0] <= now:
             if order[0] == _LAST == self._last:
                 self._reach_further()

@@ -4,8 +4,8 @@ Rule 1: the loaded value goes to those who wait for it even if it cannot be stor
 changed meanwhile, one of its tags was invalidated, the loader said so, or the storage refused it (counted as an error).
 Rule 2: where the storage gives leases, a load is under one, so that no other process loads the same key, and nothing is
 stored over what another process has changed meanwhile.
-Rule 3: between the loader's end and the look at whether the flight was superseded there is no await, and none between
-that look and the store in a table of this process. Any other storage is written to under `SingleFlight.storing`.
+Rule 3: between the look at whether the flight was superseded and the store in a table of this process there is no
+await: who has to wait for the table looks afterwards. Any other storage is written to under `SingleFlight.storing`.
 Rule 4: where loads under way are bounded, one that another load waits for is not: or both would wait for ever. Who
 waits for room has no lease yet, and keeps no other process from loading.
 """
@@ -14,7 +14,7 @@ import asyncio
 import math
 from collections.abc import Collection, Coroutine, Iterable, Mapping
 from functools import partial
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from aiocache_kit.clock import stopwatch
 from aiocache_kit.errors import CacheError, InvalidArgumentError
@@ -25,10 +25,12 @@ from aiocache_kit.management.statistics import Recorder
 from aiocache_kit.provider.asked import Asked, AskedMany
 from aiocache_kit.provider.core import Core
 from aiocache_kit.provider.leasing import Leasing
-from aiocache_kit.provider.loading import LoadContext, call, tell_of_old, validators_to_keep
+from aiocache_kit.provider.loading import FullContext, call
 from aiocache_kit.provider.names import Names
 from aiocache_kit.sentinels import MISSING
 from aiocache_kit.storage.base import ELSEWHERE, if_lease
+
+_NONE: Final[frozenset[str]] = frozenset()
 
 
 class Loads:
@@ -81,7 +83,7 @@ class Loads:
         key, context = asked.key, asked.context
         tags = context.tags
         if asked.told and context.replaces:  # only now: what was changed before the load began is not told any more
-            tell_of_old(context, await self._core.read_latest(key))
+            context.tell_of(await self._core.read_latest(key))
         calling = call(asked.loader, context) if asked.told else call(asked.loader)
         value = await self._called(flight, (key,), calling, context, self._names.tags(tags))
         if value is MISSING:
@@ -91,7 +93,7 @@ class Loads:
         if context.tags is not tags:
             flight.tags = self._names.tags(context.tags)
         if context.cacheable:
-            validators = validators_to_keep(context, value)
+            validators = context.validators_of(value)
             await self._store(flight, found, context, flight.tags, leases, validators=validators)
         return found
 
@@ -107,14 +109,16 @@ class Loads:
         left = dict(asked.names)
         while left:
             flights, joined = self._join(left)
+            untrue = {flight: flight.invalidated for flight in flights}
             mine = asked.only(key for key in left if key not in joined)
             if mine.names:
                 work = self._work(mine, anew=anew, waits=waits)
                 # Before the others: if one of those cannot be joined, this one is left, and ends.
                 flights.insert(0, self._core.flights.start(tuple(mine.names), work, asked.tags))
             self._recorder.coalesced += len(joined)
-            for outcome in await self._core.flights.wait_for(flights):
-                found |= {key: value for key, value in outcome.items() if key in left}
+            for flight, outcome in zip(flights, await self._core.flights.wait_for(flights), strict=True):
+                if untrue.get(flight, _NONE).isdisjoint(flight.tags):  # or it had such a tag before it was joined
+                    found |= {key: value for key, value in outcome.items() if key in left}
             left = {key: left[key] for key in joined if key not in found} if waits else {}
         return found
 
@@ -194,7 +198,7 @@ class Loads:
         flight: Flight,
         keys: Collection[str],
         calling: Coroutine[Any, Any, object],
-        context: LoadContext,
+        context: FullContext,
         tags: tuple[str, ...],
     ) -> object:
         """Give what a loader gives for stored `keys`, or remember that it failed, as the policy has it."""
@@ -233,7 +237,7 @@ class Loads:
         self,
         flight: Flight,
         found: dict[str, object],
-        context: LoadContext,
+        context: FullContext,
         tags: tuple[str, ...],
         leases: dict[str, str],
         *,
@@ -241,6 +245,8 @@ class Loads:
     ) -> None:
         """Store what was found, as far as it may be; leases that were used are taken out of `leases`."""
         core, policy, cost = self._core, context.freshness, context.cost
+        if core.tables is not None and not core.tables.may_put(found):
+            await core.tables.turns(found)
         if core.ended or not flight.invalidated.isdisjoint(tags):
             return
         keys = [key for key in found if core.flights.may_store(flight, key)]
@@ -256,7 +262,7 @@ class Loads:
         )
         stale = policy.stale_for
         try:
-            if core.tables is not None and core.tables.may_put(keys):
+            if core.tables is not None:
                 for key, life in zip(keys, lives, strict=True):
                     core.tables.put(key, found[key], life, tags=tags, cost=cost, stale_for=stale, validators=validators)
             elif keys:
@@ -274,7 +280,7 @@ class Loads:
         """Take away what was there before its source had nothing for it any more."""
         core = self._core
         try:
-            if core.tables is not None and core.tables.may_put(keys):
+            if core.tables is not None:
                 for key in keys:
                     core.tables.table_of(key).drop(key, core.clock.monotonic())
             else:

@@ -134,7 +134,7 @@ class Table:
     def _start(self) -> None:
         columns = Columns(weighted=self._max_bytes is not None)
         self._policy = self._make_policy(columns)
-        self._expiry = ExpiryBuckets()
+        self._expiry = ExpiryBuckets(self._clock.monotonic())
         self._free: list[int] = []
         self.columns = columns
         self.fresh = columns.fresh

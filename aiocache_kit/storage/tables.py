@@ -56,6 +56,8 @@ class TableStorage(Storage):
         self.own: Callable[[object], object] | None = None
         """What makes values one's own on their way in and out; None: they are kept by reference."""
         self._snapshot = snapshot
+        self._is_loaded = False
+        """Whether all that is in the snapshot was read, so that another one may take its place."""
         self._remains: list[Iterator[None]] = []
         self._marks: TagMarks = TagMarks()
         self.capabilities = Capabilities(
@@ -134,6 +136,12 @@ class TableStorage(Storage):
         table = self.table_of(key)
         if table.busy:
             await table.turn()
+
+    async def turns(self, keys: Collection[str]) -> None:
+        """Wait until `put` may be called for all of `keys`."""
+        while not self.may_put(keys):
+            for key in keys:
+                await self.turn(key)
 
     def observe(self, observer: Observer) -> None:
         """Tell of removals; calls are too short to be traced."""
@@ -302,10 +310,11 @@ class TableStorage(Storage):
                 # What is too large was written under a larger bound: it is let go, as the bound wants it.
                 with suppress(ValueTooLargeError):
                     self._put(self.table_of(item.key), item, ALWAYS)
+        self._is_loaded = True
 
     async def sync(self) -> None:
-        """Write the snapshot, where one is configured."""
-        if self._snapshot is not None:
+        """Write the snapshot, where one is configured; not over one that was never read to its end."""
+        if self._snapshot is not None and self._is_loaded:
             await self._snapshot.save(self._live_items())
 
     async def close(self) -> None:
