@@ -1,12 +1,12 @@
 """What a call that may load asks for, once its arguments were checked: handed on as one thing until a value is there.
 
-Rule: it never changes. What a loader decides while it runs, and what is found out on the way, is in its `LoadContext`.
+Rule: it never changes. What a loader decides while it runs, and what is found out on the way, is in its context.
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from aiocache_kit.provider.loading import LoadContext
+from aiocache_kit.provider.loading import FullContext
 
 
 class Asked(NamedTuple):
@@ -19,7 +19,7 @@ class Asked(NamedTuple):
     """Whether the loader takes the context."""
     kind: type[Any] | None
     """What the value is to be given as; None: as it was stored."""
-    context: LoadContext
+    context: FullContext
 
 
 class AskedMany(NamedTuple):
@@ -28,11 +28,11 @@ class AskedMany(NamedTuple):
     names: Mapping[str, str]
     """What the loader knows each stored key by."""
     loader: Callable[[list[str]], object]
-    context: LoadContext
+    context: FullContext
     tags: tuple[str, ...]
     """Stored ones, of each value."""
 
     def only(self, keys: Iterable[str]) -> "AskedMany":
         """Give the part of it that is about these stored keys."""
-        names = self.names
-        return self._replace(names={key: names[key] for key in keys})
+        names, loader, context, tags = self
+        return AskedMany({key: names[key] for key in keys}, loader, context, tags)
