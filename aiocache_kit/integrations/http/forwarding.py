@@ -278,7 +278,8 @@ class Forwarding:
         plain = Asked("GET", asked.without_conditions(), asked.key, None)
         plain.personal = asked.personal
         self._behind.add(found.key)
-        _ = self._own(self._renew(plain, origin.behind(), found), apart=True)
+        task = self._own(self._renew(plain, origin.behind(), found), apart=True)
+        task.add_done_callback(lambda _: self._behind.discard(found.key))  # also of one that was ended before it began
 
     async def _renew(self, asked: Asked, origin: Origin, found: Found) -> None:
         """Make a stale response anew when its reader has it already."""
@@ -286,8 +287,6 @@ class Forwarding:
             await self.forward(asked, origin, found)
         except Exception as error:  # noqa: BLE001  - nobody waits for it: the next reader tries again
             self._complaints.say(NOT_RENEWED, error)
-        finally:
-            self._behind.discard(found.key)
 
     async def close(self) -> None:
         """End what goes on behind the backs of readers."""

@@ -30,6 +30,7 @@ pack_command: Final = cast("Callable[[Command], bytes]", hiredis.pack_command)  
 
 LARGE: Final = 64 * 1024
 """Bytes of a command from which on it goes by the lane for what is large."""
+_CLOSED: Final = "the connection to Redis is closed"
 
 
 class Channel(Protocol):
@@ -262,6 +263,8 @@ class Link:
             task.cancel()
         for wire in wires:
             wire.end()
+        for lane in lanes:  # a task that was ended before it began sends nobody away
+            self._send_away(lane, StorageUnavailableError(_CLOSED))
         if dialling:
             await asyncio.wait(dialling)
         for wire in wires:
@@ -270,7 +273,7 @@ class Link:
     async def _connected(self, lane: _Lane) -> Wire:
         """Wait for a connection; whoever is first lets a task dial."""
         if self._closed:
-            raise StorageUnavailableError("the connection to Redis is closed")
+            raise StorageUnavailableError(_CLOSED)
         loop = asyncio.get_running_loop()
         # A task of another loop was lost with it, and will never be done.
         if lane.dialling is None or lane.dialling.done() or lane.dialling.get_loop() is not loop:
@@ -304,7 +307,7 @@ class Link:
                 await asyncio.sleep(spread(pause))
                 pause = min(pause * 2, LONGEST_PAUSE)
         finally:  # whoever waits still does so because `close` has cancelled this
-            self._send_away(lane, StorageUnavailableError("the connection to Redis is closed"))
+            self._send_away(lane, StorageUnavailableError(_CLOSED))
 
     def _send_away(self, lane: _Lane, error: CacheError) -> None:
         for waiter in lane.waiting:
@@ -315,7 +318,7 @@ class Link:
         transport, held = await self._dialer.dial(await self._locate())
         if self._closed:  # redis-py, on Python 3.11, may swallow that it was cancelled
             transport.abort()
-            raise StorageUnavailableError("the connection to Redis is closed")
+            raise StorageUnavailableError(_CLOSED)
         is_small = lane is self._small
         times = self._attempts.times
         wire = Wire(
