@@ -45,29 +45,18 @@ class LoadContext:
         "_said",
         "_tags",
         "cacheable",
-        "freshness",
         "key",
-        "replaces",
         "stale_value",
-        "type",
     )
 
-    def __init__(
-        self, key: str, life: float, tags: tuple[str, ...], cost: int | None, freshness: Freshness = _PLAIN
-    ) -> None:
+    def __init__(self, key: str, life: float, tags: tuple[str, ...], cost: int | None) -> None:
         """Begin with what the caller of `get_or_set` said, checked: for providers, and for tests of a loader.
 
         `life` is the ttl in seconds, infinity for ever; `cost` is bytes, None as the storage estimates.
         """
         self.key: Final = key
-        self.freshness: Final = freshness
-        """How the value is to be served, as the caller and the configuration have it."""
         self.stale_value: object | MissingType = MISSING
         """The value that is being loaded anew, old or not; `MISSING` where there is none."""
-        self.replaces: bool = False
-        """Whether something may be there that the value will take the place of."""
-        self.type: type[Any] | None = None
-        """What the value is to be read as; None: as it was stored."""
         self._known = _NOTHING
         """What is known of the state of the source that `stale_value` came from."""
         self._said = _NOTHING
@@ -152,40 +141,56 @@ class LoadContext:
         """
         raise LoadFailedError(reason)
 
+    def __repr__(self) -> str:
+        return f"<LoadContext ttl={self.ttl}, {len(self._tags)} tags, cacheable={self.cacheable}>"
+
+
+class FullContext(LoadContext):
+    """The same, with what a provider keeps of a load that is no loader's business."""
+
+    __slots__ = ("freshness", "replaces", "type")
+
+    def __init__(
+        self, key: str, life: float, tags: tuple[str, ...], cost: int | None, freshness: Freshness = _PLAIN
+    ) -> None:
+        """Begin a load whose value is served as `freshness` has it; otherwise as `LoadContext`."""
+        super().__init__(key, life, tags, cost)
+        self.freshness: Final = freshness
+        """How the value is to be served, as the caller and the configuration have it."""
+        self.replaces: bool = False
+        """Whether something may be there that the value will take the place of."""
+        self.type: type[Any] | None = None
+        """What the value is to be read as; None: as it was stored."""
+
     @property
     def life(self) -> float:
         """The ttl in seconds, infinity for ever."""
         return self._life
 
-    def __repr__(self) -> str:
-        return f"<LoadContext ttl={self.ttl}, {len(self._tags)} tags, cacheable={self.cacheable}>"
+    def tell_of(self, item: Item[object] | None) -> None:
+        """Let the loader know of the item that its value will replace; None: there is none.
 
+        Nothing is told of one whose value needs a type to be whole where there is none, or another one.
+        """
+        self.stale_value, self._known = MISSING, _NOTHING
+        if item is None:
+            return
+        try:
+            self.stale_value = whole(item.value) if self.type is None else convert(item.value, self.type)
+        except WrongTypeError:
+            return
+        if item.validators is not None:
+            self._known = item.validators._asdict()
 
-def tell_of_old(context: LoadContext, item: Item[object] | None) -> None:
-    """Let a loader know of the item that its value will replace; None: there is none.
-
-    Nothing is told of one whose value needs a type to be whole where there is none, or another one.
-    """
-    context.stale_value, context._known = MISSING, _NOTHING  # noqa: SLF001  - of the class above
-    if item is None:
-        return
-    try:
-        context.stale_value = whole(item.value) if context.type is None else convert(item.value, context.type)
-    except WrongTypeError:
-        return
-    if item.validators is not None:
-        context._known = item.validators._asdict()  # noqa: SLF001  - of the class above
-
-
-def validators_to_keep(context: LoadContext, value: object) -> Validators | None:
-    """Give what is to be kept of the state of its source with `value`, which the loader gave; None: nothing."""
-    known = context._said  # noqa: SLF001  - of the class above
-    if context._keeps and value is context.stale_value:  # noqa: SLF001  - of the class above
-        known = context._known | known  # noqa: SLF001  - of the class above
-    elif not known:
-        return None
-    validators = Validators(known.get("etag"), known.get("last_modified"))
-    return validators if any(each is not None for each in validators) else None
+    def validators_of(self, value: object) -> Validators | None:
+        """Give what is to be kept of the state of its source with `value`, which the loader gave; None: nothing."""
+        known = self._said
+        if self._keeps and value is self.stale_value:
+            known = self._known | self._said
+        elif not known:
+            return None
+        validators = Validators(known.get("etag"), known.get("last_modified"))
+        return validators if any(each is not None for each in validators) else None
 
 
 class LoadPolicy(FreshnessOptions, total=False):

@@ -47,7 +47,7 @@ from aiocache_kit.provider.loading import (
     OF_GET_OR_SET,
     AsyncLoader,
     AsyncMultiLoader,
-    LoadContext,
+    FullContext,
     LoadOptions,
     SyncLoader,
     SyncMultiLoader,
@@ -163,8 +163,13 @@ class Provider:
     # --- life --------------------------------------------------------------------------------------------------------
 
     async def __aenter__(self) -> Self:
-        """Open, and close at the end of the block."""
-        await self._open()
+        """Open, and close at the end of the block, or at once where it cannot be opened."""
+        try:
+            await self._open()
+        except BaseException:
+            if self._closes:  # nobody else would: there is no block whose end could
+                await self.close()
+            raise
         return self
 
     async def __aexit__(
@@ -977,7 +982,7 @@ class Provider:
         check_callable(loader, "loader")
         life = self._life(ttl)
         told = wants_context(loader)
-        context = LoadContext(key, life, *check_options(options, self._core.freshness))
+        context = FullContext(key, life, *check_options(options, self._core.freshness))
         context.type = kind
         return Asked(self._names.key(key), loader, told, kind, context)
 
@@ -1116,7 +1121,7 @@ class Provider:
         check_names(method, options)
         check_callable(load_missing, "load_missing")
         names, life = _joined(await self._names.parts(keys)), self._life(ttl)
-        context = LoadContext("", life, *check_options(options, self._core.freshness))
+        context = FullContext("", life, *check_options(options, self._core.freshness))
         if not self._core.ready:
             await self._open()
         return AskedMany(names, load_missing, context, self._names.tags(context.tags))

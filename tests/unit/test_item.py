@@ -24,7 +24,7 @@ def test_nobody_changes_an_item() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         item.other = 2  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]  # what is tested
     with pytest.raises(dataclasses.FrozenInstanceError):
-        del item.value  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]  # what is tested
+        del item.value  # pyright: ignore[reportAttributeAccessIssue]  # what is tested
     with pytest.raises(TypeError):
         Item("k", 1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]  # what is tested
 

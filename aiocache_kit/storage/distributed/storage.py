@@ -149,9 +149,14 @@ class DistributedStorage(Storage):
     async def size(self) -> Size:
         """Add up what all nodes hold that are in and know; of the items, copies are not counted, if all are there."""
         sizes = (await self._sizes()).values()
-        total = Size(*(sum(each) for each in zip(*sizes, Size(errors=self._errors), strict=True)))
-        is_known = any(size.counted for size in sizes)
-        return total._replace(items=-(-total.items // self._nodes.replicas), counted=is_known)
+        return Size(
+            items=-(-sum(size.items for size in sizes) // self._nodes.replicas),
+            bytes=sum(size.bytes for size in sizes),
+            evictions=sum(size.evictions for size in sizes),
+            expired=sum(size.expired for size in sizes),
+            errors=self._errors + sum(size.errors for size in sizes),
+            counted=any(size.counted for size in sizes),
+        )
 
     async def layers(self) -> Mapping[str, Stats]:
         """Give what each node holds, by its name, with its share of the keys and its health."""

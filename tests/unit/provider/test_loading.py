@@ -13,6 +13,7 @@ import pytest
 from aiocache_kit.errors import InvalidArgumentError, InvalidTagError, InvalidTTLError
 from aiocache_kit.management.freshness import Freshness
 from aiocache_kit.provider.loading import (
+    FullContext,
     LoadContext,
     call,
     check_callable,
@@ -361,7 +362,7 @@ def test_what_is_no_cost(cost: object, kind: str) -> None:
 
 def test_a_context_begins_with_what_the_caller_said() -> None:
     """Key, ttl, tags and cost are those of the call; the value may be kept."""
-    context = LoadContext("user:secret", math.inf, ("a",), 5)
+    context = FullContext("user:secret", math.inf, ("a",), 5)
 
     assert (context.key, context.ttl, context.life, context.tags, context.cost) == (
         "user:secret",
@@ -376,7 +377,7 @@ def test_a_context_begins_with_what_the_caller_said() -> None:
 
 def test_what_a_loader_may_decide() -> None:
     """Ttl, tags and cost can be set in every form that a call takes; wrong ones raise and change nothing."""
-    context = LoadContext("k", 5.0, (), None)
+    context = FullContext("k", 5.0, (), None)
     context.ttl = timedelta(minutes=1)
     assert context.life == 60.0
     context.ttl = "1h"
