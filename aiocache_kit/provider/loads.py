@@ -85,7 +85,7 @@ class Loads:
         if asked.told and context.replaces:  # only now: what was changed before the load began is not told any more
             context.tell_of(await self._core.read_latest(key))
         calling = call(asked.loader, context) if asked.told else call(asked.loader)
-        value = await self._called(flight, (key,), calling, context, self._names.tags(tags))
+        value = await self._called(flight, (key,), calling, context, flight.tags)
         if value is MISSING:
             msg = "a loader must give a value, and MISSING is none: raise an error, or give None"
             raise InvalidArgumentError(msg)
