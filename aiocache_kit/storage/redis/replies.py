@@ -84,8 +84,13 @@ def refusal(error: BaseException) -> CacheError:
         return WrongTypeError("under this key Redis holds something that is no item of a cache")
     if code == "OOM":
         return StorageError("Redis is out of memory (OOM): raise its maxmemory, or let it evict (maxmemory-policy)")
+    if code == "NOPERM":
+        advice = "`aiocache-kit doctor` names the right that is missing"
+        return StorageAccessError(f"Redis lets this user not run the command, or not use the name ({code}): {advice}")
     if code in _ACCESS:
-        return StorageAccessError(f"Redis refused the user, the password or the command ({code})")
+        return StorageAccessError(f"Redis refused the user or the password ({code}): check redis_config")
+    if code == "DB":  # of "DB index is out of range"
+        return StorageError(f"Redis has no database of this number ({code}): check redis_config.db")
     if code in LATER:
         return StorageUnavailableError(f"Redis cannot serve this now ({code})")
     return StorageError(f"Redis refused the command ({code})")
@@ -108,7 +113,8 @@ def failure(error: BaseException) -> CacheError:
     for kinds, ours in _FAILURES:
         if isinstance(error, kinds):
             return ours(error)
-    return StorageUnavailableError(f"Redis cannot be reached ({type(error).__name__})")
+    advice = "look whether it runs where redis_config says"
+    return StorageUnavailableError(f"Redis cannot be reached ({type(error).__name__}): {advice}")
 
 
 _FAILURES: Final[tuple[tuple[tuple[type[Exception], ...], Callable[[BaseException], CacheError]], ...]] = (

@@ -15,6 +15,7 @@ from aiocache_kit.errors import (
     NotFoundError,
     ProviderClosedError,
     RecursiveLoadError,
+    StorageAccessError,
     UnsupportedError,
 )
 from aiocache_kit.provider import Provider
@@ -55,6 +56,21 @@ def test_only_a_storage_is_one() -> None:
             InvalidArgumentError, match=r"^storage must be a Storage, not \w+: new_provider\(\) takes a "
         ):
             Provider(given)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  - no checker would let it
+
+
+@pytest.mark.parametrize("is_cancelled", [False, True])
+async def test_a_block_that_cannot_be_entered_leaves_nothing_open(*, is_cancelled: bool) -> None:
+    """What was opened in part is closed, since there is no block whose end could do so; a single call may try again."""
+    storage = FaultyStorage(memory_storage())
+    error: type[BaseException] = asyncio.CancelledError if is_cancelled else StorageAccessError
+    storage.fail(error, of=["open"])
+    cache = Provider(storage)
+    with pytest.raises(error):
+        async with cache:
+            pass
+
+    assert storage.calls == ["open", "close"]
+    assert cache.closed
 
 
 @every_storage
