@@ -64,9 +64,13 @@ def unpacked(stored: object) -> Index | None:
     if len(parts) != _LENGTH or parts[0] != FORM:
         return None
     _, identity, names, variants = parts
-    if type(identity) is not str or type(names) is not list or type(variants) is not list:
+    if type(identity) is not str or not _are_texts(names) or not _are_texts(variants):
         return None
     return Index(identity, tuple(cast("list[str]", names)), tuple(cast("list[str]", variants)))
+
+
+def _are_texts(value: object) -> bool:
+    return type(value) is list and all([type(each) is str for each in cast("list[object]", value)])
 
 
 def digest(names: Iterable[str], headers: Iterable[Header]) -> str:

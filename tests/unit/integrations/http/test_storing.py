@@ -54,6 +54,17 @@ def test_a_response_with_one_wrong_part_is_none(place: int, wrong: object) -> No
         assert stored.unpacked(made) is None
 
 
+@pytest.mark.parametrize("place", range(1, 4))
+@pytest.mark.parametrize("wrong", [None, 1, {}, [1], ["a", None], [["a"]]])
+def test_an_index_with_one_wrong_part_is_none(place: int, wrong: object) -> None:
+    """Each part is looked at, and each name: what is none would be asked for as the name of a header."""
+    made: list[object] = vary.Index("identity", ("accept",), ("variant",)).packed()
+    assert vary.unpacked(made) is not None
+    made[place] = wrong
+
+    assert vary.unpacked(made) is None
+
+
 @given(st.lists(st.tuples(TOKENS, VALUES), min_size=1, max_size=4))
 def test_a_variant_is_what_was_said(headers: list[tuple[bytes, bytes]]) -> None:
     """Requests that differ in a field that counts ask for different variants, and in one that does not for the same."""
