@@ -174,6 +174,12 @@ def test_what_is_missing_is_named(missing: str) -> None:
     assert told.stderr == f"aiocache-kit: {missing} is not installed: run pip install 'aiocache-kit[cli]'\n"
 
 
+def test_an_option_before_the_command_is_told_where_it_belongs() -> None:
+    """Who names the cache first and the command then learns of the order; a misspelt option has click's own hint."""
+    assert "'--url'. The options of a command stand after it" in run("--url", "redis://", "keys").stderr
+    assert "Did you mean '--url'?" in run("keys", "--urll", "redis://").stderr
+
+
 def test_help_is_there_for_everything() -> None:
     """For the command and each of its parts, with the exit codes; and nothing typed is help, too."""
     whole = run("--help")
