@@ -70,7 +70,7 @@ def unpacked(stored: object) -> Index | None:
 
 
 def _are_texts(value: object) -> bool:
-    return type(value) is list and all([type(each) is str for each in cast("list[object]", value)])
+    return type(value) is list and {str}.issuperset(map(type, cast("list[object]", value)))
 
 
 def digest(names: Iterable[str], headers: Iterable[Header]) -> str:
