@@ -68,15 +68,15 @@ async def options(cache: Provider) -> None:
     LoadConfig(stale_on=gives_up, max_loads=None, timeout="2s")
 
     await cache.get_or_set("k", load_user, stale_if_errors=60)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
-    await cache.get_or_set("k", load_user, jitter="10%")  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
-    await cache.get_or_set("k", load_user, stale_on="OSError")  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
+    await cache.get_or_set("k", load_user, jitter="10%")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
+    await cache.get_or_set("k", load_user, stale_on="OSError")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
     LoadConfig(stale_if_errors=60)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 
 
 async def decorators(cache: Provider) -> None:
     """Decorators take the same."""
 
-    @cached(cache, "5m", stale_if_error="1h", refresh_ahead=0.8, tags=lambda user_id: [f"user:{user_id}"])
+    @cached(cache, "5m", stale_if_error="1h", refresh_ahead=0.8, tags=("users", "user:{user_id}"))
     async def one(user_id: int) -> User:
         return User(str(user_id))
 

@@ -61,7 +61,7 @@ def providers(config: Config) -> None:
     assert_type(codec_of(config), Codec)
 
     new_provider(Own())  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    new_provider(config, Own())  # type: ignore[misc]  # pyright: ignore[reportCallIssue]
+    new_provider(config, Own())  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     new_provider(storage=Own)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     new_provider(storage="memory://")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     new_distributed(config, on_failure="queue")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
