@@ -39,7 +39,7 @@ PATIENT: dict[str, Any] = {
     "pool_timeout": 10.0,
 }
 """Timeouts that do not strike, however busy the machine is."""
-STEPS = 30
+STEPS = 12
 """Parts that a longer time passes in, so that what is done now and then is done."""
 OLDER = """
 local cursor = '0'

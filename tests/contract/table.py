@@ -179,9 +179,10 @@ on all of these storages.
 ABILITIES: Final = """
 ## What storages can do beyond that
 
-What not all can do, a storage says itself (`Provider.capabilities`), and the contract checks that it is so: that a
-call it cannot answer is refused with `UnsupportedError`, that what it says to share is seen by another provider, and
-that what it says to forget is gone.
+What not all can do, a storage says itself (`Provider.capabilities`), and the contract checks that it is so, and that
+what it does not say is not so: that a call it cannot answer is refused with `UnsupportedError`, that what it says to
+share is seen by another provider and nothing else is, that what it says to keep is there after a restart and nothing
+else is, and that its bounds hold.
 """
 EVERYWHERE: Final = """
 ## Everywhere it ran

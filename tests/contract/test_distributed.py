@@ -40,7 +40,7 @@ STORAGES: dict[str, Callable[[], Storage]] = {
     "degrading": lambda: DistributedStorage(nodes(3, room), replicas=2, on_failure="miss"),
 }
 
-FOR_PROVIDERS = ["three nodes", "three slow nodes, two copies", "two copies, reads spread"]
+FOR_PROVIDERS = ["three nodes", "two copies, reads spread"]
 
 
 class OverNodes:

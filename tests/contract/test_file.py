@@ -36,6 +36,8 @@ SHAPES: dict[str, Callable[[str, int | None, int | None], Files]] = {
     "shared": lambda path, entries, size: file_storage(path, codec(), max_entries=entries, max_size=size, shared=True),
 }
 ROOM = 10_000
+STEPS = 20
+"""Parts that a longer time passes in."""
 
 
 class Placed(Contract):
@@ -72,7 +74,7 @@ class Placed(Contract):
 
     async def pass_time(self, seconds: float) -> None:
         """Let `seconds` pass a little at a time, so that what is done meanwhile comes to its thread and back."""
-        steps = max(min(int(seconds / 0.125), 100), 1)
+        steps = max(min(int(seconds / 0.25), STEPS), 1)
         for _ in range(steps):
             await super().pass_time(seconds / steps)
             await self.settle()

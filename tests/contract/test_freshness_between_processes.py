@@ -22,7 +22,7 @@ from aiocache_kit.testing import FakeClock, FaultyStorage
 from aiocache_kit.testing.provider_contract.case import ProviderCase, Source
 from aiocache_kit.testing.provider_contract.refreshing import AGES, CHANGES, POLICY, DownError
 from tests.contract.redis_case import INSTALLATIONS, RedisCase
-from tests.contract.test_file import SHAPES, Placed
+from tests.contract.test_file import ROOM, SHAPES, Files, Placed
 
 NEAR = 30.0
 """Seconds that a copy in the nearest layer may be older than the truth."""
@@ -168,21 +168,13 @@ class TestOverSharedFiles(Placed, Pair):
         """Take the directory."""
         self.is_layered = request.param == "layered"
         self.path = tmp_path
-        self.all: list[Any] = []
+        self.make = SHAPES["shared"]
+        self.made: list[Files] = []
 
     def storage(self, clock: FakeClock) -> Storage:
         """Give the storage of one of them."""
-        self.made = SHAPES["shared"](f"{self.path}")
-        self.all.append(self.made)
-        return in_front(clock, self.made) if self.is_layered else self.made
-
-    async def settle(self) -> None:
-        """Let everything run until nothing is ready, and nothing is with a thread of either."""
-        await self.clock.settle()
-        while busy := [each for each in self.all if each.is_busy]:
-            for each in busy:
-                await each.idle()
-            await self.clock.settle()
+        shared = self.place_at(f"{self.path}", ROOM, None)
+        return in_front(clock, shared) if self.is_layered else shared
 
 
 class _Held:

@@ -83,16 +83,26 @@ class TestStorages(InProcess, StorageContract):
     """Every storage keeps the contract of storages."""
 
 
+FOR_PROVIDERS = [
+    *("memory", "memory in 8 shards", "memory in 4 shards with copies", "lru", "null"),
+    "memory under a slow storage",
+]
+"""Those that a provider treats each in a way of its own; what only the storage knows of is asked of the storage."""
+
+
 class TestProviders(InProcess, ProviderContract):
-    """A provider over every storage keeps the contract of providers."""
+    """A provider over storages in this process keeps the contract of providers."""
+
+    @pytest.fixture(autouse=True, params=FOR_PROVIDERS)
+    def choose(self, request: pytest.FixtureRequest) -> None:
+        """Run each check for some storages."""
+        self.name = request.param
 
 
 class TestNamespaces(InNamespace, InProcess, ProviderContract):
     """A namespace, and one inside of another, is a provider like any other."""
 
-    @pytest.fixture(
-        autouse=True, params=["memory in 8 shards", "lru with copies", "memory under a slow storage", "null"]
-    )
+    @pytest.fixture(autouse=True, params=["memory in 8 shards", "lru", "memory under a slow storage", "null"])
     def choose(self, request: pytest.FixtureRequest) -> None:
         """Run each check for some storages."""
         self.name: str = request.param

@@ -39,7 +39,7 @@ STORAGES: dict[str, Callable[[], Storage]] = {
     "three layers": lambda: layered(memory_storage(max_entries=5), slow(), slow()),
     "memory over a dict": lambda: layered(room(), DictStorage()),
 }
-FOR_PROVIDERS = ["memory over memory", "memory over slow memory", "slow memory over slow memory", "three layers"]
+FOR_PROVIDERS = ["memory over memory", "three layers"]
 
 
 class OverLayers:

@@ -31,10 +31,10 @@ class TestProviders(RedisCase, ProviderContract):
         self.installation = INSTALLATIONS[request.param](request)
 
 
-class TestNamespaces(RedisCase, InNamespace, ProviderContract):
+class TestNamespaces(InNamespace, RedisCase, ProviderContract):
     """A namespace over Redis is a provider like any other."""
 
-    @pytest.fixture(autouse=True)
+    @pytest.fixture(autouse=True, params=["multiplexed", "cluster"])
     def choose(self, request: pytest.FixtureRequest) -> None:
-        """Run each check for the plainest installation."""
-        self.installation = INSTALLATIONS["multiplexed"](request)
+        """Run each check for one server, and for several."""
+        self.installation = INSTALLATIONS[request.param](request)

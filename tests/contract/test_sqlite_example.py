@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
@@ -32,6 +32,9 @@ from aiocache_kit.storage.base import IF_ABSENT
 from aiocache_kit.testing import FakeClock, ProviderContract, StorageContract
 from aiocache_kit.testing.contract import Contract
 from docs.examples.sqlite_storage import SQLiteStorage
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 T = TypeVar("T")
 
@@ -87,7 +90,8 @@ class Placed(Contract):
         while (jobs := sum(each.jobs for each in self.made)) > before:
             before = jobs
             for each in self.made:
-                await asyncio.wrap_future(each._closing or each._worker.submit(int))
+                done: Future[Any] = each._closing or each._worker.submit(int)
+                await asyncio.wrap_future(done)
             await self.clock.settle()
 
 

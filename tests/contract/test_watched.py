@@ -9,13 +9,10 @@ from aiocache_kit.storage.base import Storage
 from aiocache_kit.storage.layered import Layer, LayeredStorage
 from aiocache_kit.storage.lru import lru_storage
 from aiocache_kit.storage.memory import memory_storage
-from aiocache_kit.testing import FakeClock, FaultyStorage, ProviderContract
+from aiocache_kit.testing import FakeClock, ProviderContract
 
 STORAGES: dict[str, Callable[[int | None, int | None], Storage]] = {
     "memory": lambda entries, size: memory_storage(max_entries=entries, max_size=size),
-    "another storage": lambda entries, size: FaultyStorage(
-        memory_storage(max_entries=entries, max_size=size, shard_count=2)
-    ),
     "layers": lambda entries, size: LayeredStorage(
         [Layer(memory_storage(), "near"), Layer(lru_storage(max_entries=entries, max_size=size), "far")]
     ),

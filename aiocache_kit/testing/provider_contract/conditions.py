@@ -209,10 +209,10 @@ class Counters(ProviderCase):
         assert await self.lacks("k")
 
     async def test_no_increment_is_lost(self) -> None:
-        """Of a thousand increments at the same time each gives another total."""
-        totals = await together(*(self.cache.increment("k") for _ in range(1000)))
+        """Of hundreds of increments at the same time each gives another total."""
+        totals = await together(*(self.cache.increment("k") for _ in range(300)))
 
-        assert set(totals) == self.kept(set(range(1, 1001)), {1})
+        assert set(totals) == self.kept(set(range(1, 301)), {1})
 
 
 class Updates(ProviderCase):

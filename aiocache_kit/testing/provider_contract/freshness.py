@@ -243,7 +243,7 @@ class Freshness(ProviderCase):
         """The dearer a load was, and the greater the factor, the earlier a hit loads anew behind the old value."""
         if not self.stores:
             return
-        loads = dict.fromkeys(("never", "early"), 0)
+        loads: dict[str, int] = {"never": 0, "early": 0}
 
         async def load(context: LoadContext) -> int:
             loads[context.key] += 1

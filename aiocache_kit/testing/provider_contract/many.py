@@ -58,14 +58,14 @@ class Multi(ProviderCase):
         assert await self.cache.delete_multi(key for key in "ab") == self.kept(2, 0)
 
     async def test_thousands_of_keys_are_fine(self) -> None:
-        """Five thousand keys at once are set, got and deleted."""
-        values = {f"k{number}": number for number in range(5000)}
+        """Thousands of keys at once, more than go in one message or slice, are set, got and deleted."""
+        values = {f"k{number}": number for number in range(2500)}
         await self.cache.set_multi(values)
 
         found = await self.cache.get_multi(list(values))
-        assert len(found) == self.kept(5000, 0)
+        assert len(found) == self.kept(2500, 0)
         assert all(found[key] == values[key] for key in found)
-        assert await self.cache.delete_multi(values) == self.kept(5000, 0)
+        assert await self.cache.delete_multi(values) == self.kept(2500, 0)
         assert await self.cache.get_multi(list(values)) == {}
 
     async def test_reads_are_counted_alike(self) -> None:

@@ -55,7 +55,7 @@ class Lasting(StorageCase):
         """What was read before fits as long as nobody wrote, and never again after a removal or a clear."""
         await self.write()
         version = await self.version()
-        await self._restart()
+        await self._restart(after=1.0)
         lasts = self.store.capabilities.persistent
         assert await self.store.write(self.item("k", "new"), if_version(version)) is lasts
         last = await self.version()

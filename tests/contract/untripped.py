@@ -1,0 +1,81 @@
+"""Lists the checks of the contracts that nothing with a mistake fails: what nobody has seen to find anything.
+
+    python -m tests.contract.untripped
+
+Rule: a check that hangs, or ends by an error of another kind, has found something as well.
+"""
+
+import logging
+import sys
+from collections.abc import Iterable, Iterator
+
+from aiocache_kit.storage.base import Storage
+from aiocache_kit.testing import FakeClock, ProviderContract, StorageContract
+from tests.contract import broken
+from tests.contract.test_contracts_find_faults import FAULTS
+
+
+class OfStorages(StorageContract):
+    """The contract over a storage with a mistake."""
+
+    limit = 2.0
+    made: type[Storage]
+
+    def storage(self, clock: FakeClock) -> Storage:
+        """Give the storage."""
+        del clock
+        return self.made()
+
+
+def contracts() -> Iterator[StorageContract | ProviderContract]:
+    """Give each contract over each mistake."""
+    for storage in FAULTS:
+        OfStorages.made = storage
+        yield OfStorages()
+    for storage in FAULTS:
+        yield _over(storage)
+    for made in broken.STORAGES:
+        yield broken.checked(made)
+    for wrapped in broken.PROVIDERS:
+        yield broken.checked(wrapped=wrapped)
+
+
+def _over(storage: type[Storage]) -> ProviderContract:
+    class OfThis(ProviderContract):
+        limit = 2.0
+
+        def storage(self, clock: FakeClock) -> Storage:
+            del clock
+            return storage()
+
+    return OfThis()
+
+
+def failed(contract: StorageContract | ProviderContract, names: Iterable[str]) -> Iterator[str]:
+    """Give the checks that a contract does not pass."""
+    for name in names:
+        try:
+            getattr(contract, name)()
+        except Exception:  # noqa: BLE001  - whatever it is, it was noticed
+            yield name
+
+
+def checks(contract: type) -> set[str]:
+    """Give the names of the checks of a contract."""
+    return {name for name in dir(contract) if name.startswith("test_")}
+
+
+def main() -> None:
+    """Print the list of each contract."""
+    logging.disable()
+    left = {kind: checks(kind) for kind in (StorageContract, ProviderContract)}
+    for contract in contracts():
+        (kind,) = [kind for kind in left if isinstance(contract, kind)]
+        left[kind] -= set(failed(contract, sorted(left[kind])))
+    for kind, names in left.items():
+        sys.stdout.write(f"{kind.__name__}: {len(names)} of {len(checks(kind))} found nothing\n")
+        sys.stdout.writelines(f"  {name}\n" for name in sorted(names))
+
+
+if __name__ == "__main__":
+    main()
