@@ -61,8 +61,7 @@ class KeyGrouping:
         length = sum(len(piece) for piece in parts if piece is not None)
         if not length or len(self._templates) >= self._most or any(known == name for *_, known in self._templates):
             return
-        text = "".join("(?:.*)" if piece is None else re.escape(piece) for piece in parts)
-        self._templates.append((length, re.compile(text, re.DOTALL), name[:_LONGEST_NAME]))
+        self._templates.append((length, re.compile(_pattern(parts), re.DOTALL), name[:_LONGEST_NAME]))
         self._templates.sort(key=lambda template: -template[0])
 
     def of(self, key: str) -> str:
@@ -95,6 +94,25 @@ class KeyGrouping:
                 return OTHER
             self._known.add(name)
         return name
+
+
+def _pattern(parts: list[str | None]) -> str:
+    """Give the pattern of a template. It takes each text of its own where it first stands, and never looks back.
+
+    The last one, at the end of the key, is left with as much room as it can have then. Were other places tried as well,
+    the time for a long key would grow with the power of how many parts may be any text.
+    """
+    texts = [""]
+    for part in parts:
+        if part is None:
+            texts.append("")
+        else:
+            texts[-1] += part
+    first, *others = map(re.escape, texts)
+    if not others:
+        return first
+    *inner, last = others
+    return f"{first}{''.join([f'(?>.*?{text})' for text in inner if text])}.*{last}"
 
 
 def _compiled(rule: object) -> list[tuple[re.Pattern[str], str]]:
