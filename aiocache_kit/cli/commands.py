@@ -2,7 +2,8 @@
 
 Rule 1: the only file that imports click.
 Rule 2: a command gathers what was typed, and leaves the rest to others; what comes of it is an exit code.
-Rule 3: whatever removes more than one item asks first, and does nothing where nobody can be asked.
+Rule 3: whatever removes items by more than one key asks first, and does nothing where nobody can be asked. Tags are what
+programs invalidate all the time, and are not asked about.
 """
 
 import asyncio
