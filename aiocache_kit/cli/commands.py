@@ -2,8 +2,8 @@
 
 Rule 1: the only file that imports click.
 Rule 2: a command gathers what was typed, and leaves the rest to others; what comes of it is an exit code.
-Rule 3: whatever removes items by more than one key asks first, and does nothing where nobody can be asked. Tags are what
-programs invalidate all the time, and are not asked about.
+Rule 3: whatever removes items by more than one key asks first, and does nothing where nobody can be asked. Of tags it
+does not ask: programs invalidate them all the time.
 """
 
 import asyncio

@@ -4,8 +4,8 @@ A counter that starts anywhere in 2**96. Numbers drawn one by one would begin to
 under one key (NIST SP 800-38D, section 8.3), which a busy cache does in a day; two counters meet only where one starts
 within what the other counts: for a million processes that count to 2**32 each, the odds are 1 in 10**7.
 
-Rule: a forked process starts anew, because its parent goes on counting. Nobody tells a process that it was restored from
-an image of its memory, where others may be as well: whoever restores it calls `NONCES.restart`.
+Rule: a forked process starts anew, because its parent goes on counting. Nobody tells a process that it was restored
+from an image of its memory, as others may have been: whoever restores it calls `NONCES.restart`.
 """
 
 import itertools
