@@ -5,6 +5,7 @@ Rule: a provider with a mistake is a provider with something in front of it, sin
 
 import asyncio
 import inspect
+from collections.abc import Collection
 from typing import Any, Final, TypeAlias
 
 from aiocache_kit import Item, NotFoundError, Provider
@@ -12,8 +13,9 @@ from aiocache_kit.errors import CacheError
 from aiocache_kit.provider import LoadContext
 from aiocache_kit.stats import Stats
 from aiocache_kit.storage.agreements import SharedLocks
-from aiocache_kit.storage.base import ALWAYS, Capabilities, Condition, Size, Storage
-from aiocache_kit.testing import FakeClock, ProviderContract
+from aiocache_kit.storage.base import ALWAYS, Capabilities, Condition, Grant, Leases, Size, Storage
+from aiocache_kit.testing import FakeClock, ProviderContract, StorageContract
+from aiocache_kit.testing.contract import Contract
 from tests.contract.test_own_storage import DictStorage
 
 Anything: TypeAlias = Any
@@ -95,6 +97,38 @@ class LosesLocks(DictStorage):
         self.locks = Fleeting()
 
 
+class LeasesToAll(Leases):
+    """Leases that everybody gets, and that nothing ends."""
+
+    ttl = 10.0
+
+    async def take(self, keys: Collection[str], tags: tuple[str, ...] = (), *, anew: bool = False) -> dict[str, Grant]:
+        """Give one for each key."""
+        del tags, anew
+        return {key: Grant(lease=key) for key in keys}
+
+    async def extend(self, key: str, lease: str) -> bool:
+        """Say that it is extended."""
+        return key == lease
+
+    async def drop(self, key: str, lease: str) -> None:
+        """Keep it."""
+
+
+class LetsAllLoad(DictStorage):
+    """Is shared by nobody, and gives leases that are worth nothing."""
+
+    capabilities = Capabilities(by_reference=True, shared=True, leases=True)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.leases = LeasesToAll()
+
+    async def write(self, item: Item[object], condition: Condition = ALWAYS) -> bool:
+        """Write, under any lease."""
+        return await super().write(item, ALWAYS if condition.lease else condition)
+
+
 class BoundedByOneMore(DictStorage):
     """Holds one item more than it may, and knows nothing of bytes."""
 
@@ -129,11 +163,16 @@ class InFront:
     def __getattr__(self, name: str) -> Anything:
         return getattr(self.provider, name)
 
-    async def __aenter__(self) -> Anything:
-        return await self.provider.__aenter__()
+    def __repr__(self) -> str:
+        return repr(self.provider)
 
-    async def __aexit__(self, *error: object) -> None:
+    async def __aenter__(self) -> Anything:
+        await self.provider.__aenter__()
+        return self
+
+    async def __aexit__(self, *error: object) -> bool:
         await self.provider.__aexit__(*error)
+        return False
 
 
 class _Hides(InFront):
@@ -156,7 +195,7 @@ class _Hides(InFront):
 class TakesAnything(_Hides):
     """Does nothing where it is asked for nonsense, and says nothing."""
 
-    hidden = ValueError
+    hidden: type[Exception] = ValueError
 
     def namespace(self, name: str) -> Anything:
         """Give itself for a name that is none."""
@@ -176,9 +215,9 @@ class TakesAnything(_Hides):
 class HidesErrors(_Hides):
     """Gives None where something goes wrong."""
 
-    hidden = Exception
+    hidden: type[Exception] = Exception
 
-    async def __aexit__(self, *error: object) -> bool:  # type: ignore[override]
+    async def __aexit__(self, *error: object) -> bool:
         await super().__aexit__(*error)
         return True
 
@@ -278,6 +317,7 @@ STORAGES: Final[dict[type[DictStorage], str]] = {
     GivesLocksToAll: "test_lock_holds_among_all_who_have_them",
     KeepsLocks: "test_error_in_the_block_gives_the_lock_back",
     LosesLocks: "test_lock_is_extended_while_it_is_held",
+    LetsAllLoad: "test_one_load_among_all_who_have_leases",
     BoundedByOneMore: "test_a_bound_in_entries_holds",
 }
 """Each storage with a mistake, and a check of the contract of providers that it does not pass."""
@@ -296,38 +336,54 @@ PROVIDERS: Final[dict[type[InFront], str]] = {
 """The same for providers."""
 
 
-class Checked(ProviderContract):
-    """The contract over one of these; a check that hangs has found something."""
+class OverOne(Contract):
+    """Gives each check a storage with a mistake; a check that hangs has found something."""
 
     limit = 3.0
-    made: type[DictStorage] = DictStorage
-    wrapped: type[InFront] = InFront
+    made: type[Storage] = DictStorage
 
-    def storage(self, clock: FakeClock) -> DictStorage:
+    def storage(self, clock: FakeClock) -> Storage:
         """Give the storage with the mistake."""
         del clock
         return self.made()
 
-    def again(self, clock: FakeClock) -> DictStorage | None:
-        """Give one more, where it says to be shared."""
+    def again(self, clock: FakeClock) -> Storage | None:
+        """Give one more, where it says to be shared or persistent."""
         del clock
-        return self.made() if self.made.capabilities.shared else None
+        return self.made() if self.made.capabilities.shared or self.made.capabilities.persistent else None
 
-    def bounded(self, clock: FakeClock, entries: int | None, size: int | None) -> DictStorage | None:
+    def bounded(self, clock: FakeClock, entries: int | None, size: int | None) -> Storage | None:
         """Give one with a bound, where there is such a one."""
         del clock, size
         return self.made(entries) if issubclass(self.made, BoundedByOneMore) else None
+
+
+class OfStorages(OverOne, StorageContract):
+    """The contract of storages over one of these, or of its own file."""
+
+    __test__ = False
+
+
+class OfProviders(OverOne, ProviderContract):
+    """The contract of providers over one of these, with something in front of the provider."""
+
+    __test__ = False
+    wrapped: type[InFront] = InFront
 
     def over(self, storage: Storage, clock: FakeClock) -> Anything:
         """Give the provider, with the mistake in front of it."""
         return self.wrapped(super().over(storage, clock))
 
 
-Checked.__test__ = False
-
-
-def checked(made: type[DictStorage] = DictStorage, wrapped: type[InFront] = InFront) -> Checked:
-    """Give the contract over a storage, with something in front of the provider."""
-    contract = Checked()
+def checked(made: type[Storage] = DictStorage, wrapped: type[InFront] = InFront) -> OfProviders:
+    """Give the contract of providers over a storage, with something in front of the provider."""
+    contract = OfProviders()
     contract.made, contract.wrapped = made, wrapped
+    return contract
+
+
+def checked_storage(made: type[Storage]) -> OfStorages:
+    """Give the contract of storages over a storage."""
+    contract = OfStorages()
+    contract.made = made
     return contract

@@ -325,13 +325,25 @@ def failing(contract: StorageContract | ProviderContract, *names: str) -> Iterat
 @pytest.mark.parametrize("storage", FAULTS, ids=lambda storage: storage.__name__)
 def test_storage_with_a_mistake_does_not_pass(storage: type[Storage]) -> None:
     """The check that is meant for a mistake finds it."""
+    assert list(failing(broken.checked_storage(storage), FAULTS[storage])) == [FAULTS[storage]]
 
-    class Checked(StorageContract):
-        def storage(self, clock: FakeClock) -> Storage:
-            del clock
-            return storage()
 
-    assert list(failing(Checked(), FAULTS[storage])) == [FAULTS[storage]]
+@pytest.mark.parametrize(
+    ("storage", "name"),
+    [
+        (broken.LetsAllLoad, "test_a_key_is_leased_once"),
+        (broken.LetsAllLoad, "test_one_of_many_gets_the_lease"),
+        (broken.LetsAllLoad, "test_several_keys_are_leased_at_once"),
+        (broken.LetsAllLoad, "test_a_lease_ends"),
+        (broken.LetsAllLoad, "test_a_change_ends_a_lease"),
+        (broken.LetsAllLoad, "test_what_is_shared_is_seen_by_others"),
+        (broken.BoundedByOneMore, "test_a_bound_in_entries_holds"),
+        (broken.BoundedByOneMore, "test_a_bound_in_bytes_holds"),
+    ],
+)
+def test_storage_that_offers_what_is_worth_nothing_does_not_pass(storage: type[Storage], name: str) -> None:
+    """Leases, sharing and bounds that are none are found by each of the checks that ask for them."""
+    assert list(failing(broken.checked_storage(storage), name)) == [name]
 
 
 def test_storage_without_a_mistake_passes() -> None:

@@ -9,46 +9,21 @@ import logging
 import sys
 from collections.abc import Iterable, Iterator
 
-from aiocache_kit.storage.base import Storage
-from aiocache_kit.testing import FakeClock, ProviderContract, StorageContract
+from aiocache_kit.testing import ProviderContract, StorageContract
 from tests.contract import broken
 from tests.contract.test_contracts_find_faults import FAULTS
 
 
-class OfStorages(StorageContract):
-    """The contract over a storage with a mistake."""
-
-    limit = 2.0
-    made: type[Storage]
-
-    def storage(self, clock: FakeClock) -> Storage:
-        """Give the storage."""
-        del clock
-        return self.made()
-
-
 def contracts() -> Iterator[StorageContract | ProviderContract]:
     """Give each contract over each mistake."""
+    for storage in (*FAULTS, broken.LetsAllLoad, broken.BoundedByOneMore):
+        yield broken.checked_storage(storage)
     for storage in FAULTS:
-        OfStorages.made = storage
-        yield OfStorages()
-    for storage in FAULTS:
-        yield _over(storage)
+        yield broken.checked(storage)
     for made in broken.STORAGES:
         yield broken.checked(made)
     for wrapped in broken.PROVIDERS:
         yield broken.checked(wrapped=wrapped)
-
-
-def _over(storage: type[Storage]) -> ProviderContract:
-    class OfThis(ProviderContract):
-        limit = 2.0
-
-        def storage(self, clock: FakeClock) -> Storage:
-            del clock
-            return storage()
-
-    return OfThis()
 
 
 def failed(contract: StorageContract | ProviderContract, names: Iterable[str]) -> Iterator[str]:
@@ -70,7 +45,7 @@ def main() -> None:
     logging.disable()
     left = {kind: checks(kind) for kind in (StorageContract, ProviderContract)}
     for contract in contracts():
-        (kind,) = [kind for kind in left if isinstance(contract, kind)]
+        kind = StorageContract if isinstance(contract, StorageContract) else ProviderContract
         left[kind] -= set(failed(contract, sorted(left[kind])))
     for kind, names in left.items():
         sys.stdout.write(f"{kind.__name__}: {len(names)} of {len(checks(kind))} found nothing\n")
