@@ -163,7 +163,8 @@ class Flight:
 
     def leads_to(self, asker: "Flight") -> bool:
         """Whether this flight is `asker`, or waits for it, directly or by way of others."""
-        return leads_to(self, lambda flight: flight is asker, lambda flight: flight.waits_for)
+        start: Flight = self
+        return leads_to(start, lambda flight: flight is asker, lambda flight: flight.waits_for)
 
 
 class SingleFlight:
