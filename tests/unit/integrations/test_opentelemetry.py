@@ -10,11 +10,13 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import StatusCode
 
-from aiocache_kit import Config, Layer, Provider, new_layered, new_provider
-from aiocache_kit.errors import StorageUnavailableError
+from aiocache_kit import Config, Layer, LoadConfig, Provider, RateLimitConfig, new_layered, new_provider
+from aiocache_kit.errors import OverloadedError, RateLimitedError, StorageUnavailableError
 from aiocache_kit.integrations.opentelemetry import OpenTelemetry
+from aiocache_kit.storage.base import Size
 from aiocache_kit.storage.distributed import DistributedStorage, Node
 from aiocache_kit.storage.memory import memory_storage
+from aiocache_kit.storage.null import NullStorage
 from aiocache_kit.testing import FaultyStorage
 
 
@@ -119,6 +121,35 @@ async def test_layers_and_circuits(sdk: Sdk) -> None:
         exported._read_at = None  # the figures of one collection are good for a moment
         await asyncio.sleep(0)
         assert await sdk.figures() == {}
+
+
+async def test_what_was_refused_and_what_nobody_counts(sdk: Sdk) -> None:
+    """Loads that were shed or wait and calls that were refused have figures; items that nobody counts have none."""
+
+    class Uncounted(NullStorage):
+        async def size(self) -> Size:
+            return Size(counted=False)
+
+    config = Config(
+        load_config=LoadConfig(max_loads=1, max_waiting_loads=0), rate_limit=RateLimitConfig(rate=2, per=60)
+    )
+    async with new_provider(config, storage=Uncounted()) as cache:
+        sdk.export({"c": cache})
+        go = asyncio.Event()
+        under_way = asyncio.create_task(cache.get_or_set("k", go.wait))
+        await asyncio.sleep(0)
+        with pytest.raises(OverloadedError):
+            await cache.get_or_set("l", lambda: 1)
+        with pytest.raises(RateLimitedError):
+            await cache.get("k")
+        await cache.stats()
+        found = await sdk.figures()
+        go.set()
+        await under_way
+
+    expected = {"shed_loads": 1.0, "refused_calls": 1.0, "waiting_loads": 0.0}
+    assert {name: found[f"{name}{{cache.name=c}}"] for name in expected} == expected
+    assert [name for name in found if name.startswith(("items", "size"))] == []
 
 
 async def test_no_span_unless_asked_for(sdk: Sdk) -> None:
