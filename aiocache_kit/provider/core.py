@@ -146,13 +146,13 @@ class Core:
 
     async def _open_storage(self) -> None:
         self._half_open = True
-        await self.storage.open()
-        self._half_open = True  # it may have been closed meanwhile
         try:
-            self.check_open()
-        except ProviderClosedError:
-            await self._close_storage()
-            raise
+            await self.storage.open()
+        finally:
+            self._half_open = True  # it may have been closed meanwhile
+            if self.closed:
+                await self._close_storage()
+        self.check_open()
         self.ready = True
 
     async def _close_storage(self) -> None:

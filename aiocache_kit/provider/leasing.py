@@ -9,7 +9,7 @@ Rule 3: a lease that was not used for a write is given back, whatever happened.
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from random import Random
 from typing import Final
 
@@ -64,9 +64,12 @@ class Leasing:
             yield
         finally:
             keeper.cancel()
-            for key, lease in leases.items():  # a write has taken out the one that it has used up
-                await self._leases.drop(key, lease)
-            await asyncio.wait([keeper])  # last: others may have the leases while it still ends
+            try:
+                for key, lease in leases.items():  # a write has taken out the one that it has used up
+                    with suppress(StorageError):  # one that cannot be given back ends by itself
+                        await self._leases.drop(key, lease)
+            finally:
+                await asyncio.wait([keeper])  # last: others may have the leases while it still ends
 
     async def _keep(self, leases: dict[str, str]) -> None:
         while True:

@@ -295,12 +295,18 @@ class Loads:
 
     async def _write(self, items: list[Item[object]], leases: dict[str, str]) -> None:
         storage = self._core.storage
-        if leases:
-            writes = [storage.write(item, if_lease(leases.pop(item.key))) for item in items]
-            if len(writes) == 1:
-                await writes[0]
-            else:
-                await asyncio.gather(*writes)
+
+        async def write(item: Item[object]) -> None:
+            await storage.write(item, if_lease(leases[item.key]))
+            del leases[item.key]  # where that was not done, the lease is given back, so that others may load
+
+        if leases and len(items) == 1:
+            await write(items[0])
+        elif leases:
+            outcomes = await asyncio.gather(*map(write, items), return_exceptions=True)
+            for error in outcomes:
+                if error is not None:
+                    raise error
         elif len(items) == 1:
             await storage.write(items[0])
         else:

@@ -61,22 +61,24 @@ class DamageError(Exception):
 class Source:
     """Reads the frames of one file in order."""
 
-    __slots__ = ("_file", "_lock", "_path")
+    __slots__ = ("_ended", "_file", "_lock", "_path")
 
     def __init__(self, path: "Path") -> None:
         """Read from `path`, which is opened by the first call of `next`."""
         self._path = path
         self._file: BinaryIO | None = None
         self._lock = threading.Lock()
+        self._ended = False
+        """Whether it was closed: a thread whose caller was cancelled may come to open the file only then."""
 
     def next(self) -> tuple[int, bytes] | None:
-        """Give the kind and the payload of the next frame; None where there is no file.
+        """Give the kind and the payload of the next frame; None where there is no file, and after `close`.
 
         Raises `OSError` where it cannot be read, and `DamageError` where it is not what was written, or ends before a
         frame of kind `END` was given.
         """
         with self._lock:
-            if self._file is None:
+            if self._file is None and not self._ended:
                 self._file = self._open()
             if self._file is None:
                 return None
@@ -116,14 +118,16 @@ class Source:
     def close(self) -> None:
         """Let go of the file; calling it twice is fine."""
         with self._lock:
-            if self._file is not None:
-                self._file.close()
+            self._ended = True
+            file, self._file = self._file, None
+            if file is not None:
+                file.close()
 
 
 class Target:
     """Writes frames into a file beside `path`, and puts it in its place."""
 
-    __slots__ = ("_aside", "_file", "_fsync", "_lock", "_path")
+    __slots__ = ("_aside", "_ended", "_file", "_fsync", "_lock", "_path")
 
     def __init__(self, path: "Path", *, fsync: bool) -> None:
         """Write towards `path`; `fsync` waits until the disk has it all before the old file is replaced."""
@@ -132,10 +136,17 @@ class Target:
         self._aside: Path | None = None
         self._file: BinaryIO | None = None
         self._lock = threading.Lock()
+        self._ended = False
+        """Whether it was discarded: a thread whose caller was cancelled may come to begin only then."""
 
     def begin(self) -> None:
-        """Make the directory where it is missing, remove what a crash has left there, and start the file."""
+        """Make the directory where it is missing, remove what a crash has left there, and start the file.
+
+        Nothing happens after `discard`.
+        """
         with self._lock:
+            if self._ended:
+                return
             _make_private(self._path.parent)
             if self._path.exists():
                 _check_regular(self._path)
@@ -192,6 +203,7 @@ class Target:
         Never fails, because there is a reason already for being here: what cannot be removed now the next save removes.
         """
         with self._lock:
+            self._ended = True
             if self._aside is not None:
                 with suppress(OSError):
                     self._aside.unlink(missing_ok=True)

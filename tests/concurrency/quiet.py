@@ -1,25 +1,31 @@
 """What must be left when a call is over, however it ended: nothing."""
 
 import asyncio
-from collections.abc import Awaitable, Generator
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Awaitable, Collection, Generator
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any, Final, TypeVar
 
 from aiocache_kit import MISSING, Provider
 from aiocache_kit.clock import Clock
 from aiocache_kit.provider.locks import Locks
+from aiocache_kit.stats import Stats
+from aiocache_kit.storage.base import Storage
 from aiocache_kit.storage.tables import TableStorage
-from aiocache_kit.testing import FakeClock, FaultyStorage
+from aiocache_kit.testing import FakeClock
+from tests.concurrency.order import all_of, held, is_shut, name_of, opened
 from tests.property.table_invariants import check_invariants
 
 T = TypeVar("T")
 
-STANDING: Final = ("aiocache_kit maintenance", "aiocache_kit time limits")
+STANDING: Final = (
+    *("aiocache_kit maintenance", "aiocache_kit time limits", "aiocache_kit index"),
+    *("aiocache_kit tells", "aiocache_kit listens", "aiocache_kit beats"),
+)
 """What the names of those tasks begin with that a provider or a storage keeps from its opening to its closing."""
 
 
-PATIENCE: Final = 2.0
+PATIENCE: Final = 5.0
 """Seconds within which a network has brought to an end what was under way."""
 
 
@@ -91,9 +97,16 @@ def trace(cache: Provider) -> dict[str, object]:
         "locks": len(locks),
         "keepers": locks._keepers,
         "turns": len(core.turns),
-        "tasks": [task for task in tasks if not task.get_name().startswith(STANDING)],
+        "slots": 0 if core.slots is None else core.slots.waiting + (not core.slots.has_free),
+        "background": (core.background._tasks or core.background._kept or core.background.keys),
+        "tasks": [task for task in tasks if not (task.get_name().startswith(STANDING) or is_of_a_proxy(task))],
     }
-    return {name: what for name, what in left.items() if what}
+    return {name: what for name, what in left.items() if what} | held(core.storage)
+
+
+def is_of_a_proxy(task: "asyncio.Task[object]") -> bool:
+    """Whether a task belongs to a proxy between a storage and its server."""
+    return getattr(task.get_coro(), "__qualname__", "").startswith("FaultyProxy.")
 
 
 async def rest(clock: Clock) -> None:
@@ -104,20 +117,45 @@ async def rest(clock: Clock) -> None:
         await asyncio.sleep(0)
 
 
-async def is_quiet(cache: Provider, clock: Clock) -> None:
-    """Assert that nothing is left of calls that are over, and that tables are in order."""
+async def is_quiet(cache: Provider, clock: Clock, *, policies: bool = True, claims: bool = True) -> None:
+    """Assert that nothing is left of calls that are over, and that tables are in order, eviction `policies` too.
+
+    `claims`: that leases and locks in files are gone as well, and not only going to end by themselves.
+    """
+    await rests(cache, clock, but=() if claims else ("file: claims",))
+    for storage in all_of(cache._core.storage):
+        if isinstance(storage, TableStorage):
+            for table in storage.tables:
+                check_invariants(table, clock.monotonic(), policy=policies)
+
+
+async def rests(cache: Provider, clock: Clock, but: Collection[str]) -> None:
+    """Assert that nothing is left of calls that are over, `but` for what has one of these names."""
     await rest(clock)
     with suppress(TimeoutError):
         async with asyncio.timeout(PATIENCE):
-            while trace(cache):  # noqa: ASYNC110  - what still goes over a network ends by itself, and tells nobody
+            while trace(cache).keys() - set(but):  # noqa: ASYNC110  - what goes over a network ends, and tells nobody
                 await asyncio.sleep(0)
-    assert trace(cache) == {}
-    storage = cache._core.storage
-    inner = storage.inner if isinstance(storage, FaultyStorage) else storage
-    if isinstance(inner, TableStorage):
-        for table in inner.tables:
-            assert not table.busy or table.closed
-            check_invariants(table, clock.monotonic())
+    left = {name: what for name, what in trace(cache).items() if name not in but}
+    assert not left, left
+
+
+@asynccontextmanager
+async def nothing_stays(storage: Storage, clock: Clock) -> AsyncGenerator[Provider]:
+    """Give a provider, which the block closes; afterwards no task, descriptor or thread of it may be there."""
+    before, tasks = opened(), asyncio.all_tasks()
+    cache = Provider(storage, clock=clock)
+    yield cache
+    await rest(clock)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(PATIENCE):
+            while asyncio.all_tasks() != tasks or not opened() <= before:  # noqa: ASYNC110  - as above
+                await asyncio.sleep(0.001)  # threads and transports end a moment later, and tell nobody
+    assert asyncio.all_tasks() == tasks
+    left = [name_of(each) for each in opened() - before]
+    assert not left, left
+    assert cache.closed
+    assert is_shut(storage)
 
 
 async def works(cache: Provider) -> None:
@@ -142,7 +180,17 @@ async def works(cache: Provider) -> None:
         await cache.set("k", 1, tags=["t"])
     await cache.invalidate_tags("t")
     assert await cache.get("k", MISSING) is MISSING
+    adds_up(await cache.stats())
     await cache.clear()
+
+
+def adds_up(stats: Stats) -> None:
+    """Assert that no counter says what cannot be."""
+    counters = {name: count for name, count in stats.as_dict().items() if isinstance(count, int | float)}
+    assert {name: count for name, count in counters.items() if count < 0} == {}
+    assert stats.load_failures <= stats.loads
+    assert stats.stale_hits <= stats.hits
+    assert 0.0 <= stats.hit_rate <= 1.0
 
 
 def stores(cache: Provider) -> bool:

@@ -239,13 +239,28 @@ async def provider(storage: Storage, clock: Clock) -> AsyncGenerator[Provider]:
         yield cache
 
 
-async def is_old_new_or_gone(cache: Provider, call: str) -> None:
-    """Assert that each value is what it was, or what the call may have made of it."""
+def as_they_are(call: str, allowed: list[object]) -> list[object]:
+    """Allow nothing more after `call`."""
+    del call
+    return allowed
+
+
+async def is_old_new_or_gone(
+    cache: Provider, call: str, more: Callable[[str, list[object]], list[object]] = as_they_are
+) -> None:
+    """Assert that each value is what it was, or what the call may have made of it; `more` gives what else it may be.
+
+    Then its tag is invalidated, and what the call has not written without that is gone.
+    """
     for key, old, new in (("k", "old", "new"), ("l", "old", "new"), ("counter", 1, 2)):
         allowed: list[object] = [old] if stores(cache) else [MISSING]
         allowed += [new] if call in WRITES else []
         allowed += [MISSING] if call in REMOVALS else []
-        assert await cache.get(key, MISSING) in allowed
+        assert await cache.get(key, MISSING) in more(call, allowed)
+    await cache.invalidate_tags("t")
+    for key in ("k", "l"):
+        assert await cache.get(key, MISSING) in ([MISSING, "new"] if call in WRITES else [MISSING])
+        await cache.delete(key)
 
 
 over_calls = pytest.mark.parametrize("call", CALLS)

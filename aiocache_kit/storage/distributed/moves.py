@@ -58,9 +58,14 @@ class Moves:
             larger = ring.with_weight(node.name, node.weight)
             member = self._settings.member(node, self._see_to)
             self._check(member)
-            await self._begin(member)
-            if ring.ketama:  # there, adding one may move keys between others
-                await self._rid(list(self._nodes.members.values()))
+            try:
+                await self._begin(member)
+                if ring.ketama:  # there, adding one may move keys between others
+                    await self._rid(list(self._nodes.members.values()))
+            except BaseException:
+                self._generations.forget(member)
+                await _let_go(member)
+                raise
             self._nodes.welcome(member)
             self._change(larger, gaining=[member])
 
@@ -77,10 +82,13 @@ class Moves:
             await self._rid(rest)
             self._change(smaller, gaining=rest)
             del self._nodes.members[name]
-            await self._recovery.leave(leaving)
             self._generations.forget(leaving)
-            await leaving.finish()
-            await self._end(leaving)
+            try:
+                await self._recovery.leave(leaving)
+                await leaving.finish()
+                await self._clear(leaving)
+            finally:
+                await _let_go(leaving)
 
     async def set_weight(self, name: str, weight: float) -> None:
         """Let a node take more from the others, or give more to them."""
@@ -118,23 +126,16 @@ class Moves:
     async def _begin(self, member: Member) -> None:
         member.storage.clock = member.patience.clock = self._clock()
         await member.storage.open()
-        try:
-            await member.storage.clear()
-        except BaseException:
-            await member.storage.close()
-            raise
+        await member.storage.clear()
         member.is_open = True
         await self._generations.begin([member])
 
-    async def _end(self, member: Member) -> None:
+    async def _clear(self, member: Member) -> None:
         try:
             if member.is_in:
                 await member.patience.within(member.storage.clear, times=_PATIENCE)
         except (StorageError, TimeoutError):
             pass  # whoever adds the node again clears it first
-        finally:
-            await member.patience.close()
-            await member.storage.close()
 
     async def _rid(self, members: list[Member]) -> None:
         """Rid `members` of what they do not own, so that they can be given other keys."""
@@ -161,3 +162,11 @@ class Moves:
             member.is_cold = member.is_cold or len(gaining) == 1  # where all lack something, their order stays
             self._recovery.see_to(member)
         self._nodes.note_cold()
+
+
+async def _let_go(member: Member) -> None:
+    """Close a node that is none of the storage's, or none any more."""
+    try:
+        await member.patience.close()
+    finally:
+        await member.storage.close()

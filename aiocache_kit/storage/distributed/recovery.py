@@ -67,8 +67,11 @@ class Recovery:
     async def close(self) -> None:
         """End all nurses."""
         self.is_open = False
-        for member in list(self._nurses):
-            await self.leave(member)
+        nurses, self._nurses = list(self._nurses.values()), {}
+        for nurse in nurses:
+            nurse.cancel()
+        if nurses:
+            await asyncio.wait(nurses)
 
     async def _nurse(self, member: Member) -> None:
         while True:

@@ -10,7 +10,7 @@ everything with a condition raise in either case.
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing
 from functools import partial
 from random import Random
 from types import MappingProxyType
@@ -137,14 +137,22 @@ class DistributedStorage(Storage):
         return None
 
     async def close(self) -> None:
-        """End what is under way, then close all nodes, side by side; an error of one that is in is raised then."""
-        await self._errands.close()
-        await self._recovery.close()
-        members = list(self._nodes.members.values())
-        outcomes = await asyncio.gather(*(_close(member) for member in members), return_exceptions=True)
-        for outcome in outcomes:
-            if isinstance(outcome, BaseException):
-                raise outcome
+        """End what is under way, then close all nodes, side by side; an error of one that is in is raised then.
+
+        If that is cancelled, all of them are closed all the same.
+        """
+        async with AsyncExitStack() as ends:  # each of them comes, whatever happens to those before it
+            ends.push_async_callback(self._close_nodes)
+            ends.push_async_callback(self._recovery.close)
+            ends.push_async_callback(self._errands.close)
+
+    async def _close_nodes(self) -> None:
+        members = self._nodes.members.values()
+        closing = [asyncio.create_task(_close(member), name="aiocache_kit leaves a node") for member in members]
+        await asyncio.wait(closing)
+        for error in [task.result() for task in closing]:
+            if error is not None:
+                raise error
 
     async def size(self) -> Size:
         """Add up what all nodes hold that are in and know; of the items, copies are not counted, if all are there."""
@@ -383,10 +391,12 @@ class DistributedStorage(Storage):
         return False
 
 
-async def _close(member: Member) -> None:
+async def _close(member: Member) -> Exception | None:
+    """Close a node; give the error, since who waited for it may have left."""
     await member.patience.close()
     try:
         await member.storage.close()
-    except StorageError:
-        if member.is_in:  # one that cannot be reached has nothing to write out
-            raise
+    except Exception as error:  # noqa: BLE001  - `close` looks at it
+        # One that cannot be reached has nothing to write out.
+        return error if member.is_in or not isinstance(error, StorageError) else None
+    return None

@@ -120,9 +120,9 @@ class Directory:
         """Whether the path still leads to the directory that was opened, and to the lock that was taken in it."""
         try:
             root, lock = os.stat(self.path), os.stat(_LOCK, dir_fd=self._root, follow_symlinks=False)
+            return os.path.samestat(root, os.fstat(self._root)) and os.path.samestat(lock, os.fstat(self._lock))
         except OSError:
             return False
-        return os.path.samestat(root, os.fstat(self._root)) and os.path.samestat(lock, os.fstat(self._lock))
 
     def number(self) -> int:
         """Give the number that was kept last; 0: none was."""
@@ -181,13 +181,16 @@ class Directory:
             with suppress(FileExistsError):
                 os.mkdir(name, self._dir_perm, dir_fd=self._root)
             descriptor = os.open(name, AS_DIRECTORY, dir_fd=self._root)
-            if self._dir_perm & 0o077:
-                os.fchmod(descriptor, self._dir_perm)  # the umask may have taken some
-            if self._fsync:
-                os.fsync(self._root)
+            is_new = True
+        else:
+            is_new = False
         try:
+            if is_new and self._dir_perm & 0o077:
+                os.fchmod(descriptor, self._dir_perm)  # the umask may have taken some
+            if is_new and self._fsync:
+                os.fsync(self._root)
             self._check(os.fstat(descriptor), of_root=False)
-        except StorageError:
+        except BaseException:
             os.close(descriptor)
             raise
         return self._opened.setdefault(name, descriptor)

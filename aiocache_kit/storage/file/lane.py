@@ -7,7 +7,8 @@ the next job goes at once: most likely nobody else comes in this turn, and waiti
 Rule 1: jobs run one after the other, in the order in which they came. What a job finds is what those before it left.
 Rule 2: a job that was begun is done to its end, whoever waits for it or does not any more, and `settle` hears of it.
 Rule 3: after a fork there is no thread, and descriptors are the other process's: then every job is an error.
-Rule 4: a hop needs no task: the event loop calls `_back`. Who has the lane lets its thread go by `leave`.
+Rule 4: a hop needs no task: the event loop calls `_back`. Who has the lane lets its thread go by `leave`; what comes
+after that has a thread for as long as it takes, and leaves none behind.
 """
 
 import asyncio
@@ -102,7 +103,6 @@ class Lane:
     def add(self, job: Job) -> None:
         """Have `job` done."""
         self._waiting.append(job)
-        self._stays = True
         if self._loop is not None and not self._loop.is_closed():
             return
         self._loop = asyncio.get_running_loop()
@@ -128,8 +128,12 @@ class Lane:
             self._idlers.append(idler)
             await idler
 
+    def stay(self) -> None:
+        """Keep the thread for what is to come, from now until `leave`."""
+        self._stays = True
+
     def leave(self) -> None:
-        """Need no thread once nothing is left to do, until there is something again."""
+        """Need no thread once nothing is left to do, until `stay`."""
         self._stays = False
         if not self.is_busy:
             self._hand.leave()

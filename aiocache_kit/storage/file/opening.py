@@ -39,15 +39,18 @@ class Opening:
         Raises `StorageError`, as `StorageAccessError` where that was written under other secrets.
         """
         keeper = self._keeper
+        keeper.lane.stay()
         try:
             number, marks = await keeper.lane.call(self._take_directory)
         except asyncio.CancelledError:
             keeper.lane.start(self.close)  # the thread takes the directory all the same
             keeper.lane.leave()
             raise
-        except OSError as error:
+        except Exception as error:
             keeper.lane.leave()
-            raise fault(error, "the directory cannot be opened") from error
+            if isinstance(error, OSError):
+                raise fault(error, "the directory cannot be opened") from error
+            raise
         keeper.version = number
         keeper.reserved = number + RESERVED
         for tag, version in marks.items():

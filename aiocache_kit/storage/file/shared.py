@@ -68,21 +68,26 @@ class SharedFileStorage(Storage):
     # --- life --------------------------------------------------------------------------------------------------------
 
     async def open(self) -> None:
-        """Begin to use the directory.
+        """Begin to use the directory; does nothing where it is open.
 
         Raises `StorageError` where it cannot be used, as `StorageUnavailableError` where a process has it to itself and
         as `StorageAccessError` where what lies there was written under other secrets.
         """
+        if self._is_open:
+            return
         self._shared.clock = self.clock
+        self._lane.stay()
         try:
             await self._lane.call(self._take_directory)
         except asyncio.CancelledError:
             self._lane.start(self.files.directory.close)  # the thread takes the directory all the same
             self._lane.leave()
             raise
-        except OSError as error:
+        except Exception as error:
             self._lane.leave()
-            raise fault(error, "the directory cannot be opened") from error
+            if isinstance(error, OSError):
+                raise fault(error, "the directory cannot be opened") from error
+            raise
         self._is_open = True
 
     def _take_directory(self) -> None:

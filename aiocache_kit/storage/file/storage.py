@@ -83,9 +83,13 @@ class FileStorage(Storage):
     async def open(self) -> None:
         """Take the directory; what lies there is found out in the background, and waited for where it is asked for.
 
+        Does nothing where it is open: whoever opened it may not have heard of that.
+
         Raises `StorageError` where the directory cannot be used, as it says; `StorageUnavailableError` where it is in
         use, and `StorageAccessError` where what lies there was written under other secrets.
         """
+        if self._is_open:
+            return
         self._keeper.clock = self.clock
         for table in self._keeper.tables:
             table.use(self.clock)

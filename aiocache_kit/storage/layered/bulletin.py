@@ -59,13 +59,15 @@ class Bulletin:
 
     async def close(self) -> None:
         """Send what is left, for a second at most, and end."""
-        for task in self._tasks:
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
             task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
-            self._tasks = []
-            await self.post.close(self._clock)
-        await self._backplane.close()
+        try:
+            if tasks:
+                await asyncio.wait(tasks)
+                await self.post.close(self._clock)
+        finally:
+            await self._backplane.close()
 
     def stats(self) -> Stats:
         """Tell how the news goes: `errors` were junk or did not leave, `missed` is how often copies were given up.

@@ -15,7 +15,13 @@ from collections.abc import Awaitable, Callable, Collection
 from functools import partial
 from typing import Final, TypeVar
 
-from aiocache_kit.errors import CacheError, PartialFailureError, StorageError, StorageUnavailableError
+from aiocache_kit.errors import (
+    CacheError,
+    PartialFailureError,
+    ProviderClosedError,
+    StorageError,
+    StorageUnavailableError,
+)
 from aiocache_kit.item import Item
 from aiocache_kit.management.circuit_breaker import CircuitBreaker
 from aiocache_kit.storage.base import IF_ABSENT, Storage, if_version
@@ -86,10 +92,10 @@ class Lowest:
     async def close(self) -> None:
         """End the task, try once more to make up for what was missed, and close the storage."""
         self._closed = True
-        if self._nurse is not None:
-            self._nurse.cancel()
-            await asyncio.wait([self._nurse])
         try:
+            if self._nurse is not None:
+                self._nurse.cancel()
+                await asyncio.wait([self._nurse])
             if self.pending and self._is_open:
                 async with asyncio.timeout(_LAST_WORDS):
                     await self._replay()
@@ -133,9 +139,18 @@ class Lowest:
 
     async def _open(self) -> None:
         async with self._opening:
+            self._check_open()
             if not self._is_open:
-                await self.storage.open()
+                try:
+                    await self.storage.open()
+                finally:
+                    if self._closed:  # meanwhile, and `close` may have come too early
+                        await self.storage.close()
                 self._is_open = True
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ProviderClosedError
 
     async def read(self, key: str) -> Item[object] | None:
         """Give the item under `key`, as it will be once what waits was made up for."""

@@ -92,8 +92,10 @@ class RedisStreams(Backplane):
 
     async def close(self) -> None:
         """Leave."""
-        await self._in.close()
-        await self._out.close()
+        try:
+            await self._in.close()
+        finally:
+            await self._out.close()
 
 
 def _entries(found: Any) -> list[tuple[bytes, list[bytes]]]:  # noqa: ANN401  - what Redis answers

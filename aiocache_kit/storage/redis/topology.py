@@ -4,6 +4,7 @@ Rule 1: whoever needs to know more asks for it; however many do, one node is ask
 Rule 2: nodes are asked in an order by chance, those last that were silent of late; the addresses of the configuration
 are among them for ever, so that a cluster that has moved as a whole is found again.
 Rule 3: a node that is of the cluster no more keeps its channel until the calls are over that may be under way there.
+Rule 4: after `close` nothing is asked and no channel is made: a call that is still under way finds no node.
 """
 
 import asyncio
@@ -56,6 +57,7 @@ class Topology:
         self._error: CacheError | None = None
         """Why nobody could be asked the last time."""
         self._leaving: dict[Host, asyncio.Task[None]] = {}
+        self._is_closed = False
 
     @property
     def primaries(self) -> list[Node]:
@@ -68,7 +70,9 @@ class Topology:
         return sorted(self.primaries, key=lambda node: node.place in self._silent)
 
     def node_at(self, place: Host) -> Node:
-        """Give the node at a place, which may be new."""
+        """Give the node at a place, which may be new; raise `StorageUnavailableError` after `close`."""
+        if self._is_closed:
+            raise StorageUnavailableError("the connection to Redis is closed")
         leaving = self._leaving.pop(place, None)
         if leaving is not None:
             leaving.cancel()
@@ -90,7 +94,8 @@ class Topology:
 
     def look_around(self) -> None:
         """Have the nodes asked, soon, without waiting."""
-        _ = self._look()
+        if not self._is_closed:
+            _ = self._look()
 
     def _look(self) -> "asyncio.Task[None]":
         """Give the task that asks; it ends without an error, whatever it meets."""
@@ -101,7 +106,8 @@ class Topology:
 
     async def refresh(self) -> None:
         """Wait until the nodes were asked; whether one of them has answered is another matter."""
-        await asyncio.wait([self._look()])
+        if not self._is_closed:
+            await asyncio.wait([self._look()])
 
     def check_known(self) -> None:
         """Raise why no owner of any slot is known, if so."""
@@ -121,6 +127,8 @@ class Topology:
         for place in self._candidates():
             try:
                 reply: Any = await ask(self._dialer, place, (b"CLUSTER", b"SLOTS"), timeout=limit)
+                if self._is_closed:  # redis-py, on Python 3.11, may swallow that it was cancelled
+                    return
                 shares = shares_in(reply, place)
             except Exception as error:  # noqa: BLE001  - mapped; whatever redis-py raises
                 self._silent.add(place)
@@ -163,6 +171,7 @@ class Topology:
 
     async def close(self) -> None:
         """Let go of all nodes; if that is cancelled, it goes on by itself."""
+        self._is_closed = True
         tasks = {*self._leaving.values(), *([self._asking] if self._asking is not None else [])}
         for task in tasks:
             task.cancel()
