@@ -162,7 +162,8 @@ class Keeper:
         """Have a file written by the job that is about to do so, or by a new one. `value` None: it stays."""
         self.remove_gone(table)
         job = self.jobs.get(key)
-        if job is None or job.taken:
+        # One that only has new dates written may have readers behind it, who look for the value that is there.
+        if job is None or job.taken or (job.queued and job.value is None and value is not None):
             job = self.jobs[key] = Write(self, key, place, table)
         job.version, job.notes = version, notes
         self._ungather(job)
@@ -171,6 +172,7 @@ class Keeper:
         if self.gathers and not (at_once or job.queued):
             self._gather(job)
         elif not job.queued:
+            self._remove_evicted()  # it may be of a key that was evicted before it was written anew
             self._queue(job)
         return job
 

@@ -4,7 +4,8 @@ The index is changed first, on the event loop, in one step with the decision; th
 two a value is read from the job that holds it.
 
 Rule 1: a key has one newest job. A write that comes before the thread has begun with it takes its place, and both
-callers are told when the newer one is there.
+callers are told when the newer one is there. A value does not take the place of dates alone: who reads meanwhile has a
+place in line behind those, and is to find the value that was there.
 Rule 2: a write that fails leaves the old file. Then the index says again what that file says, unless somebody has
 changed the key since.
 """
