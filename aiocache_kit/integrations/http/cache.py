@@ -153,7 +153,8 @@ class ResponseCache:
         if status not in _NO_ERRORS:
             return
         path, _, rest = asked.key.partition(" ")
-        origin, _, more = rest.partition(" ")
+        origin, *others = rest.split(" ")
+        more = "".join(f" {each}" for each in others if not each.startswith(keys.REWRITTEN))
         changed = {asked.key}
         ordered, ignored = self.options.sort_query, self.options.ignored
         for name in (b"location", b"content-location"):
@@ -161,7 +162,7 @@ class ResponseCache:
             base = f"{origin}{path}"
             key = None if said is None else keys.key_of_url(said, base=base, ordered=ordered, ignored=ignored)
             if key is not None and key.partition(" ")[2] == origin:
-                changed.add(f"{key} {more}" if more else key)
+                changed.add(f"{key}{more}")
         for key in changed:
             await self._shelf.forget(key)
 

@@ -18,6 +18,8 @@ FORWARDED: Final = (
     *(b"x-original-url", b"x-rewrite-url"),
 )
 """Fields that some frameworks build addresses from: they are part of the key, or one user could poison another's."""
+REWRITTEN: Final = "|"
+"""What stands before the path that came over the wire, where something has made another one of it."""
 _ESCAPE: Final = re.compile(r"%([0-9A-Fa-f]{2})")
 _UNRESERVED: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _PLAIN: Final = re.compile(r"[A-Za-z0-9/:@!$&'()*+,;=._~-]+")
@@ -40,7 +42,7 @@ def path_of(path: str, raw_path: str | None, root_path: str = "") -> str:
     if raw_path is None:
         return routed
     raw = quote(_ESCAPE.sub(_plain, raw_path), safe=_SAFE + "%")
-    return raw if unquote(raw_path) == path else f"{routed}|{raw}"
+    return raw if unquote(raw_path) == path else f"{routed}{REWRITTEN}{raw}"
 
 
 def _plain(escape: re.Match[str]) -> str:
@@ -74,11 +76,16 @@ def host_of(host: str, scheme: str) -> str | None:
 
 
 def key_of(path: str, query: str, scheme: str, host: str, found: Mapping[bytes, bytes]) -> str:
-    """Put the parts together; `found` are headers of the request, those in `FORWARDED` among them."""
-    key = f"{path}?{query} {scheme}://{host}"
-    if found.keys().isdisjoint(FORWARDED):
-        return key
-    return key + "".join(f" {name.decode()}={quote(found[name], safe='')}" for name in FORWARDED if name in found)
+    """Put the parts together; `found` are headers of the request, those in `FORWARDED` among them.
+
+    What came over the wire, where that is another path than the routed one, comes last: so what is stored for the
+    routed one still begins with it.
+    """
+    routed, _, raw = path.partition(REWRITTEN)
+    key = f"{routed}?{query} {scheme}://{host}"
+    if not found.keys().isdisjoint(FORWARDED):
+        key += "".join(f" {name.decode()}={quote(found[name], safe='')}" for name in FORWARDED if name in found)
+    return f"{key} {REWRITTEN}{raw}" if raw else key
 
 
 def key_of_url(url: str, *, base: str = "", ordered: bool, ignored: frozenset[str]) -> str | None:
