@@ -15,9 +15,12 @@ from urllib.parse import quote, unquote, urljoin, urlsplit
 
 FORWARDED: Final = (
     *(b"x-forwarded-host", b"x-forwarded-proto", b"x-forwarded-scheme", b"x-forwarded-port", b"x-forwarded-prefix"),
-    *(b"x-original-url", b"x-rewrite-url"),
+    *(b"x-forwarded-server", b"x-forwarded-ssl", b"x-host", b"x-http-host-override", b"x-original-host"),
+    *(b"x-original-url", b"x-rewrite-url", b"x-url-scheme", b"front-end-https", b"forwarded"),
 )
 """Fields that some frameworks build addresses from: they are part of the key, or one user could poison another's."""
+_ADDRESS: Final = re.compile(rb"(?:^|[;,])\s*((?:host|proto)\s*=[^;,]*)", re.IGNORECASE)
+"""What of `Forwarded` (RFC 7239) is about the address; the rest is about clients, each of which has another."""
 REWRITTEN: Final = "|"
 """What stands before the path that came over the wire, where something has made another one of it."""
 _ESCAPE: Final = re.compile(r"%([0-9A-Fa-f]{2})")
@@ -84,8 +87,16 @@ def key_of(path: str, query: str, scheme: str, host: str, found: Mapping[bytes, 
     routed, _, raw = path.partition(REWRITTEN)
     key = f"{routed}?{query} {scheme}://{host}"
     if not found.keys().isdisjoint(FORWARDED):
-        key += "".join(f" {name.decode()}={quote(found[name], safe='')}" for name in FORWARDED if name in found)
+        key += _told_by_proxies(found)
     return f"{key} {REWRITTEN}{raw}" if raw else key
+
+
+def _told_by_proxies(found: Mapping[bytes, bytes]) -> str:
+    said = {name: found[name] for name in FORWARDED if name in found}
+    address = b";".join(_ADDRESS.findall(said.pop(b"forwarded", b"")))
+    if address:
+        said[b"forwarded"] = address
+    return "".join(f" {name.decode()}={quote(text, safe='')}" for name, text in said.items())
 
 
 def key_of_url(url: str, *, base: str = "", ordered: bool, ignored: frozenset[str]) -> str | None:

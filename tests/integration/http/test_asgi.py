@@ -587,3 +587,58 @@ async def test_something_else_under_a_key_is_a_miss() -> None:
             await it.provider.set("/page? http://service.example", foreign)
             assert body_of(await it.ask()) == b"whole"
             assert told(await it.ask()) == "aiocache_kit; hit; ttl=60"
+
+
+async def test_the_application_asks_who_it_is_for_every_caller() -> None:
+    """Who may not see a page gets none from the cache, whatever it says of its freshness, nor does who waits for it."""
+    gate = asyncio.Event()
+
+    async def app(scope: Any, send: Send) -> None:  # noqa: ANN401  - ASGI's
+        user = dict(scope["headers"]).get(b"authorization") or dict(scope["headers"]).get(b"cookie")
+        await gate.wait()
+        await plain(user or b"who are you?")(scope, send)
+
+    async with world() as it:
+        it.app = app
+        callers: list[Pairs] = [(), (("authorization", "one"),), (("authorization", "two"),), (("cookie", "three"),)]
+        asking = [asyncio.create_task(it.ask(headers=each)) for each in callers * 2]
+        await it.clock.settle()
+        gate.set()
+        expected = [b"who are you?", b"one", b"two", b"three"]
+        assert [body_of(await each) for each in asking] == expected * 2
+        for _ in range(2):
+            assert [body_of(await it.ask(headers=each)) for each in callers] == expected
+
+    assert it.calls >= 1 + 3 * 4
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_what_was_asked_with_a_body_is_for_nobody_else(when: str) -> None:
+    """A GET whose body no header tells of, as HTTP/2 has it, leaves nothing behind, whenever the application reads."""
+
+    async def reading(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401  - ASGI's
+        del scope
+        if when == "before":
+            body = (await receive()).get("body", b"")
+            await send(start())
+        else:
+            await send(start())
+            body = (await receive()).get("body", b"")
+        await send(part(body or b"plain", more=False))
+
+    async def ask(body: bytes) -> bytes:
+        sent: list[Any] = []
+
+        async def receive() -> Any:  # noqa: ANN401  - as above
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        async def keep(message: Any) -> None:  # noqa: ANN401  - as above
+            sent.append(message)
+
+        await ResponseCacheMiddleware(reading, it.cache)(scope_of("GET", "/page"), receive, keep)
+        return body_of(sent)
+
+    async with world() as it:
+        assert await ask(b"evil") == b"evil"
+        assert await ask(b"") == b"plain"
+        assert await ask(b"evil") == b"plain"

@@ -7,16 +7,20 @@ import pytest
 from aiocache_kit import Config, new_provider
 from aiocache_kit.integrations.http import ResponseCache
 from aiocache_kit.testing import FakeClock
-from tests.integration.http import of_freshness, of_keys, of_storing, of_validation
+from tests.integration.http import of_forms, of_freshness, of_keys, of_storing, of_validation
 from tests.integration.http.doors import Answer, Ask, Door, Pairs, by_aiohttp, by_asgi
 from tests.integration.http.script import ANYTHING, BEHIND, CACHED, FRESH, INSTEAD, NONE, VALIDATED, Case, Step
 
-CASES = (*of_storing.CASES, *of_keys.CASES, *of_freshness.CASES, *of_validation.CASES)
+CASES = (*of_storing.CASES, *of_keys.CASES, *of_freshness.CASES, *of_validation.CASES, *of_forms.CASES)
 NOT_OVER_A_CONNECTION = {
     "4.4 FOO answered by 200",  # its server knows no such method
     "2 a host that is none",  # aiohttp's client does not send it
     "2 hosts",  # its server knows them by their ports
     "3.1 fields that Connection names",  # the field belongs to aiohttp's own connections
+    "2 a second line of X-Forwarded-Host",  # nor does it send two lines of one name
+    "2 a second line of X-Forwarded-Proto",
+    "2 two lines of Host",
+    "4.1 a field in two lines and in one",
     "4.3.4 headers of a 304 are merged",  # a length in a 304 is not for its server to send
 }
 

@@ -11,7 +11,7 @@ import pytest
 
 from aiocache_kit import Config, FileConfig, MemoryConfig, Provider, RedisConfig, new_layered, new_provider, new_storage
 from aiocache_kit.integrations.asgi import ResponseCacheMiddleware
-from aiocache_kit.integrations.http import ResponseCache
+from aiocache_kit.integrations.http import ResponseCache, ResponseCacheOptions
 from aiocache_kit.testing import FakeClock, FaultyStorage
 from tests.integration.http.doors import scope_of
 from tests.servers.server import Server
@@ -176,6 +176,38 @@ async def test_one_of_two_processes_asks(redis_server: Server, fresh_prefix: str
 
     assert {body for _, body in found} == {BODIES["/utf"] + b"-"}
     assert app.calls == 1
+
+
+async def test_nobody_waits_for_ever_for_another_process(redis_server: Server, fresh_prefix: str) -> None:
+    """Who has waited for another process as long as the options have it asks for himself, and what that makes stays."""
+    part = RedisConfig(addr=f"127.0.0.1:{redis_server.port}", key_prefix=fresh_prefix)
+    app, gate = Application(), asyncio.Event()
+
+    async def held(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401  - ASGI's
+        began.set()
+        await gate.wait()
+        await app(scope, receive, send)
+
+    began = asyncio.Event()
+    async with AsyncExitStack() as ends:
+        doors: list[Any] = []
+        for inner in (held, app):
+            provider = await ends.enter_async_context(new_provider(Config(provider="redis", redis_config=part)))
+            cache = ResponseCache(provider, ResponseCacheOptions(wait_timeout=0.1))
+            ends.push_async_callback(cache.close)
+            doors.append(ResponseCacheMiddleware(inner, cache))
+        first = asyncio.create_task(get(doors[0], "/utf"))
+        await began.wait()
+        for _ in range(2):
+            headers, found = await get(doors[1], "/utf")
+            assert found == BODIES["/utf"] + b"-"
+            assert headers[b"cache-status"] == b"aiocache_kit; fwd=uri-miss"
+        assert app.calls == 2
+        gate.set()
+        assert (await first)[1] == BODIES["/utf"] + b"-"
+        headers, _ = await get(doors[1], "/utf")
+        assert headers[b"cache-status"].startswith(b"aiocache_kit; hit")
+        assert app.calls == 3
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
