@@ -8,12 +8,16 @@ time than the copying takes; and what it writes meanwhile stays.
 from collections.abc import Collection
 from dataclasses import replace
 from functools import partial
+from typing import Final
 
 from aiocache_kit.clock import Clock
 from aiocache_kit.errors import StorageError
 from aiocache_kit.item import Item
 from aiocache_kit.storage.base import IF_ABSENT, if_version
 from aiocache_kit.storage.distributed.member import Member, side_by_side
+
+_SAME: Final = 0.05
+"""Seconds between two instants that may be one, told by nodes each of which counts by a clock of its own."""
 
 
 async def copy_missing(keys: Collection[str], source: Member, target: Member, clock: Clock) -> None:
@@ -56,5 +60,5 @@ async def _copy(keys: Collection[str], source: Member, target: Member, clock: Cl
 async def _take_back(target: Member, key: str, item: Item[object]) -> None:
     """Remove the copy of `item`, but nothing that was written since."""
     copy = await target.call(partial(target.storage.read, key))
-    if copy is not None and copy.created_at == item.created_at:
+    if copy is not None and abs(copy.created_at - item.created_at) < _SAME:
         await target.call(partial(target.storage.remove, key, if_version(copy.version)))

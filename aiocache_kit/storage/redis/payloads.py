@@ -31,6 +31,8 @@ _DISAGREEMENT: Final = 1.0
 _WRITERS: Final = 11
 """Bits of a version that tell writers apart."""
 _NEXT: Final = 1 << _WRITERS
+_MICRO_DIGITS: Final = 6
+"""Digits of a date that outlive being counted by another clock and back."""
 _VALUE: Final = BARE - 1
 _IMPOSSIBLE: Final = b"\0" * 8
 _MINUS: Final = 0x2D
@@ -78,7 +80,7 @@ class Payloads:
                 tags=tags,
                 cost=item.cost,
                 version=self._next_version(now),
-                created_at=item.created_at,
+                created_at=self._time.from_here(item.created_at) if item.created_at else 0.0,
                 stale_until=death if death is not None and stale_for(item) else None,
                 validators=item.validators,
             )
@@ -169,7 +171,7 @@ class Payloads:
             tags=item.tags,
             cost=item.cost,
             version=item.version,
-            created_at=item.created_at,
+            created_at=round(item.created_at + here, _MICRO_DIGITS) if item.created_at else 0.0,
             stale_until=None if item.stale_until is None else item.stale_until + here,
             is_stale=is_stale,
             validators=item.validators,
