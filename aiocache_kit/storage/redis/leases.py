@@ -96,6 +96,8 @@ class RedisLeases(Leases):
         self._owner = b""
         self._count = 0
         self._dropping: set[asyncio.Task[None]] = set()
+        self._left: list[tuple[bytes, bytes]] = []
+        """What was to be ended by tasks that were cancelled, as all are where a program is interrupted."""
 
     async def take(self, keys: Collection[str], tags: tuple[str, ...] = (), *, anew: bool = False) -> dict[str, Grant]:
         """Ask to load the keys; give for each an item, a lease, or `ELSEWHERE`."""
@@ -211,9 +213,14 @@ class RedisLeases(Leases):
         self._drop_soon([(held.place, held.mark)])
 
     def _drop_soon(self, marks: list[tuple[bytes, bytes]]) -> None:
+        def ended(task: asyncio.Task[None]) -> None:
+            self._dropping.discard(task)
+            if task.cancelled():
+                self._left += marks
+
         task = asyncio.get_running_loop().create_task(self._drop(marks), name="aiocache_kit gives leases back")
         self._dropping.add(task)
-        task.add_done_callback(self._dropping.discard)
+        task.add_done_callback(ended)
 
     async def _drop(self, marks: list[tuple[bytes, bytes]]) -> None:
         try:
@@ -224,7 +231,9 @@ class RedisLeases(Leases):
     async def close(self) -> None:
         """Give back what is held."""
         held, self._held = self._held, {}
-        if held:
-            self._drop_soon([(each.place, each.mark) for each in held.values()])
+        while self._dropping:
+            await asyncio.wait(set(self._dropping))
+        if held or self._left:
+            self._drop_soon([*((each.place, each.mark) for each in held.values()), *self._left])
         while self._dropping:
             await asyncio.wait(set(self._dropping))
