@@ -195,6 +195,12 @@ class Directory:
             raise
         return self._opened.setdefault(name, descriptor)
 
+    def _to_read(self, subdirectory: str) -> int:
+        """Give the descriptor of a directory that is there: looking into it must not need the right to make one."""
+        if subdirectory not in self._opened and not self._has(subdirectory):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        return self.subdirectory(subdirectory)
+
     def forget(self, subdirectory: str) -> None:
         """Open a directory anew when it is used next: it was moved or removed."""
         descriptor = self._opened.pop(subdirectory, -1)
@@ -208,7 +214,7 @@ class Directory:
 
         Raises `OSError`, as `FileNotFoundError` where there is none; what is longer than `most` is cut off there.
         """
-        file = os.open(name, _TO_READ, dir_fd=self.subdirectory(subdirectory))
+        file = os.open(name, _TO_READ, dir_fd=self._to_read(subdirectory))
         try:
             data = os.read(file, usual + 1)
             if len(data) <= usual:
@@ -223,7 +229,7 @@ class Directory:
 
     def beginning(self, subdirectory: str, name: str, most: int) -> tuple[bytes, int]:
         """Give the first bytes of a file, at most so many, and how many it has; no bytes of what is no plain file."""
-        file = os.open(name, _TO_READ, dir_fd=self.subdirectory(subdirectory))
+        file = os.open(name, _TO_READ, dir_fd=self._to_read(subdirectory))
         try:
             found = os.fstat(file)
             if not stat.S_ISREG(found.st_mode):
