@@ -17,7 +17,7 @@ from aiocache_kit.clock import SystemClock
 from aiocache_kit.config.redis_way import way_of
 from aiocache_kit.storage.backplane import Backplane, Signal
 from aiocache_kit.storage.layered.messages import Action, Language
-from aiocache_kit.storage.redis.pubsub import MOST_WAITING, RedisPubSub
+from aiocache_kit.storage.redis.pubsub import MOST_BYTES_WAITING, MOST_WAITING, RedisPubSub
 from aiocache_kit.storage.redis.streams import RedisStreams
 from aiocache_kit.testing import FaultyProxy
 from tests.servers.cluster import Cluster
@@ -298,6 +298,18 @@ def test_what_waits_to_be_heard_is_bounded() -> None:
     waiting = [plane._events.get_nowait() for _ in range(plane._events.qsize())]
 
     assert waiting == [Signal.BACK, b"%d" % MOST_WAITING, b"%d" % (MOST_WAITING + 1)]
+
+
+def test_what_waits_to_be_heard_is_bounded_in_bytes() -> None:
+    """Whoever publishes large messages faster than they are heard fills no memory with them."""
+    plane = RedisPubSub(way_of(Config(provider="redis")), "news")
+    large = bytes(2**20)
+    for _ in range(5 * MOST_BYTES_WAITING // (2 * len(large))):
+        plane._pushed([b"message", b"news", large])
+    waiting = [plane._events.get_nowait() for _ in range(plane._events.qsize())]
+
+    assert waiting[0] is Signal.BACK
+    assert sum(len(each) for each in waiting if isinstance(each, bytes)) <= MOST_BYTES_WAITING
 
 
 async def test_redis_may_be_away(start_server: StartServer, fresh_prefix: str, wire: Wire) -> None:

@@ -21,7 +21,8 @@ from aiocache_kit.storage.redis.replies import as_cause, refusal
 from aiocache_kit.storage.redis.wire import Wire
 
 MOST_WAITING: Final = 10_000
-"""Messages that wait to be taken; one more, and all of them go."""
+MOST_BYTES_WAITING: Final = 16 * 2**20
+"""Messages, and bytes of messages, that wait to be taken; one more, and all of them go."""
 _PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 2.0
 _LARGEST: Final = 2**20
@@ -35,6 +36,8 @@ class RedisPubSub(Backplane):
         """Use the channel by that name, at the servers that `way` leads to; nothing is connected yet."""
         self._channel = channel.encode("utf-8", "surrogatepass")
         self._events: asyncio.Queue[bytes | Signal] = asyncio.Queue()
+        self._waiting = 0
+        """Bytes of the messages in it."""
         self._is_on = False
         self._link = Link(
             replace(way.dialer, protocol=3),
@@ -66,6 +69,8 @@ class RedisPubSub(Backplane):
                     pause = min(2 * pause, _LONGEST_PAUSE)
                     continue
             event = await self._events.get()
+            if isinstance(event, bytes):
+                self._waiting -= len(event)
             yield event
 
     async def close(self) -> None:
@@ -85,11 +90,14 @@ class RedisPubSub(Backplane):
     def _pushed(self, message: Sequence[Any]) -> None:
         if len(message) != 3 or message[0] != b"message":  # noqa: PLR2004  - kind, channel, what was published
             return
-        if self._events.qsize() >= MOST_WAITING:
+        said: bytes = message[2]
+        if self._events.qsize() >= MOST_WAITING or self._waiting + len(said) > MOST_BYTES_WAITING:
             while not self._events.empty():
                 self._events.get_nowait()
+            self._waiting = 0
             self._events.put_nowait(Signal.BACK)
-        self._events.put_nowait(message[2])
+        self._waiting += len(said)
+        self._events.put_nowait(said)
 
     def _ended(self) -> None:
         if self._is_on:
