@@ -6,10 +6,10 @@ processes answer within a fraction of a second. A master that does not answer is
 
 import secrets
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, Unpack
 
 from tests.servers.room import Room
-from tests.servers.server import Server
+from tests.servers.server import Options, Server
 
 _DOWN_AFTER: Final = 500
 """Milliseconds without an answer after which a server counts as down."""
@@ -21,10 +21,10 @@ class Sentinel(Server):
     _ready = "Sentinel ID is"
     _mode: str | None = "--sentinel"
 
-    def __init__(self, room: Room) -> None:
+    def __init__(self, room: Room, **options: Unpack[Options]) -> None:
         """Choose a name; `watch` says the rest."""
         self.name: Final = secrets.token_hex(20)
-        super().__init__(room)
+        super().__init__(room, **options)
 
     def _own_lines(self) -> Iterable[str]:
         return (f"sentinel myid {self.name}",)
