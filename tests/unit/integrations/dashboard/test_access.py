@@ -1,5 +1,7 @@
 """Who may read and act: tokens, and where a request comes from."""
 
+import hmac
+
 import pytest
 
 from aiocache_kit import InvalidArgumentError
@@ -48,6 +50,22 @@ def test_anything_else_is_refused(headers: dict[str, str]) -> None:
 
     assert not access.may_read(headers)
     assert not access.may_act(headers)
+
+
+def test_tokens_are_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether a token is the right one is asked of `hmac.compare_digest`, of digests, and its answer is what counts."""
+    lengths: list[int] = []
+
+    def compare(one: bytes, other: bytes) -> bool:
+        lengths.append(len(one) + len(other))
+        return False
+
+    access = Access(READ, ACT)
+    monkeypatch.setattr(hmac, "compare_digest", compare)
+
+    assert not access.may_act(bearing(ACT))
+    assert not access.may_read(bearing("x" * 1000))
+    assert set(lengths) == {64}
 
 
 def test_header_of_its_own_comes_first() -> None:

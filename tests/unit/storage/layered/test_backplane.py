@@ -326,20 +326,31 @@ async def test_a_write_that_news_crosses_leaves_no_copy(world: World) -> None:
     assert await other.get("k") == await one.get("k") == "second"
 
 
-async def test_what_another_process_removed_is_not_resurrected(world: World) -> None:
+REMOVALS: dict[str, Callable[[Provider], Awaitable[object]]] = {
+    "delete": lambda cache: cache.delete("k"),
+    "delete_multi": lambda cache: cache.delete_multi(["k"]),
+    "pop": lambda cache: cache.pop("k"),
+    "invalidate_prefix": lambda cache: cache.invalidate_prefix("k"),
+    "clear": lambda cache: cache.clear(),
+}
+
+
+@pytest.mark.parametrize("removal", REMOVALS)
+async def test_what_another_process_removed_is_not_resurrected(world: World, removal: str) -> None:
     """A write that waits for the store gives way where another process has removed the key since, and told of it."""
     one, other = await world.join(), await world.join()
     await one.set_multi({"k": "old", "l": "old"})
     world.stores[0].fail(times=None)
     await one.set_multi({"k": "mine", "l": "mine", "m": "mine"})
     await world.clock.settle()
-    await other.delete("k")
+    await REMOVALS[removal](other)
     await world.clock.settle()
     world.stores[0].heal()
     await world.clock.advance(6.0)
 
-    assert await other.get_multi(["k", "l", "m"]) == {"l": "mine", "m": "mine"}
-    assert await one.get_multi(["k", "l", "m"]) == {"l": "mine", "m": "mine"}
+    left = {} if removal == "clear" else {"l": "mine", "m": "mine"}
+    assert await other.get_multi(["k", "l", "m"]) == left
+    assert await one.get_multi(["k", "l", "m"]) == left
 
 
 async def test_what_had_tags_is_not_written_late(world: World) -> None:
