@@ -229,4 +229,6 @@ def _table(columns: list[str], rows: Iterable[list[str]]) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(pytest.main(["tests/contract", "-q", "-n", "auto", "-p", "tests.contract.table", *sys.argv[1:]]))
+    of_providers = ["-k", "Provider or Namespaces"]
+    options = ["-q", "-n", "auto", "-p", "tests.contract.table", *of_providers]
+    sys.exit(pytest.main(["tests/contract", *options, *sys.argv[1:]]))

@@ -312,6 +312,25 @@ class Freshness(ProviderCase):
         with raises(DownError):
             await self.cache.get_or_set_multi(["a", "c"], down.load_all, 10, **policy)
 
+    async def test_what_forgets_all_has_nothing_old(self) -> None:
+        """Where nothing is kept there is no old value for any policy: each call loads, and each error is seen."""
+        if self.stores:
+            return  # what is old there is what the other checks are about
+        policies: list[dict[str, Any]] = [
+            {"stale_while_revalidate": 600},
+            {"stale_if_error": 600, "stale_timeout": 1, "throttle": 30},
+            {"refresh_ahead": 0.5, "early_beta": 1e9},
+        ]
+        for policy in policies:
+            source = Source("new")
+            given = [await self.ask(source, **policy) for _ in range(3)]
+            many = await self.cache.get_or_set_multi(["k"], lambda keys: dict.fromkeys(keys, "many"), 10, **policy)
+            assert (given, source.loads, many) == (["new"] * 3, 3, {"k": "many"})
+            with raises(DownError):
+                await self.ask(Source(DownError()), **policy)
+
+        assert (await self.cache.stats()).stale_hits == 0
+
     async def test_options_that_there_are_not_are_refused(self) -> None:
         """A misspelled option is a `TypeError`, whether a value is there or not, and nothing is loaded."""
         source = Source()
