@@ -17,10 +17,10 @@ import pytest
 import redis.asyncio
 from redis._parsers import _AsyncRESP3Parser
 
-from aiocache_kit import factory
+from aiocache_kit import new_storage
 from aiocache_kit.config import Config, RedisConfig, SentinelConfig
 from aiocache_kit.config.codec import codec_of
-from aiocache_kit.config.redis_way import way_of
+from aiocache_kit.factory.redis_way import way_of
 from aiocache_kit.storage.base import Storage
 from aiocache_kit.storage.redis.building import new_channel
 from aiocache_kit.storage.redis.cluster import Cluster
@@ -75,7 +75,7 @@ class Installation:
         """Make a storage whose names begin with `prefix`; `clock` None: on the clock of this machine."""
         config = self.more(Config(provider="redis", redis_config=replace(self.config, key_prefix=prefix, **PATIENT)))
         if self.parser is None:
-            return factory._storage(config, clock)
+            return new_storage(config, clock=clock)
         way = way_of(config)
         channel = new_channel(replace(way, dialer=replace(way.dialer, parser=self.parser)))
         return RedisStorage(channel, codec_of(config), prefix=prefix, clock=clock)

@@ -14,7 +14,7 @@ import pytest
 
 from aiocache_kit import Config, Layer, Provider, RedisConfig, new_layered
 from aiocache_kit.clock import SystemClock
-from aiocache_kit.config.redis_way import way_of
+from aiocache_kit.factory.redis_way import way_of
 from aiocache_kit.storage.backplane import Backplane, Signal
 from aiocache_kit.storage.layered.messages import Action, Language
 from aiocache_kit.storage.redis.pubsub import MOST_BYTES_WAITING, MOST_WAITING, RedisPubSub

@@ -105,7 +105,7 @@ def new_redis_channel(config: Config) -> "Channel":
 
     Nothing is connected yet; whoever asks closes it.
     """
-    from aiocache_kit.config.redis_way import way_of  # noqa: PLC0415  - rule 1
+    from aiocache_kit.factory.redis_way import way_of  # noqa: PLC0415  - rule 1
     from aiocache_kit.storage.redis.building import new_channel  # noqa: PLC0415  - rule 1
 
     return new_channel(way_of(config))
@@ -207,7 +207,7 @@ def _backplane(given: "Backplane | str | None", config: Config | None) -> "Backp
         )
     if config is None or not is_redis:
         raise InvalidArgumentError(f"backplane {given!r} needs a last layer that is configured for redis")
-    from aiocache_kit.config.redis_way import way_of  # noqa: PLC0415  - rule 1
+    from aiocache_kit.factory.redis_way import way_of  # noqa: PLC0415  - rule 1
 
     name = f"{config.redis_config.key_prefix}@:news"
     if given == "pubsub":
@@ -338,7 +338,7 @@ def _file(config: Config, clock: Clock | None) -> Storage:
 
 def _redis(config: Config, clock: Clock | None) -> Storage:
     from aiocache_kit.config.codec import codec_of, key_hasher_of  # noqa: PLC0415  - rule 1
-    from aiocache_kit.config.redis_way import tracking_of, way_of  # noqa: PLC0415  - rule 1
+    from aiocache_kit.factory.redis_way import tracking_of, way_of  # noqa: PLC0415  - rule 1
     from aiocache_kit.storage.redis.building import new_channel  # noqa: PLC0415  - rule 1
     from aiocache_kit.storage.redis.storage import RedisStorage  # noqa: PLC0415  - rule 1
 
