@@ -9,6 +9,7 @@ import logging
 import sys
 from collections.abc import Iterable, Iterator
 
+from aiocache_kit.storage.base import Storage
 from aiocache_kit.testing import ProviderContract, StorageContract
 from tests.contract import broken
 from tests.contract.test_contracts_find_faults import FAULTS
@@ -16,7 +17,8 @@ from tests.contract.test_contracts_find_faults import FAULTS
 
 def contracts() -> Iterator[StorageContract | ProviderContract]:
     """Give each contract over each mistake."""
-    for storage in (*FAULTS, broken.LetsAllLoad, broken.BoundedByOneMore):
+    storages: list[type[Storage]] = [*FAULTS, broken.LetsAllLoad, broken.BoundedByOneMore]
+    for storage in storages:
         yield broken.checked_storage(storage)
     for storage in FAULTS:
         yield broken.checked(storage)

@@ -7,9 +7,10 @@ from aiocache_kit.testing.provider_contract.conditions import Conditions, Counte
 from aiocache_kit.testing.provider_contract.freshness import Freshness
 from aiocache_kit.testing.provider_contract.keys import Keys
 from aiocache_kit.testing.provider_contract.lasting import Lasting
-from aiocache_kit.testing.provider_contract.life import Life, Locking
+from aiocache_kit.testing.provider_contract.life import Life
 from aiocache_kit.testing.provider_contract.limits import Limits
 from aiocache_kit.testing.provider_contract.loading import Loading
+from aiocache_kit.testing.provider_contract.locking import Locking
 from aiocache_kit.testing.provider_contract.many import Multi, Scopes, Tags
 from aiocache_kit.testing.provider_contract.numbers import Numbers
 from aiocache_kit.testing.provider_contract.refreshing import Refreshing
