@@ -105,7 +105,8 @@ class Scripted:
             parts[name] = Stats(
                 hits=hits,
                 misses=total.hits + total.misses - hits if not place else total.misses,
-                items=total.items // (3, 1)[place % 2],
+                items=0 if name == "redis" else total.items // (3, 1)[place % 2],
+                counted=name != "redis",
                 size=total.size // 3 if not place else 0,
                 evictions=total.evictions if not place else 0,
                 missed=0 if place < 2 else 12,

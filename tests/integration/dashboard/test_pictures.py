@@ -27,7 +27,7 @@ async def five_minutes() -> Dashboard:
     """Give a dashboard that has watched three caches of a shop for five minutes."""
     clock = FakeClock(time=1_700_000_400.0)
     providers = {
-        "products": Scripted(seed=1, layers=("memory", "redis"), groups=GROUPS),
+        "products": Scripted(seed=1, layers=("memory", "file"), groups=GROUPS),
         "sessions": Scripted(seed=2, reads=240, hit_rate=0.985, load_time=0.004, items=2_400),
         "prices": Scripted(seed=3, reads=60, hit_rate=0.81, load_time=0.12, items=800),
     }
