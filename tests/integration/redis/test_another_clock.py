@@ -4,7 +4,7 @@ The clock of a server and that of a client are as far apart whichever of the two
 are set here, each to another time.
 """
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
@@ -21,16 +21,14 @@ HOUR = 3600.0
 over_both = pytest.mark.parametrize(("mine", "theirs"), [(HOUR, 0.0), (-HOUR, 0.0), (HOUR, -HOUR)])
 
 
-class ClockApart(SystemClock):
+class ClockApart:
     """A clock that was set wrongly, by so many seconds."""
 
-    __slots__ = ("_apart",)
-
     def __init__(self, apart: float) -> None:
-        self._apart = apart
-
-    def time(self) -> float:
-        return SystemClock.time() + self._apart
+        right = SystemClock()
+        self.monotonic = right.monotonic
+        self.sleep = right.sleep
+        self.time: Callable[[], float] = lambda: right.time() + apart
 
 
 def config(server: Server, prefix: str) -> Config:
