@@ -1,25 +1,24 @@
-"""What a call that may load asks for, once its arguments were checked: handed on as one thing until a value is there.
+"""What a call that may load asks for, once its arguments were checked: one thing, handed on until a value is there."""
 
-Rule: it never changes. What a loader decides while it runs, and what is found out on the way, is in its context.
-"""
-
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 from aiocache_kit.provider.loading import FullContext
 
 
-class Asked(NamedTuple):
-    """One value."""
+class Asked(FullContext):
+    """One value: the context of its load, with where the value belongs and how to come by it.
 
-    key: str
-    """The stored key."""
+    One object and not two, since a miss makes one of them each time.
+    """
+
+    __slots__ = ("loader", "stored", "told")
+
     loader: Callable[..., object]
+    stored: str
+    """The stored key; `key` is what the caller of `get_or_set` calls it."""
     told: bool
     """Whether the loader takes the context."""
-    kind: type[Any] | None
-    """What the value is to be given as; None: as it was stored."""
-    context: FullContext
 
 
 class AskedMany(NamedTuple):
@@ -32,7 +31,6 @@ class AskedMany(NamedTuple):
     tags: tuple[str, ...]
     """Stored ones, of each value."""
 
-    def only(self, keys: Iterable[str]) -> "AskedMany":
-        """Give the part of it that is about these stored keys."""
-        names, loader, context, tags = self
-        return AskedMany({key: names[key] for key in keys}, loader, context, tags)
+    def part(self, names: Mapping[str, str]) -> "AskedMany":
+        """Give the part of it that is about these `names`."""
+        return AskedMany(names, self.loader, self.context, self.tags)

@@ -51,7 +51,7 @@ class Loads:
         `over` to be too old, and it is not that one. `waits`: False gives `MISSING` where another process is loading.
         Raises the error of a load that failed; of one that failed before, too, where its policy has it remembered.
         """
-        core, key, stored_tags = self._core, asked.key, self._names.tags(asked.context.tags)
+        core, key, stored_tags = self._core, asked.stored, self._names.tags(asked.tags)
         if not anew:
             self._raise_again((key,))
 
@@ -80,21 +80,19 @@ class Loads:
 
     async def _load(self, flight: Flight, asked: Asked, leases: dict[str, str]) -> dict[str, object]:
         """Load one value and store it, as far as it may be."""
-        key, context = asked.key, asked.context
-        tags = context.tags
-        if asked.told and context.replaces:  # only now: what was changed before the load began is not told any more
-            context.tell_of(await self._core.read_latest(key))
-        calling = call(asked.loader, context) if asked.told else call(asked.loader)
-        value = await self._called(flight, (key,), calling, context, flight.tags)
+        key, tags = asked.stored, asked.tags
+        if asked.told and asked.replaces:  # only now: what was changed before the load began is not told any more
+            asked.tell_of(await self._core.read_latest(key))
+        calling = call(asked.loader, asked) if asked.told else call(asked.loader)
+        value = await self._called(flight, (key,), calling, asked, flight.tags)
         if value is MISSING:
             msg = "a loader must give a value, and MISSING is none: raise an error, or give None"
             raise InvalidArgumentError(msg)
         found = {key: value}
-        if context.tags is not tags:
-            flight.tags = self._names.tags(context.tags)
-        if context.cacheable:
-            validators = context.validators_of(value)
-            await self._store(flight, found, context, flight.tags, leases, validators=validators)
+        if asked.tags is not tags:
+            flight.tags = self._names.tags(asked.tags)
+        if asked.cacheable:
+            await self._store(flight, found, asked, flight.tags, leases, validators=asked.validators_of(value))
         return found
 
     async def many(self, asked: AskedMany, *, anew: bool = False, waits: bool = True) -> dict[str, object]:
@@ -110,7 +108,7 @@ class Loads:
         while left:
             flights, joined = self._join(left)
             untrue = {flight: flight.invalidated for flight in flights}
-            mine = asked.only(key for key in left if key not in joined)
+            mine = asked.part({key: name for key, name in left.items() if key not in joined})
             if mine.names:
                 work = self._work(mine, anew=anew, waits=waits)
                 # Before the others: if one of those cannot be joined, this one is left, and ends.

@@ -962,7 +962,7 @@ class Provider:
         if not self._core.ready:
             await self._open()
         value = await self._serving.one(asked, item)
-        return whole(value) if asked.kind is None else convert(value, asked.kind)
+        return whole(value) if asked.type is None else convert(value, asked.type)
 
     async def _load_one(self, key: str, loader: Any, ttl: Any, options: dict[str, Any], *, anew: bool = False) -> Any:  # noqa: ANN401  - checked here
         asked = self._asked(key, loader, ttl, options)
@@ -970,10 +970,10 @@ class Provider:
             await self._open()
         if not anew:
             self._recorder.misses += 1
-            self._core.hub.tell(EventKind.MISS, asked.key)
-        asked.context.replaces = anew
+            self._core.hub.tell(EventKind.MISS, asked.stored)
+        asked.replaces = anew
         value = await self._loads.one(asked, anew=anew)
-        return whole(value) if asked.kind is None else convert(value, asked.kind)
+        return whole(value) if asked.type is None else convert(value, asked.type)
 
     def _asked(self, key: str, loader: Any, ttl: Any, options: dict[str, Any]) -> Asked:  # noqa: ANN401  - checked here
         """Check what a load was asked with."""
@@ -982,9 +982,9 @@ class Provider:
         check_callable(loader, "loader")
         life = self._life(ttl)
         told = wants_context(loader)
-        context = FullContext(key, life, *check_options(options, self._core.freshness))
-        context.type = kind
-        return Asked(self._names.key(key), loader, told, kind, context)
+        asked = Asked(key, life, *check_options(options, self._core.freshness))
+        asked.stored, asked.loader, asked.told, asked.type = self._names.key(key), loader, told, kind
+        return asked
 
     @overload
     async def refresh(
@@ -1062,9 +1062,9 @@ class Provider:
             served = await self._serving.many(asked)
             return {key: _as_type(served[full], type) for full, key in wanted.items() if full in served}
         found = await self.get_multi(list(wanted.values()), type=type)
-        missing = [full for full, key in wanted.items() if key not in found]
+        missing = {full: key for full, key in wanted.items() if key not in found}
         if missing:
-            loaded = await self._loads.many(asked.only(missing))
+            loaded = await self._loads.many(asked.part(missing))
             found |= {wanted[full]: _as_type(value, type) for full, value in loaded.items()}
         return {key: found[key] for key in wanted.values() if key in found}
 

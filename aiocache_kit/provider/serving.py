@@ -61,9 +61,9 @@ class Serving:
         `item` is what was read a moment ago, `MISSING` where nobody has.
         """
         if item is MISSING:
-            found = await self._found(asked.key, asked.context.freshness)
+            found = await self._found(asked.stored, asked.freshness)
             if isinstance(found, tuple):
-                self._hit(asked.key)
+                self._hit(asked.stored)
                 return found[0]
             item = found
         return await self._by_policy(asked, item)
@@ -81,10 +81,10 @@ class Serving:
         return await core.read_whole(key)
 
     async def _by_policy(self, asked: Asked, item: Item[object] | None) -> object:
-        core, key, context = self._core, asked.key, asked.context
+        core, key = self._core, asked.stored
         core.check_open()  # it may have been closed meanwhile, and nothing is to be begun then
-        verdict = self._judge(context.freshness, item)
-        context.replaces = item is not None
+        verdict = self._judge(asked.freshness, item)
+        asked.replaces = item is not None
         if item is None or verdict is Verdict.GONE:
             self._missed([key])
             return await self._loads.one(asked)
@@ -115,11 +115,11 @@ class Serving:
         )
 
     async def _or_fall_back(self, asked: Asked, item: Item[object]) -> object:
-        core, key = self._core, asked.key
+        core, key = self._core, asked.stored
         if not core.failures.is_quiet(key, core.clock.monotonic()):
             load = self._loads.one(asked)
             # Who has ended it by hand has said that it is not true: that a load takes long makes it no truer.
-            value = await self._tried(load, asked.context.freshness, [key], may_be_late=bool(item.ttl))
+            value = await self._tried(load, asked.freshness, [key], may_be_late=bool(item.ttl))
             if value is not None:
                 return value[0]
         self._hit(key, stale=True)
@@ -174,13 +174,13 @@ class Serving:
         for keys, is_live in ((anew, True), (again, False)):
             if keys and not self._core.background.is_full:
                 self._refreshes(keys[0])
-                load = self._loads.many(asked.only(keys), anew=is_live, waits=False)
+                load = self._loads.many(_part(asked, keys), anew=is_live, waits=False)
                 self._core.background.begin(load, apart(), keys)
         if gone:
             self._missed([*gone, *fallbacks])
-            found |= await self._loads.many(asked.only((*gone, *fallbacks)))
+            found |= await self._loads.many(_part(asked, [*gone, *fallbacks]))
         elif fallbacks:
-            load = self._loads.many(asked.only(fallbacks))
+            load = self._loads.many(_part(asked, fallbacks))
             may_be_late = all(items[key].ttl for key in fallbacks)
             loaded = await self._tried(load, policy, list(fallbacks), may_be_late=may_be_late)
             if loaded is None:
@@ -209,3 +209,7 @@ class Serving:
             elif verdict is Verdict.STALE and self._may_refresh(key):
                 into.again.append(key)
         return into
+
+
+def _part(asked: AskedMany, keys: Collection[str]) -> AskedMany:
+    return asked.part({key: asked.names[key] for key in keys})
