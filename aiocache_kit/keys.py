@@ -50,8 +50,8 @@ def check_tags(tags: object) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for tag in cast("Iterable[object]", tags):
         if not isinstance(tag, str) or not tag:
-            hint = ": give each tag by itself" if isinstance(tag, list | tuple | set | frozenset) else ""
             given = "an empty one" if tag == "" else _kind(tag)
+            hint = ": give each tag by itself" if given in {"list", "tuple", "set", "frozenset"} else ""
             raise InvalidTagError(f"a tag must be a non-empty str, not {given}{hint}")
         found[tag] = None
     if len(found) > MAX_TAGS:

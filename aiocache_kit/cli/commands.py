@@ -82,9 +82,9 @@ def _told(screen: Screen, error: Exception) -> Exit:
         screen.fail(explain(error))
         return exit_of(error)
     if isinstance(error, click.ClickException):
-        if isinstance(error, click.NoSuchOption) and error.ctx is not None and error.ctx.parent is None:
-            error.message += " The options of a command stand after it, as in aiocache-kit keys --url ..."
         error.show()
+        if isinstance(error, click.NoSuchOption) and error.ctx is not None and error.ctx.parent is None:
+            click.echo("The options of a command stand after it, as in aiocache-kit keys --url ...", err=True)
         return Exit.USAGE
     traceback.print_exception(error)
     return Exit.FAILED

@@ -118,9 +118,8 @@ class Provider:
         holds, how long to wait before asking again. A seeded one gives the same again; None is one of its own.
         """
         if not isinstance(storage, Storage):  # pyright: ignore[reportUnnecessaryIsInstance]  - callers without types
-            given = type(storage).__name__
             raise InvalidArgumentError(
-                f"storage must be a Storage, not {given}: new_provider() takes a Config or a URL"
+                f"storage must be a Storage, not {type(storage).__name__}: new_provider() takes a Config or a URL"
             )
         _check_interval("cleanup_interval", cleanup_interval, may_be_zero=False)
         _check_interval("sync_interval", sync_interval, may_be_zero=True)

@@ -28,6 +28,16 @@ _INDEX_LIFE: Final = 86_400.0
 """Seconds that an index lives at least: it is small, and without it no variant is found."""
 
 
+def _check(source: object) -> None:
+    if isinstance(source, Provider):
+        return
+    if not callable(source) or iscoroutinefunction(source) or iscoroutinefunction(type(source).__call__):
+        raise InvalidArgumentError(
+            "provider must be a Provider, or a plain function that gives one, such as the method provider of an"
+            f" AppCache, not an object of class {type(source).__qualname__}"
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """What there is for a request."""
@@ -45,11 +55,7 @@ class Shelf:
 
     def __init__(self, source: ProviderSource, most: int, complaints: Complaints) -> None:
         """Keep at most so many variants of one address in the provider, or in what a function gives as such."""
-        if not isinstance(source, Provider) and (not callable(source) or iscoroutinefunction(type(source).__call__)):
-            raise InvalidArgumentError(
-                "provider must be a Provider, or a plain function that gives one, such as the method provider of an"
-                f" AppCache, not an object of class {type(source).__qualname__}"
-            )
+        _check(source)
         self._source = source
         self._provider = source if isinstance(source, Provider) else None
         self._most = most

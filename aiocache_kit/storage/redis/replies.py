@@ -5,7 +5,7 @@ cause of an error, what Redis repeats of a command has been taken out (`as_cause
 """
 
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import redis.exceptions as theirs
@@ -23,7 +23,18 @@ from aiocache_kit.storage.redis.wire import Lost
 
 LATER: Final = frozenset({"LOADING", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "READONLY", "BUSY"})
 """Codes of refusals after which the same command may be sent again, since nothing was done."""
-_ACCESS: Final = frozenset({"NOAUTH", "WRONGPASS", "NOPERM"})
+_REFUSALS: Final[Mapping[str, tuple[type[CacheError], str]]] = {
+    "WRONGTYPE": (WrongTypeError, "holds something under this key that is no item of a cache"),
+    "OOM": (StorageError, "is out of memory (OOM): raise its maxmemory, or let it evict (maxmemory-policy)"),
+    "DB": (StorageError, "has no database of this number (DB): check redis_config.db"),  # "DB index is out of range"
+    "NOAUTH": (StorageAccessError, "asks for a password (NOAUTH): check redis_config"),
+    "WRONGPASS": (StorageAccessError, "refused the user or the password (WRONGPASS): check redis_config"),
+    "NOPERM": (
+        StorageAccessError,
+        "does not let this user run the command, or use the name (NOPERM): `aiocache-kit doctor` says what is missing",
+    ),
+}
+"""What is made of codes that tell the user what to mend."""
 _REPEATED: Final = ", with args beginning with"
 _TLS_ADVICE: Final = "its certificate was not accepted: check redis_config.tls.ca_file, and that addr is the name in it"
 
@@ -80,17 +91,9 @@ def as_cause(reply: BaseException) -> BaseException:
 def refusal(error: BaseException) -> CacheError:
     """Give the error of ours for one that Redis answered with."""
     code = code_of(error)
-    if code == "WRONGTYPE":
-        return WrongTypeError("under this key Redis holds something that is no item of a cache")
-    if code == "OOM":
-        return StorageError("Redis is out of memory (OOM): raise its maxmemory, or let it evict (maxmemory-policy)")
-    if code == "NOPERM":
-        advice = "`aiocache-kit doctor` names the right that is missing"
-        return StorageAccessError(f"Redis lets this user not run the command, or not use the name ({code}): {advice}")
-    if code in _ACCESS:
-        return StorageAccessError(f"Redis refused the user or the password ({code}): check redis_config")
-    if code == "DB":  # of "DB index is out of range"
-        return StorageError(f"Redis has no database of this number ({code}): check redis_config.db")
+    if code in _REFUSALS:
+        kind, what = _REFUSALS[code]
+        return kind(f"Redis {what}")
     if code in LATER:
         return StorageUnavailableError(f"Redis cannot serve this now ({code})")
     return StorageError(f"Redis refused the command ({code})")

@@ -176,7 +176,7 @@ def test_what_is_missing_is_named(missing: str) -> None:
 
 def test_an_option_before_the_command_is_told_where_it_belongs() -> None:
     """Who names the cache first and the command then learns of the order; a misspelt option has click's own hint."""
-    assert "'--url'. The options of a command stand after it" in run("--url", "redis://", "keys").stderr
+    assert "'--url'.\nThe options of a command stand after it" in run("--url", "redis://", "keys").stderr
     assert "Did you mean '--url'?" in run("keys", "--urll", "redis://").stderr
 
 

@@ -68,11 +68,12 @@ def test_who_takes_it_for_a_provider_is_told_where_that_is() -> None:
 def test_a_decorator_without_its_brackets() -> None:
     """The function in the place of the ttl is told apart from a wrong ttl."""
     cached: Any = AppCache().cached
-    with pytest.raises(InvalidArgumentError, match=r"write @cache.cached\(\)$"):
 
-        @cached
-        async def load() -> int:
-            return 1
+    async def load() -> int:
+        return 1
+
+    with pytest.raises(InvalidArgumentError, match=r"write @cache.cached\(\)$"):
+        cached(load)
 
 
 async def test_decorated_functions_follow_the_application() -> None:

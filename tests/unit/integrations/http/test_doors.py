@@ -21,7 +21,11 @@ def test_what_is_no_provider_and_gives_none(wrong: Any) -> None:  # noqa: ANN401
     assert repr(ResponseCache(AppCache().provider)) == "<ResponseCache over a provider to come>"
 
 
-@pytest.mark.parametrize("door", [lambda cache: ResponseCacheMiddleware(_app, cache), response_cache_middleware])
+def _asgi(cache: ResponseCache) -> ResponseCacheMiddleware:
+    return ResponseCacheMiddleware(_app, cache)
+
+
+@pytest.mark.parametrize("door", [_asgi, response_cache_middleware])
 def test_what_is_no_cache_of_responses(door: Any) -> None:  # noqa: ANN401  - as above
     """A middleware that is given a provider says what to put round it."""
     with pytest.raises(
