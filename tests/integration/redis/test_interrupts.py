@@ -54,7 +54,7 @@ def test_an_interrupt_passes_and_gives_the_lease_back(
             ended.append("waiter")
 
     async def program() -> None:
-        asyncio.get_running_loop().set_exception_handler(lambda *_: None)  # that tasks were interrupted as well is known
+        asyncio.get_running_loop().set_exception_handler(lambda *_: None)  # tasks that were interrupted are no news
         async with cache_at(redis_server.port, fresh_prefix, lease_ttl=LONG) as cache:
             await cache.ping()
             async with asyncio.TaskGroup() as group:
