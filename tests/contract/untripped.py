@@ -8,11 +8,14 @@ Rule: a check that hangs, or ends by an error of another kind, has found somethi
 import logging
 import sys
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
-from aiocache_kit.storage.base import Storage
 from aiocache_kit.testing import ProviderContract, StorageContract
 from tests.contract import broken
 from tests.contract.test_contracts_find_faults import FAULTS
+
+if TYPE_CHECKING:
+    from aiocache_kit.storage.base import Storage
 
 
 def contracts() -> Iterator[StorageContract | ProviderContract]:
