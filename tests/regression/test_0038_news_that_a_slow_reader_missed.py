@@ -6,7 +6,7 @@ from typing import Any
 import redis.asyncio
 
 from aiocache_kit import Config, RedisConfig
-from aiocache_kit.config.redis_way import way_of
+from aiocache_kit.factory.redis_way import way_of
 from aiocache_kit.storage.backplane import Signal
 from aiocache_kit.storage.redis.streams import MOST_KEPT, RedisStreams
 from tests.servers.server import Server
