@@ -26,15 +26,15 @@ _UNKNOWN: Final = b"0" * 40
 def _commands(name: bytes) -> Sequence[tuple[str, Command]]:
     """Give what the storage runs, by its name in ACL rules, with arguments that do no harm."""
     return (
+        ("persist", (b"PERSIST", name)),  # first, while there is nothing that it could let live for ever
         ("set", (b"SET", name, b"1", b"PX", _LIFE)),
         ("get", (b"GET", name)),
         ("mget", (b"MGET", name)),
         ("getrange", (b"GETRANGE", name, 0, 1)),
         ("strlen", (b"STRLEN", name)),
-        ("incrby", (b"INCRBY", name, 1)),
-        ("decrby", (b"DECRBY", name, 1)),
+        ("incrby", (b"INCRBY", name, b"no number")),  # by which it makes nothing where SET was refused
+        ("decrby", (b"DECRBY", name, b"no number")),
         ("pttl", (b"PTTL", name)),
-        ("persist", (b"PERSIST", name)),
         ("pexpire", (b"PEXPIRE", name, _LIFE)),
         ("scan", (b"SCAN", 0, b"MATCH", name, b"COUNT", 1)),
         ("eval", (b"EVAL", b"return 1", 1, name)),

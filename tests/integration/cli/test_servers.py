@@ -149,6 +149,17 @@ def test_rights_that_are_missing_are_named(aiocache_kit: Run, start_server: Star
     assert told("other", "few") == ("problem", "ACL SETUSER other ~app:*")
 
 
+@pytest.mark.parametrize("missing", ["-pexpire", "-set", "-incrby"])
+def test_what_doctor_tries_ends_by_itself(aiocache_kit: Run, start_server: StartServer, missing: str) -> None:
+    """Where it may not remove what it has made, that has an end all the same."""
+    server = start_server(config=[f"user few on >few resetchannels ~app:* +@all {missing} -pexpire -del -unlink"])
+
+    told = aiocache_kit("doctor", "--json", "--url", f"redis://few:few@{HERE}:{server.port}?key_prefix=app:")
+
+    assert told.checks["server.rights"] == "problem"
+    assert all(server.ask("PTTL", name) > 0 for name in server.ask("KEYS", "*"))
+
+
 def test_a_server_that_takes_no_writes_is_a_problem(aiocache_kit: Run, start_server: StartServer) -> None:
     """One that is full and evicts nothing is found out by writing."""
     server = start_server(maxmemory="1kb")
