@@ -5,6 +5,7 @@ import math
 import os
 import pickle
 import threading
+import zlib
 from collections.abc import Callable
 from struct import Struct
 from typing import Any, cast
@@ -240,6 +241,20 @@ def test_a_body_that_cannot_be_is_corrupt(what: str) -> None:
     with pytest.raises(CorruptPayloadError):
         codec("json/checksum").decode(KEY, payload(head(), WRONG_BODIES[what]))
     assert codec("json/checksum").decode_value(KEY.encode(), payload(head(), WRONG_BODIES[what])) is None
+
+
+def test_a_body_does_not_choose_what_unpacks_it() -> None:
+    """What says to be packed by another algorithm is not unpacked by the configured one, though that could."""
+    text = b"x" * 5000
+    packed = zlib.compress(text)
+    zipped = Codec(new_serializer("json"), compression=Compression("zlib", threshold=1))
+    for number in range(1, 6):
+        data = payload(head(), BODY.pack(6, number, 0) + SIZE.pack(len(text)) + packed)
+        if number == Compression("zlib").id:
+            assert zipped.decode(KEY, data).value == text.decode()
+        else:
+            with pytest.raises(CorruptPayloadError):
+                zipped.decode(KEY, data)
 
 
 @pytest.mark.parametrize(
