@@ -33,6 +33,11 @@ class Wrapped(partial[Coroutine[Any, Any, R]]):
         update_wrapper(made, plan.function)
         return made
 
+    @property
+    def __globals__(self) -> dict[str, Any]:
+        """The module of the original, where the oldest FastAPI allowed looks up annotations that are text."""
+        return getattr(self._plan.function, "__globals__", {})
+
     @staticmethod
     def plan_of(function: object) -> Plan | None:
         """Give the plan of a decorated function, None for any other object."""

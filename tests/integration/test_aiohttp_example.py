@@ -5,17 +5,19 @@ import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
-from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from aiocache_kit import ProviderClosedError
 from aiocache_kit.integrations.aiohttp_app import CACHE
 from docs.examples.aiohttp_app import make_app
 
-Client: TypeAlias = TestClient[web.Request, web.Application]
+if TYPE_CHECKING:
+    from aiohttp import web
+
+Client: TypeAlias = "TestClient[web.Request, web.Application]"
 
 
 @pytest.fixture

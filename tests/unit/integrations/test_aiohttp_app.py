@@ -14,7 +14,7 @@ from aiocache_kit import Config, FileConfig, InvalidArgumentError, Provider, Pro
 from aiocache_kit.integrations.aiohttp_app import CACHE, AppCache, get_cache, readiness
 from aiocache_kit.testing import FakeClock
 
-Client: TypeAlias = TestClient[web.Request, web.Application]
+Client: TypeAlias = "TestClient[web.Request, web.Application]"
 Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 calls: list[object] = []
