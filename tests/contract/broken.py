@@ -248,7 +248,7 @@ class CountsNothing(InFront):
 
     async def ping(self) -> float:
         """Answer before it was asked."""
-        return await self.provider.ping() - 100.0  # type: ignore[no-any-return]
+        return await self.provider.ping() - 100.0  # type: ignore[no-any-return]  # of whatever is in front
 
     async def stats(self) -> Stats:
         """Give none."""

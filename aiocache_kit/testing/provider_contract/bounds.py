@@ -6,6 +6,7 @@ Rule: who says to be bounded has to give a storage with bounds (`bounded`). Who 
 from typing import TYPE_CHECKING, Final
 
 from aiocache_kit.errors import ValueTooLargeError
+from aiocache_kit.provider import Provider
 from aiocache_kit.testing.contract import made, together
 from aiocache_kit.testing.provider_contract.case import ProviderCase, Source
 
@@ -24,8 +25,13 @@ class Bounds(ProviderCase):
         found = [self.bounded(self.clock, ENTRIES, None), self.bounded(self.clock, None, SIZE)]
         those = [await made(each) for each in found if each is not None]
 
-        assert all(each.capabilities.bounded for each in those)
         assert bool(those) or not self.cache.capabilities.bounded
+        for each in those:
+            cache = self.over(each, self.clock)
+            await cache.set("k", 1)
+            assert cache.capabilities.bounded
+            assert await cache.get("k") == 1
+            await cache.close()
 
     async def test_a_bound_in_entries_holds(self) -> None:
         """Under calls of all kinds, one by one and at once, there are never more items than the bound allows."""
@@ -104,5 +110,5 @@ class Bounds(ProviderCase):
         if found is None:
             return False
         await self.cache.close()
-        self.cache = self.over(await made(found), self.clock)
+        self.cache: Provider = self.over(await made(found), self.clock)
         return True

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from aiocache_kit.provider import Provider
 from aiocache_kit.sentinels import MISSING
 from aiocache_kit.testing.contract import outcomes, raises
 from aiocache_kit.testing.provider_contract.case import ProviderCase, Source
@@ -129,4 +130,4 @@ class Lasting(ProviderCase):
         """Close, and let the next process come after so many seconds."""
         await self.cache.close()
         await self.stand_still(after)
-        self.cache = await self.another()
+        self.cache: Provider = await self.another()

@@ -11,6 +11,7 @@ from aiocache_kit.errors import (
     ProviderClosedError,
     SerializationError,
 )
+from aiocache_kit.provider import Provider
 from aiocache_kit.sentinels import MISSING
 from aiocache_kit.testing.contract import made, outcomes, raises, together
 from aiocache_kit.testing.provider_contract.case import KEYED, UNKEYED, ProviderCase, Source, one
@@ -144,7 +145,7 @@ class Refusing(ProviderCase):
             for result in await outcomes(calls):
                 if isinstance(result, BaseException):
                     assert isinstance(result, CacheError), result
-            self.cache = await made(self.provider(self.clock))
+            self.cache: Provider = await made(self.provider(self.clock))
 
     async def test_close_of_a_namespace_closes_all(self) -> None:
         """Closing a namespace closes the provider that it was made of, and its other namespaces."""

@@ -6,7 +6,7 @@ be neither.
 
 from dataclasses import replace
 
-from aiocache_kit.storage.base import IF_ABSENT, if_version
+from aiocache_kit.storage.base import IF_ABSENT, Storage, if_version
 from aiocache_kit.testing.contract import together
 from aiocache_kit.testing.storage_contract.case import StorageCase
 
@@ -116,5 +116,5 @@ class Lasting(StorageCase):
         """Close, and open again after so many seconds, as the next process would."""
         await self.store.close()
         await self.stand_still(after)
-        self.store = await self.another()
+        self.store: Storage = await self.another()
         await self.store.open()
