@@ -6,12 +6,13 @@ Rule: who says to be bounded has to give a storage with bounds (`bounded`). Who 
 from typing import TYPE_CHECKING, Final
 
 from aiocache_kit.errors import ValueTooLargeError
-from aiocache_kit.provider import Provider
 from aiocache_kit.testing.contract import made, together
 from aiocache_kit.testing.provider_contract.case import ProviderCase, Source
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+    from aiocache_kit.provider import Provider
 
 ENTRIES: Final = 48
 SIZE: Final = 100_000

@@ -1,11 +1,13 @@
 """Checks of a provider: what a restart leaves, as far as the storage says that it outlives the process."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from aiocache_kit.provider import Provider
 from aiocache_kit.sentinels import MISSING
 from aiocache_kit.testing.contract import outcomes, raises
 from aiocache_kit.testing.provider_contract.case import ProviderCase, Source
+
+if TYPE_CHECKING:
+    from aiocache_kit.provider import Provider
 
 
 class DownError(Exception):

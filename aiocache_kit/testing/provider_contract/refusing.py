@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from aiocache_kit.errors import (
     CacheError,
@@ -11,10 +11,12 @@ from aiocache_kit.errors import (
     ProviderClosedError,
     SerializationError,
 )
-from aiocache_kit.provider import Provider
 from aiocache_kit.sentinels import MISSING
 from aiocache_kit.testing.contract import made, outcomes, raises, together
 from aiocache_kit.testing.provider_contract.case import KEYED, UNKEYED, ProviderCase, Source, one
+
+if TYPE_CHECKING:
+    from aiocache_kit.provider import Provider
 
 TURNS: Final = 4
 """Turns of the event loop after which a call is left, from none to fewer than this."""
