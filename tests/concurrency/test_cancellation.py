@@ -94,7 +94,7 @@ async def cancel_everywhere(make: Make, call: str, *, late: bool = False) -> Non
             await is_quiet(cache, clock)
             await is_old_new_or_gone(cache, call)
             await works(cache)
-            await is_quiet(cache, clock)
+            await is_quiet(cache, clock, policies=False)
 
 
 @over_calls

@@ -1,6 +1,7 @@
 """A `close` that was cancelled at its first wait left nodes, the lowest layer and the way of news open for good."""
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 
@@ -23,9 +24,8 @@ def layers(part: FaultyStorage) -> Storage:
 
 
 @pytest.mark.parametrize("make", [nodes, layers])
-async def test_what_is_being_made_up_for_keeps_nothing_open(make: object) -> None:
+async def test_what_is_being_made_up_for_keeps_nothing_open(make: Callable[[FaultyStorage], Storage]) -> None:
     """Cancelled while it ends the task that nurses a part, `close` closes that part, and the others."""
-    assert callable(make)
     part, clock = FaultyStorage(memory_storage()), FakeClock()
     cache = Provider(make(part), clock=clock)
     await cache.set("k", 1)

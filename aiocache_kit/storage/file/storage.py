@@ -123,6 +123,7 @@ class FileStorage(Storage):
 
     async def _sync(self) -> None:
         keeper, pace = self._keeper, Pace()
+        keeper.failure = None  # of before: who waited for that was told, and it is tried again now
         for _ in keeper.flush():
             if pace.is_over():
                 await pace.rest()
