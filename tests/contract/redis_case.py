@@ -24,6 +24,7 @@ from aiocache_kit.factory.redis_way import way_of
 from aiocache_kit.storage.base import Storage
 from aiocache_kit.storage.redis.building import new_channel
 from aiocache_kit.storage.redis.cluster import Cluster
+from aiocache_kit.storage.redis.dial import NAMELESS
 from aiocache_kit.storage.redis.kept_reads import Side
 from aiocache_kit.storage.redis.link import Link
 from aiocache_kit.storage.redis.pool import Pool
@@ -177,9 +178,7 @@ class RedisCase(Contract):
         self.channels: list[Any] = []
         self.offsets: dict[str, float] = {}
         connect: Any = redis.asyncio.Redis
-        self.admins = [
-            connect(unix_socket_path=str(server.socket), driver_info=None) for server in self.installation.servers
-        ]
+        self.admins = [connect(unix_socket_path=str(server.socket), **NAMELESS) for server in self.installation.servers]
         self.aged_until = time.monotonic()
         await super().set_up()
 

@@ -21,7 +21,7 @@ NAME: Final = "aiocache_kit"
 
 
 # Telling the server the version of redis-py takes a look at the disk, and two more commands.
-_NAMELESS: Final[Mapping[str, None]] = (
+NAMELESS: Final[Mapping[str, None]] = (
     {"driver_info": None}
     if "driver_info" in signature(AbstractConnection).parameters
     else {"lib_name": None, "lib_version": None}
@@ -110,7 +110,7 @@ class Dialer:
             "socket_connect_timeout": self.timeout,
             "socket_timeout": None,  # `dial` keeps the time: redis-py would lose cancellations on Python 3.11
             "retry": Retry(NoBackoff(), 0),
-            **_NAMELESS,
+            **NAMELESS,
         }
         if self.parser is not None:
             arguments["parser_class"] = self.parser
