@@ -257,7 +257,8 @@ class Link:
         """
         self._closed = True
         lanes = (self._small, self._large)
-        dialling = [lane.dialling for lane in lanes if lane.dialling is not None]
+        loop = asyncio.get_running_loop()  # a task of another one was lost with it, as in `_connected`
+        dialling = [task for lane in lanes if (task := lane.dialling) is not None and task.get_loop() is loop]
         wires = [lane.wire for lane in lanes if lane.wire is not None]
         for task in dialling:
             task.cancel()

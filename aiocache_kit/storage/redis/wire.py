@@ -17,11 +17,13 @@ import re
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from socket import SHUT_RDWR
 from typing import Any, Final
 
 import hiredis
 
 from aiocache_kit.clock import stopwatch
+from aiocache_kit.errors import UnsupportedError
 
 MOST_UNDER_WAY: Final = 10_000
 """Commands that may be sent and not answered yet; the next ones wait."""
@@ -35,6 +37,7 @@ _AGGREGATES: Final = frozenset(b"*%~>|")
 _TOO_MANY: Final = re.compile(rb".[0-9]{8}")
 """How a reply begins that says it has ten million parts or more: room for all of them would be made at once."""
 _Push: Final = hiredis.PushNotification
+_running_loop: Final = asyncio.get_running_loop
 
 
 class Lost(Exception):  # noqa: N818  - it says what happened; it never leaves the package
@@ -130,6 +133,8 @@ class Wire(asyncio.Protocol):
 
         A reply that is an error is given as a `hiredis.ReplyError`, not raised.
         """
+        if _running_loop() is not self.loop:
+            return self._asked_elsewhere()
         future: asyncio.Future[Any] = self._create_future()
         unsent, asked = self._unsent, self._asked
         if not asked and self._is_alone:
@@ -148,6 +153,8 @@ class Wire(asyncio.Protocol):
 
     def send_many(self, commands: Sequence[bytes]) -> "asyncio.Future[Any]":
         """Send several, of which there is at least one; what is given ends with the list of all replies."""
+        if _running_loop() is not self.loop:
+            return self._asked_elsewhere()
         future = self.loop.create_future()
         if not self._unsent:
             self.loop.call_soon(self._flush)
@@ -157,6 +164,20 @@ class Wire(asyncio.Protocol):
         self._asked.extend([batch] * len(commands))
         if len(self._asked) >= MOST_UNDER_WAY:
             self.ready = False
+        return future
+
+    def _asked_elsewhere(self) -> "asyncio.Future[Any]":
+        """Be lost to a caller on another event loop, where that of the connection has ended without a word.
+
+        Raises `UnsupportedError` where it goes on: its replies could reach nobody on another one.
+        """
+        if not self.loop.is_closed():
+            raise UnsupportedError(
+                "another event loop uses this cache: a provider belongs to one, so make one for each"
+            )
+        self.end()
+        future: asyncio.Future[Any] = _running_loop().create_future()
+        future.set_exception(Lost(sent=False))
         return future
 
     async def wait_for_room(self) -> None:
@@ -180,12 +201,19 @@ class Wire(asyncio.Protocol):
 
     def end(self) -> None:
         """End the connection at once; who waits for a reply gets `Lost`."""
-        self._transport.abort()
+        if self.loop.is_closed():  # it took those who waited with it, and can close nothing any more
+            self._asked.clear()
+            self._waiting_for_room.clear()
+            with suppress(OSError):
+                self._transport.get_extra_info("socket").shutdown(SHUT_RDWR)
+        else:
+            self._transport.abort()
         self._end()  # `connection_lost` comes a turn later, and nobody may send until then
 
     async def gone(self) -> None:
         """Wait until the operating system has the connection back."""
-        await asyncio.wait([self._is_gone])
+        if not self.loop.is_closed():
+            await asyncio.wait([self._is_gone])
 
     def _flush(self) -> None:
         commands = self._unsent
