@@ -8,7 +8,7 @@ Rule 3: a node that missed more than single keys is out until it was made up for
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Final, TypeAlias, TypeVar
@@ -245,3 +245,15 @@ async def side_by_side(calls: Sequence[tuple[Member, Callable[[], Awaitable[T]]]
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(call(member, act)) for member, act in calls]
     return [task.result() for task in tasks]
+
+
+def together(sizes: Collection[Size]) -> Size:
+    """Add up what nodes hold; it is known if any of them knows."""
+    return Size(
+        items=sum(size.items for size in sizes),
+        bytes=sum(size.bytes for size in sizes),
+        evictions=sum(size.evictions for size in sizes),
+        expired=sum(size.expired for size in sizes),
+        errors=sum(size.errors for size in sizes),
+        counted=any(size.counted for size in sizes),
+    )

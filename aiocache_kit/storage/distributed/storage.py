@@ -21,7 +21,7 @@ from aiocache_kit.stats import Stats
 from aiocache_kit.storage.base import ALWAYS, Capabilities, Condition, ConditionKind, Size, Storage
 from aiocache_kit.storage.distributed.changes import Changes
 from aiocache_kit.storage.distributed.generations import Generations
-from aiocache_kit.storage.distributed.member import Member, Node, side_by_side
+from aiocache_kit.storage.distributed.member import Member, Node, side_by_side, together
 from aiocache_kit.storage.distributed.mending import batches
 from aiocache_kit.storage.distributed.moves import Moves
 from aiocache_kit.storage.distributed.nodes import Nodes, unavailable
@@ -157,14 +157,8 @@ class DistributedStorage(Storage):
     async def size(self) -> Size:
         """Add up what all nodes hold that are in and know; of the items, copies are not counted, if all are there."""
         sizes = (await self._sizes()).values()
-        return Size(
-            items=-(-sum(size.items for size in sizes) // self._nodes.replicas),
-            bytes=sum(size.bytes for size in sizes),
-            evictions=sum(size.evictions for size in sizes),
-            expired=sum(size.expired for size in sizes),
-            errors=self._errors + sum(size.errors for size in sizes),
-            counted=any(size.counted for size in sizes),
-        )
+        total = together(sizes)
+        return total._replace(items=-(-total.items // self._nodes.replicas), errors=total.errors + self._errors)
 
     async def layers(self) -> Mapping[str, Stats]:
         """Give what each node holds, by its name, with its share of the keys and its health."""
