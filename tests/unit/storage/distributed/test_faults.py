@@ -156,6 +156,8 @@ async def test_more_than_can_be_remembered_clears_the_node() -> None:
 
         assert await cluster.storage.read_multi(keys) == {}
         assert (await cluster.storage.layers())["node-0"].health == 1.0
+        assert [await node.inner.read(key) for key in keys] == [None] * 3
+        assert all(cluster.members(key)[0].may_answer(key) for key in keys)
 
 
 async def test_a_clear_that_a_node_missed_is_made_up_for() -> None:
@@ -172,6 +174,7 @@ async def test_a_clear_that_a_node_missed_is_made_up_for() -> None:
 
         assert await cluster.storage.read_multi(keys) == {}
         assert await cluster.get("b") == 1
+        assert all(cluster.members(key)[0].may_answer(key) for key in keys)
 
 
 async def test_a_single_failure_is_made_up_for_at_once() -> None:
