@@ -95,5 +95,18 @@ class Failures:
             if now >= each.quiet_until:
                 over.append(key)
             elif each.error is not None:
-                each.error.__traceback__ = None
+                _forget_ways(each.error)
         self.forget_many(over)
+
+
+def _forget_ways(error: BaseException) -> None:
+    """Let go of the frames that `error` came through, and those that it came from or is made of."""
+    left, seen = [error], {id(error)}
+    while left:
+        each = left.pop()
+        each.__traceback__ = None
+        inner = each.exceptions if isinstance(each, BaseExceptionGroup) else ()
+        for other in (each.__cause__, each.__context__, *inner):
+            if other is not None and id(other) not in seen:
+                seen.add(id(other))
+                left.append(other)

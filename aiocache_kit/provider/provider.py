@@ -706,6 +706,7 @@ class Provider:
                 value = await cast("Awaitable[object]", made) if isawaitable(made) else made
                 if await self._set_over(current, full, value, life):
                     return value
+                await self._core.clock.sleep(0.0)  # an `fn` that changes its own key must not hold the loop for ever
 
     async def _set_over(self, current: Item[object] | None, full: str, value: object, life: float) -> bool:
         """Store `value` if nobody has changed the item since it was `current`."""

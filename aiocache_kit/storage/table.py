@@ -21,7 +21,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Final, NoReturn, TypeAlias
 
 from aiocache_kit.clock import Clock
-from aiocache_kit.errors import ProviderClosedError, ValueTooLargeError
+from aiocache_kit.errors import InvalidArgumentError, ProviderClosedError, ValueTooLargeError
 from aiocache_kit.item import Item, Validators
 from aiocache_kit.management.eviction.policy import NIL, Columns, EvictionPolicy
 from aiocache_kit.management.expiration import ExpiryBuckets
@@ -297,7 +297,11 @@ class Table:
             self._make_room(now)
 
     def _weigh(self, key: str, value: object, cost: int | None, most: int) -> int:
-        weight = self._sizer(key, value) if cost is None else cost
+        weight = cost
+        if weight is None:
+            weight = self._sizer(key, value)
+            if type(weight) is not int or weight < 0:  # a user's own function says it
+                raise InvalidArgumentError("sizer must give an int from 0 up (bytes)")
         if weight > most:
             msg = f"the value counts {weight} bytes, and this storage takes at most {most} in one place"
             raise ValueTooLargeError(msg)
@@ -412,17 +416,30 @@ class Table:
         return live
 
     def increment(self, key: str, delta: int, now: float) -> int | None:
-        """Add to the live integer under `key` and give the sum; None where none is live. Raises `WrongTypeError`."""
+        """Add to the live integer under `key` and give the sum; None where none is live.
+
+        Raises `WrongTypeError`, and `ValueTooLargeError` as `put` does.
+        """
         slot = self.live_slot(key, now)
         if slot == NIL:
             return None
         total = whole_number(self.values[slot]) + delta
+        old = weight = 1
+        if self.weights is not None and self._max_bytes is not None:
+            extra = self.extras.get(slot)
+            weight = self._weigh(key, total, None if extra is None else extra[3], self._max_bytes)
+            old, self.weights[slot] = self.weights[slot], weight
+            self.bytes += weight - old
         self.values[slot] = total
         if self.versions:
             self.versions.pop(slot, None)
         if self.validators:
             self.validators.pop(slot, None)
-        self.record_hit(slot)
+        if weight == old:
+            self.record_hit(slot)
+        else:
+            self._policy.rewrite(slot, old)
+            self._make_room(now)
         return total
 
     def touch_entry(self, key: str, life: float, stale_for: float, now: float) -> bool:

@@ -70,14 +70,21 @@ class DistributedLeases(Leases):
         self.ttl = min(_leases(member).ttl for member in nodes.members.values())
 
     async def take(self, keys: Collection[str], tags: tuple[str, ...] = (), *, anew: bool = False) -> dict[str, Grant]:
-        """Ask the nodes that decide, side by side; raises where one of them cannot be reached."""
+        """Ask the nodes that decide, side by side; raises where one of them cannot be reached.
+
+        One that missed a change of a key is not asked for it: it may hold what was removed, and has to get rid of that.
+        """
         groups: dict[Member, list[str]] = {}
+        grants: dict[str, Grant] = {}
         for key in keys:
-            groups.setdefault(self._nodes.decider(key), []).append(key)
+            member = self._nodes.decider(key)
+            if member.may_answer(key):
+                groups.setdefault(member, []).append(key)
+            else:
+                grants[key] = ELSEWHERE
         outcomes = await side_by_side(
             [(member, partial(_leases(member).take, group, tags, anew=anew)) for member, group in groups.items()]
         )
-        grants: dict[str, Grant] = {}
         for member, (some, error) in zip(groups, outcomes, strict=True):
             if error is not None:
                 raise error
