@@ -163,8 +163,11 @@ class Flight:
 
     def leads_to(self, asker: "Flight") -> bool:
         """Whether this flight is `asker`, or waits for it, directly or by way of others."""
-        start: Flight = self
-        return leads_to(start, lambda flight: flight is asker, lambda flight: flight.waits_for)
+        return _leads_to(self, asker)
+
+
+def _leads_to(start: Flight, asker: Flight) -> bool:
+    return leads_to(start, lambda flight: flight is asker, lambda flight: flight.waits_for)
 
 
 class SingleFlight:

@@ -96,19 +96,14 @@ class Core:
         self.log = QuietLog(clock)
         self.hub = Hub(storage, clock, self.log, self.random)
         self.background = Background(clock, self.log)
-        self.locks = (
-            Locks(clock)
-            if storage.locks is None
-            else LocksBetweenProcesses(storage.locks, clock, self.random, self.open)
-        )
+        self.locks = _locks_of(storage, clock, self.random, self.open)
         self.leasing = None if storage.leases is None else Leasing(storage.leases, clock, self.random)
         self.turns = Turns()
         self.tagging = Tagging(storage, clock)
         self.maintenance = Maintenance(
             storage, self.tagging, self.failures, clock, cleanup=cleanup, sync=sync, log=self.log
         )
-        near: object = getattr(storage, "near_tables", None)
-        self.near = near if isinstance(near, TableStorage) else None
+        self.near = _near_tables_of(storage)
         """The nearest layer of a hierarchy, where that is in tables."""
         self.shortcuts = storage.shortcuts
         """A way past items where that is quicker."""
@@ -375,3 +370,16 @@ class Core:
 def _check_value(value: object) -> None:
     if value is MISSING:
         raise InvalidArgumentError("value must not be MISSING, which says that there is none: delete the key instead")
+
+
+def _locks_of(
+    storage: Storage, clock: Clock, random: Random, open_storage: Callable[[], Awaitable[None]]
+) -> Locks | LocksBetweenProcesses:
+    if storage.locks is None:
+        return Locks(clock)
+    return LocksBetweenProcesses(storage.locks, clock, random, open_storage)
+
+
+def _near_tables_of(storage: Storage) -> TableStorage | None:
+    near: object = getattr(storage, "near_tables", None)
+    return near if isinstance(near, TableStorage) else None
