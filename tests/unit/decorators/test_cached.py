@@ -544,7 +544,20 @@ def test_wrong_options_are_refused_at_once(
         cached(unused, **options)(function)
 
 
-@pytest.mark.parametrize(("provider", "given"), [(None, "an object of class NoneType"), (two, "a coroutine function")])
+class Awaited:
+    """Like an `AppCache`, which is a dependency that is awaited."""
+
+    async def __call__(self) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("provider", "given"),
+    [
+        (None, "an object of class NoneType"),
+        (two, "a coroutine function"),
+        (Awaited(), "an object of class Awaited"),
+    ],
+)
 def test_wrong_provider_is_refused_at_once(provider: Any, given: str) -> None:  # noqa: ANN401  - wrong on purpose
     """`@cached` without brackets, or with something else in them, is told how to be written."""
     with pytest.raises(InvalidArgumentError, match=rf"not {given}: write @cached\(provider\)"):
