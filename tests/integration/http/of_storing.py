@@ -147,6 +147,10 @@ CASES: Final = (
         step("max-age=60"),
         step("max-age=60", {"authorization": "x"}),
     ),
+    *(
+        case(section, f"what {name} got is not for nobody", step("max-age=60", {name: "x"}), step("max-age=60"))
+        for section, name in (("3.5", "authorization"), ("7.3", "cookie"))
+    ),
     case(
         "3.5",
         "what is for all is for who has credentials",

@@ -466,6 +466,23 @@ async def test_a_cancelled_change_is_made_everywhere_or_nowhere(turns: int) -> N
         assert await cluster.get("k") in ("old", "new")
 
 
+async def test_a_change_whose_caller_leaves_reaches_the_slower_node() -> None:
+    """Where one of two nodes has it already, the other one gets it, too, though nobody waits for that."""
+    async with Cluster(replicas=2) as cluster:
+        await cluster.set("k", "old")
+        first, second = cluster.owners("k")
+        gate = second.hold(of=["write"])
+        task = asyncio.create_task(cluster.set("k", "new"))
+        await gate.reached.wait()
+        task.cancel()
+        await asyncio.wait([task])
+        gate.open()
+        await cluster.clock.settle()
+        copies = [await node.inner.read("k") for node in (first, second)]
+
+        assert [copy and copy.value for copy in copies] == ["new", "new"]
+
+
 async def test_closing_waits_for_changes_on_their_way() -> None:
     """A change whose caller has left is brought to its end before the nodes are closed."""
     cluster = Cluster(replicas=2)
