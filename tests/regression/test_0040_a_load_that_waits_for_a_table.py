@@ -34,7 +34,8 @@ async def test_what_was_changed_while_a_table_was_held_stays(change: Change) -> 
             changed = asyncio.create_task(change(cache))
             await asyncio.sleep(0)
             loaded = asyncio.create_task(cache.get_or_set("key", load))
-            await asyncio.sleep(0.001)
+            for _ in range(10):
+                await asyncio.sleep(0)
 
         await changed
         assert await loaded == "loaded"
