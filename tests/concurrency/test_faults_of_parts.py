@@ -54,10 +54,10 @@ async def struck_once(whole: Whole, place: int, call: str, fault: dict[str, Any]
         was_struck = len(counted(part, fault)) >= fault["at"]
         await mended(whole, clock)
         await is_quiet(cache, clock)
+        await agrees(whole.storage, KEYS)
         if call not in whole.loses:
             await is_done(cache, call, outcome)
         await is_old_new_or_gone(cache, call, whole.may_be)
-        await agrees(whole.storage, KEYS)
         await works(cache)
         await is_quiet(cache, clock, policies=False)
     return bool(was_struck)
@@ -89,6 +89,21 @@ def drawn(call: str) -> list[tuple[str, str]]:
     """Draw two composites, and how their parts fail: always the same ones. `tests.fuzz.strike` takes all of them."""
     random = Random(call)  # noqa: S311  - to repeat a run
     return [(whole, random.choice(list(FAULTS))) for whole in random.sample(list(IN_MEMORY), 2)]
+
+
+ALWAYS: Final = [
+    ("three nodes, two copies", "set", "fails before"),
+    ("three nodes, two copies", "delete", "fails before"),
+    ("a layer whose failures are raised", "set", "fails after"),
+    ("two layers", "increment", "fails after"),
+]
+"""Where what is missed, or done and not known of, would be seen first."""
+
+
+@pytest.mark.parametrize(("whole", "call", "fault"), ALWAYS)
+async def test_copies_agree_after_a_failure(whole: str, call: str, fault: str) -> None:
+    """A copy that missed a change is mended, and one of a change that may have been made is gone."""
+    assert await strike(IN_MEMORY[whole], call, FAULTS[fault]) > 0
 
 
 @over_calls

@@ -145,6 +145,16 @@ class Member:
             self._idle = asyncio.Event()
             await self._idle.wait()
 
+    async def close(self) -> Exception | None:
+        """Close the node; give the error, since who waited for it may have left."""
+        await self.patience.close()
+        try:
+            await self.storage.close()
+        except Exception as error:  # noqa: BLE001  - the storage looks at it
+            # One that cannot be reached has nothing to write out.
+            return error if self.is_in or not isinstance(error, StorageError) else None
+        return None
+
     def _answered(self) -> None:
         self._last_answer = self.patience.clock.monotonic()
         if self.is_in:

@@ -148,7 +148,7 @@ class DistributedStorage(Storage):
 
     async def _close_nodes(self) -> None:
         members = self._nodes.members.values()
-        closing = [asyncio.create_task(_close(member), name="aiocache_kit leaves a node") for member in members]
+        closing = [asyncio.create_task(member.close(), name="aiocache_kit leaves a node") for member in members]
         await asyncio.wait(closing)
         for error in [task.result() for task in closing]:
             if error is not None:
@@ -383,14 +383,3 @@ class DistributedStorage(Storage):
             if owner.may_answer(key):
                 return owner is member
         return False
-
-
-async def _close(member: Member) -> Exception | None:
-    """Close a node; give the error, since who waited for it may have left."""
-    await member.patience.close()
-    try:
-        await member.storage.close()
-    except Exception as error:  # noqa: BLE001  - `close` looks at it
-        # One that cannot be reached has nothing to write out.
-        return error if member.is_in or not isinstance(error, StorageError) else None
-    return None
