@@ -7,7 +7,7 @@ Rule 3: no frames, and what they hold, are kept alive by an error for longer tha
 """
 
 from collections.abc import Collection, Iterable
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
 MOST: Final = 10_000
 _NONE: Final[frozenset[str]] = frozenset()
@@ -101,11 +101,14 @@ class Failures:
 
 def _forget_ways(error: BaseException) -> None:
     """Let go of the frames that `error` came through, and those that it came from or is made of."""
-    left, seen = [error], {id(error)}
+    left: list[BaseException] = [error]
+    seen = {id(error)}
     while left:
         each = left.pop()
         each.__traceback__ = None
-        inner = each.exceptions if isinstance(each, BaseExceptionGroup) else ()
+        inner: tuple[BaseException, ...] = ()
+        if isinstance(each, BaseExceptionGroup):
+            inner = cast("BaseExceptionGroup[BaseException]", each).exceptions
         for other in (each.__cause__, each.__context__, *inner):
             if other is not None and id(other) not in seen:
                 seen.add(id(other))

@@ -16,27 +16,35 @@ async def load() -> str:
     return "loaded"
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda cache: cache.add("key", "changed"),
-        lambda cache: cache.update("key", lambda _: "changed", default=None),
-        lambda cache: cache.set("key", "changed"),
-    ],
-    ids=["add", "update", "set"],
-)
+def changed(_: object) -> str:
+    return "changed"
+
+
+async def add(cache: Provider) -> None:
+    assert await cache.add("key", "changed")
+
+
+async def update(cache: Provider) -> None:
+    assert await cache.update("key", changed, default=None) == "changed"
+
+
+async def put(cache: Provider) -> None:
+    await cache.set("key", "changed")
+
+
+@pytest.mark.parametrize("change", [add, update, put])
 async def test_what_was_changed_while_a_table_was_held_stays(change: Change) -> None:
     """Whoever changes a key while somebody clears a prefix is not overtaken by a load that waits behind him."""
     storage = memory_storage()
     async with Provider(storage) as cache:
         await cache.set("something", 1)
         async with storage.tables[0].exclusive():
-            changed = asyncio.create_task(change(cache))
+            changing = asyncio.create_task(change(cache))
             await asyncio.sleep(0)
             loaded = asyncio.create_task(cache.get_or_set("key", load))
             for _ in range(10):
                 await asyncio.sleep(0)
 
-        await changed
+        await changing
         assert await loaded == "loaded"
         assert await cache.get("key") == "changed"
