@@ -42,7 +42,10 @@ class Item(Generic[T_co]):
     key: str
     value: T_co = field(repr=False)
     ttl: float | None = None
-    """How long the item lives from the moment it is written, `created_at`; None: for ever."""
+    """How long the item lives from the moment it is written, `created_at`; None: for ever.
+
+    After a `touch` some storages count it from that moment: whoever asks for the end looks at `expiration`.
+    """
     expiration: float | None = None
     """When it stops being fresh; None: never. Storages count from `ttl`, this is for people and other processes."""
     tags: tuple[str, ...] = ()

@@ -739,7 +739,7 @@ class Provider:
         """Let the live item under `key` live for `ttl` from now; say whether there was one.
 
         It may be given when it is old for as long beyond its new end as beyond the one it had. Value, tags and cost
-        stay.
+        stay; whether the version does is up to the storage.
         """
         full, life = self._names.key(key), self._life(ttl)
         if not self._core.ready:
