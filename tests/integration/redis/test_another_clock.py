@@ -96,10 +96,11 @@ async def test_tags_are_invalidated_for_what_was_there(
             assert [await cache.get("k") for cache, _ in caches] == ["new", "new"]
 
 
+@pytest.mark.parametrize("tags", [(), ("t",)], ids=["plain", "tagged"])
 @pytest.mark.parametrize("first", ["mine", "theirs"])
 @over_both
-async def test_the_newer_one_wins_after_an_outage(
-    redis_server: Server, fresh_prefix: str, mine: float, theirs: float, first: str
+async def test_the_newer_one_wins_after_an_outage(  # noqa: PLR0917  - who differs in what
+    redis_server: Server, fresh_prefix: str, mine: float, theirs: float, first: str, tags: tuple[str, ...]
 ) -> None:
     """Of a write that waited for Redis and one that did not, the one that came later is left."""
     async with clients(redis_server, fresh_prefix, mine, theirs) as ((_, clock), (other, _)):
@@ -109,7 +110,7 @@ async def test_the_newer_one_wins_after_an_outage(
         async with Provider(storage, default_ttl=None, clock=clock) as cache:
             await cache.set("k", "old")
             redis.fail(times=None)
-            changes = {"mine": lambda: cache.set("k", "mine"), "theirs": lambda: other.set("k", "theirs")}
+            changes = {"mine": lambda: cache.set("k", "mine"), "theirs": lambda: other.set("k", "theirs", tags=tags)}
             second = next(each for each in changes if each != first)
             await changes[first]()
             await clock.sleep(0.02)  # of two changes at one instant none is the later one
