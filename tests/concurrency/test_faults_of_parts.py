@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import pytest
 
-from aiocache_kit import CacheError, Provider, StorageUnavailableError, ValueTooLargeError
+from aiocache_kit import MISSING, CacheError, Provider, StorageUnavailableError, ValueTooLargeError
 from aiocache_kit.clock import Clock
 from aiocache_kit.testing import FakeClock, FaultyStorage
 from tests.concurrency.order import agrees
@@ -54,6 +54,7 @@ async def struck_once(whole: Whole, place: int, call: str, fault: dict[str, Any]
         was_struck = len(counted(part, fault)) >= fault["at"]
         await mended(whole, clock)
         await is_quiet(cache, clock)
+        await sees_the_truth(cache)
         await agrees(whole.storage, KEYS)
         if call not in whole.loses:
             await is_done(cache, call, outcome)
@@ -61,6 +62,13 @@ async def struck_once(whole: Whole, place: int, call: str, fault: dict[str, Any]
         await works(cache)
         await is_quiet(cache, clock, policies=False)
     return bool(was_struck)
+
+
+async def sees_the_truth(cache: Provider) -> None:
+    """Assert that what a caller gets, by whatever short way, is what the lowest layer has, or the nodes."""
+    for key in KEYS:
+        seen, item = await cache.get(key, MISSING), await cache._core.read_latest(key)
+        assert seen == (MISSING if item is None or item.is_stale else item.value), key
 
 
 def counted(part: FaultyStorage, fault: dict[str, Any]) -> list[str]:
