@@ -102,7 +102,7 @@ def drawn(call: str) -> list[tuple[str, str]]:
 ALWAYS: Final = [
     ("three nodes, two copies", "set", "fails before"),
     ("three nodes, two copies", "delete", "fails before"),
-    ("a layer whose failures are raised", "set", "fails after"),
+    ("a layer whose failures are raised", "delete", "fails after"),
     ("two layers", "increment", "fails after"),
 ]
 """Where what is missed, or done and not known of, would be seen first."""
