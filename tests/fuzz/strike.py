@@ -11,7 +11,8 @@ with 1 if anything did.
 import asyncio
 import sys
 import tempfile
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from functools import partial
 from itertools import product
 from typing import Any, Final, TypeAlias
 
@@ -20,7 +21,7 @@ from tests.concurrency.subjects import CALLS
 from tests.concurrency.test_faults_of_files import SHAPES, System, refuse
 from tests.concurrency.test_faults_of_parts import FAULTS, strike
 from tests.concurrency.test_opening_and_closing import TURNS, call_during_close, close_during
-from tests.concurrency.wholes import IN_MEMORY
+from tests.concurrency.wholes import IN_MEMORY, Whole
 
 Case: TypeAlias = tuple[str, Callable[[], Coroutine[Any, Any, object]]]
 
@@ -29,16 +30,17 @@ def parts(names: list[str]) -> Iterator[Case]:
     """Give all ways in which a part may fail."""
     for name, call, fault in product(IN_MEMORY, CALLS, FAULTS):
         if not names or name in names:
-            yield f"{name}, {call}, {fault}", lambda n=name, c=call, f=fault: strike(IN_MEMORY[n], c, FAULTS[f])  # type: ignore[misc]
+            yield f"{name}, {call}, {fault}", partial(strike, IN_MEMORY[name], call, FAULTS[fault])
 
 
 def files(names: list[str]) -> Iterator[Case]:
     """Give all calls and kinds of files."""
     system: Any = System()
-    directory.os = freeing.os = system  # type: ignore[attr-defined]
+    for module in (directory, freeing):
+        vars(module)["os"] = system
     for shape, call in product(SHAPES, CALLS):
         if not names or shape in names:
-            yield f"{shape}, {call}", lambda s=shape, c=call: _refused(system, s, c)  # type: ignore[misc]
+            yield f"{shape}, {call}", partial(_refused, system, shape, call)
 
 
 async def _refused(system: System, shape: str, call: str) -> None:
@@ -52,12 +54,16 @@ def closing(names: list[str]) -> Iterator[Case]:
         if not names or name in names:
             yield (
                 f"{name}, {call}, closed {turns} turns later",
-                lambda n=name, c=call, t=turns: close_during(IN_MEMORY[n](), c, t),  # type: ignore[misc]
+                partial(_around, close_during, name, call, turns),
             )
             yield (
                 f"{name}, {call} {turns} turns after the close began",
-                lambda n=name, c=call, t=turns: call_during_close(IN_MEMORY[n](), c, t),  # type: ignore[misc]
+                partial(_around, call_during_close, name, call, turns),
             )
+
+
+async def _around(act: Callable[[Whole, str, int], Awaitable[None]], name: str, call: str, turns: int) -> None:
+    await act(IN_MEMORY[name](), call, turns)
 
 
 PRODUCTS: Final = {"parts": parts, "files": files, "closing": closing}
