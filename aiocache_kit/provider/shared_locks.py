@@ -15,7 +15,7 @@ from random import Random
 from typing import Final
 
 from aiocache_kit.clock import Clock
-from aiocache_kit.errors import LockLostError, LockTimeoutError, StorageError
+from aiocache_kit.errors import LockLostError, LockTimeoutError, ProviderClosedError, StorageError
 from aiocache_kit.provider.locks import Lease, Locks
 from aiocache_kit.storage.agreements import SharedLocks
 
@@ -27,7 +27,7 @@ _LONGEST_PAUSE: Final = 0.1
 class LocksBetweenProcesses:
     """The locks that one provider takes in its storage."""
 
-    __slots__ = ("_clock", "_local", "_open", "_random", "_releasing", "_shared")
+    __slots__ = ("_clock", "_closed", "_local", "_open", "_pauses", "_random", "_releasing", "_shared")
 
     def __init__(
         self, shared: SharedLocks, clock: Clock, random: Random, open_storage: Callable[[], Awaitable[None]]
@@ -42,6 +42,9 @@ class LocksBetweenProcesses:
         self._random = random
         self._local = Locks(clock)
         self._releasing: set[asyncio.Task[bool]] = set()
+        self._pauses: set[asyncio.Task[None]] = set()
+        """Of those who wait to ask again."""
+        self._closed = False
 
     def __len__(self) -> int:
         return len(self._local)
@@ -72,6 +75,9 @@ class LocksBetweenProcesses:
 
     async def close(self) -> None:
         """Send away who waits, with `ProviderClosedError`; what is held stays held until its blocks end."""
+        self._closed = True
+        for pause in self._pauses:
+            pause.cancel()
         await self._local.close()
         while self._releasing:
             await asyncio.wait(set(self._releasing))
@@ -91,8 +97,21 @@ class LocksBetweenProcesses:
                 msg = "the lock is held by somebody else, and the time to wait for it is over"
                 raise LockTimeoutError(msg)
             left = deadline - self._clock.monotonic()
-            await self._clock.sleep(min(pause * self._random.uniform(0.5, 1.0), left))
+            await self._pause(min(pause * self._random.uniform(0.5, 1.0), left))
             pause = min(pause * 2, _LONGEST_PAUSE)
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait before asking again; raise `ProviderClosedError` as soon as there is nobody to ask."""
+        if not self._closed:
+            pause = asyncio.create_task(self._clock.sleep(seconds))  # ends in this call
+            self._pauses.add(pause)
+            try:
+                await asyncio.wait([pause])
+            finally:
+                self._pauses.discard(pause)
+                pause.cancel()
+        if self._closed:
+            raise ProviderClosedError
 
     async def _keep(self, key: str, lease: Lease, ttl: float) -> None:
         """Extend the lease until it is lost."""

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, Final, TypeVar
 
 from aiocache_kit import MISSING, Provider
-from aiocache_kit.clock import Clock
+from aiocache_kit.clock import Clock, SystemClock
 from aiocache_kit.provider.locks import Locks
 from aiocache_kit.stats import Stats
 from aiocache_kit.storage.base import Storage
@@ -150,7 +150,7 @@ async def nothing_stays(storage: Storage, clock: Clock) -> AsyncGenerator[Provid
     with suppress(TimeoutError):
         async with asyncio.timeout(PATIENCE):
             while asyncio.all_tasks() != tasks or not opened() <= before:  # noqa: ASYNC110  - as above
-                await asyncio.sleep(0.001)  # threads and transports end a moment later, and tell nobody
+                await SystemClock().sleep(0.001)  # threads and transports end a moment later, and tell nobody
     assert asyncio.all_tasks() == tasks
     left = [name_of(each) for each in opened() - before]
     assert not left, left

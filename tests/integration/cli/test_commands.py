@@ -316,7 +316,7 @@ def test_a_programs_own_provider_is_used(
         "    return new_provider(Config(provider='redis', redis_config=part))\n",
         "utf-8",
     )
-    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)  # pyright: ignore[reportUnknownMemberType]  # as pytest declares it
 
     async def store(cache: Provider) -> None:
         async with cache:
