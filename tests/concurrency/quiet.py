@@ -149,7 +149,7 @@ async def nothing_stays(storage: Storage, clock: Clock) -> AsyncGenerator[Provid
     await rest(clock)
     with suppress(TimeoutError):
         async with asyncio.timeout(PATIENCE):
-            while asyncio.all_tasks() != tasks or not opened() <= before:  # noqa: ASYNC110  - as above
+            while asyncio.all_tasks() != tasks or not opened() <= before:
                 await SystemClock().sleep(0.001)  # threads and transports end a moment later, and tell nobody
     assert asyncio.all_tasks() == tasks
     left = [name_of(each) for each in opened() - before]

@@ -91,6 +91,8 @@ async def cancel_everywhere(make: Make, call: str, *, late: bool = False) -> Non
             task = attempts.start(CALLS[call](cache), at)
             await asyncio.wait([task])
             assert attempts.was_cancelled(task)
+            if call == "clear":
+                await storage.tidy()  # frees the files that it had set aside
             await is_quiet(cache, clock)
             await is_old_new_or_gone(cache, call)
             await works(cache)

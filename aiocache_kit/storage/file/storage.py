@@ -378,7 +378,7 @@ class FileStorage(Storage):
         await self._sweeping.tidy()
         await self._tags.reap(self.clock)
         now = self.clock.monotonic()
-        if now - self._cleaned >= self._janitor_interval:
+        if self._sweeping.was_stopped or now - self._cleaned >= self._janitor_interval:
             self._cleaned = now
             await self._sweeping.clean()
 

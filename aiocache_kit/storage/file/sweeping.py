@@ -24,6 +24,8 @@ class Sweeping:
         """Work for `keeper`, whose tables `loading` fills."""
         self.remains: list[Iterator[None]] = []
         """What tables held that are empty now."""
+        self.was_stopped = False
+        """Whether a `clear` that did not end has left files which `clean` is to free."""
         self._keeper = keeper
         self._loading = loading
 
@@ -48,6 +50,7 @@ class Sweeping:
         await self._loading.stop()
         keeper.void_all()
         self.remains += [table.start_again() for table in keeper.tables]
+        self.was_stopped = True
         try:
             await keeper.lane.call(keeper.files.set_aside)
         except OSError as error:
@@ -70,6 +73,7 @@ class Sweeping:
 
     async def clean(self) -> None:
         """Free files that could not be removed before, and what a crash or a `clear` that was stopped has left."""
+        self.was_stopped = False  # where it cannot be done, it is tried again in the interval
         await self._keeper.removed(self._keeper.take_stuck())
         await self._free_files()
 
@@ -79,3 +83,4 @@ class Sweeping:
                 pass
         except OSError as error:
             raise fault(error, "what was cleared cannot be removed") from error
+        self.was_stopped = False
