@@ -112,9 +112,11 @@ def _timing(spent: Sequence[float], floor: Sequence[float]) -> Timing:
 @contextmanager
 def settled_heap() -> Generator[None]:
     """Keep what is there already from the garbage collector, so that each subject pays for its own garbage."""
+    was_settled = gc.get_freeze_count() > 0
     gc.collect()
     gc.freeze()
     try:
         yield
     finally:
-        gc.unfreeze()
+        if not was_settled:  # what somebody else keeps from the collector stays so: a whole run of tests does
+            gc.unfreeze()
