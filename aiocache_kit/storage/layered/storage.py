@@ -247,23 +247,25 @@ class LayeredStorage(Storage):
 
     async def write(self, item: Item[object], condition: Condition = ALWAYS) -> bool:
         """Store `item` if `condition` holds, in the lowest layer and then in those above."""
-        return await self._errands.run(self._changes.write(item, condition))
+        return await self._errands.run(self._changes.write(item, condition), (item.key,))
 
     async def write_multi(self, items: Iterable[Item[object]]) -> None:
         """Store each item, in the lowest layer and then in those above."""
-        await self._errands.run(self._changes.write_multi({item.key: item for item in items}))
+        by_key = {item.key: item for item in items}
+        await self._errands.run(self._changes.write_multi(by_key), by_key)
 
     async def remove(self, key: str, condition: Condition = ALWAYS) -> bool:
         """Remove the item under `key` if `condition` holds, from the lowest layer and then from those above."""
-        return await self._errands.run(self._changes.remove(key, condition))
+        return await self._errands.run(self._changes.remove(key, condition), (key,))
 
     async def remove_multi(self, keys: Iterable[str]) -> int:
         """Remove each key, from the lowest layer and then from those above."""
-        return await self._errands.run(self._changes.remove_multi(dict.fromkeys(keys)))
+        each = dict.fromkeys(keys)
+        return await self._errands.run(self._changes.remove_multi(each), each)
 
     async def clear(self, prefix: str = "") -> None:
         """Clear the lowest layer and then those above."""
-        await self._errands.run(self._changes.clear(prefix))
+        await self._errands.run(self._changes.clear(prefix), None)
 
     async def scan(self, prefix: str = "") -> AsyncIterator[str]:
         """Give the keys that the lowest layer has, and those that wait for it; raises where it is away."""
@@ -281,15 +283,16 @@ class LayeredStorage(Storage):
     async def increment(self, item: Item[int], delta: int) -> int:
         """Count in the lowest layer; copies go."""
         work = self._changes.decided(item.key, lambda storage: storage.increment(item, delta))
-        return await self._errands.run(work)
+        return await self._errands.run(work, (item.key,))
 
     async def touch(self, item: Item[None]) -> bool:
         """Move the end in the lowest layer; copies go."""
-        return await self._errands.run(self._changes.decided(item.key, lambda storage: storage.touch(item)))
+        work = self._changes.decided(item.key, lambda storage: storage.touch(item))
+        return await self._errands.run(work, (item.key,))
 
     async def expire(self, key: str) -> bool:
         """Expire in the lowest layer; copies go."""
-        return await self._errands.run(self._changes.decided(key, lambda storage: storage.expire(key)))
+        return await self._errands.run(self._changes.decided(key, lambda storage: storage.expire(key)), (key,))
 
     async def hear_tags(self, tags: Collection[str], marks: TagMarks) -> None:
         """Give no copy any more that has one of `tags`, and make none of what is dead by `marks`."""
@@ -297,7 +300,7 @@ class LayeredStorage(Storage):
         await self._copies.kill(tags)
 
     async def _invalidate(self, tags: Collection[str]) -> None:
-        await self._errands.run(self._changes.invalidate(tuple(tags)))
+        await self._errands.run(self._changes.invalidate(tuple(tags)), None)
 
 
 def _stats(size: Size, hits: int, misses: int, errors: int, *, health: float, missed: int = 0) -> Stats:
