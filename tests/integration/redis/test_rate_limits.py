@@ -120,7 +120,7 @@ async def test_what_is_no_bucket_counts_as_a_full_one(redis_server: Server, fres
 async def test_while_redis_is_down_the_choice_holds(start_server: StartServer, fresh_prefix: str) -> None:
     """Killed, the server leaves each process to itself, to everybody or to nobody; back again, it counts for all."""
     server = start_server()
-    async with cache_at(server.port, fresh_prefix, breaker_failures=None, max_retries=0, dial_timeout=0.1) as cache:
+    async with cache_at(server.port, fresh_prefix, breaker_failures=None, max_retries=0, dial_timeout=0.5) as cache:
         local = cache.rate_limiter("local", 2, per=3600)
         is_open = cache.rate_limiter("open", 1, per=3600, on_unavailable="allow")
         is_closed = cache.rate_limiter("closed", 1, per=3600, on_unavailable="raise")
