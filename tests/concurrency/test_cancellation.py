@@ -88,6 +88,8 @@ async def cancel_everywhere(make: Make, call: str, *, late: bool = False) -> Non
         storage = make()
         clock = clock_of(storage)
         async with provider(storage, clock) as cache:
+            if call == "clear":
+                await storage.tidy()  # so that the interval of cleaning has begun, and does not free what is left
             task = attempts.start(CALLS[call](cache), at)
             await asyncio.wait([task])
             assert attempts.was_cancelled(task)
