@@ -1,10 +1,11 @@
 """How connections to Redis are made: redis-py connects, speaks TLS, and says who we are (HELLO, AUTH, SELECT).
 
-Rule: the only file that knows redis-py's connections, and the one private name of theirs that taking one over needs.
+Rule: the only file that knows redis-py's connections, and the private names of theirs that sending and taking one over
+need.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from inspect import Parameter, signature
 from typing import Any, Final, NamedTuple, TypeAlias, cast
@@ -137,6 +138,19 @@ async def take(connections: Connections) -> Any:  # noqa: ANN401  - one of three
     """Take a connection out of a pool, open and with nothing left to read; redis-py before 5.3 wants a name for it."""
     pool = cast("Any", connections)
     return await (pool.get_connection("_") if _asks_for_a_name else pool.get_connection())
+
+
+async def send(connection: Any, packed: Sequence[bytes]) -> None:  # noqa: ANN401  - one of three classes
+    """Send packed commands by an open connection, and return when what is left to be sent is little.
+
+    redis-py sends by `writelines`, which on some versions of Python (3.12.0 to 3.13.0) forgets to say that the buffer is
+    full: then nobody waits for it, and a server that takes nothing is met with the time for reading only.
+    """
+    writer = connection._writer  # noqa: SLF001  - see the rule
+    if writer is None:
+        raise ConnectionError("the connection was closed")  # noqa: TRY003  - for `Lost`, which the pool makes of it
+    writer.write(packed[0] if len(packed) == 1 else b"".join(packed))
+    await writer.drain()
 
 
 def _taken_over(connection: Any) -> tuple[asyncio.Transport, object]:  # noqa: ANN401  - one of three classes

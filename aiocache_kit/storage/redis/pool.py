@@ -19,7 +19,7 @@ from hiredis import ReplyError
 from aiocache_kit.clock import stopwatch
 from aiocache_kit.errors import CacheError, StorageUnavailableError
 from aiocache_kit.storage.redis.attempts import FIRST_PAUSE, LONGEST_PAUSE, Attempts, Deadline, spread
-from aiocache_kit.storage.redis.dial import Connections, Dialer, Place, take
+from aiocache_kit.storage.redis.dial import Connections, Dialer, Place, send, take
 from aiocache_kit.storage.redis.link import Channel, Command, pack_command
 from aiocache_kit.storage.redis.replies import as_cause, as_reply, code_of, failure, is_final, refusal
 from aiocache_kit.storage.redis.wire import Lost
@@ -149,7 +149,7 @@ class Pool:
         replies: list[Any] = []
         try:
             deadline.step(times.send)
-            await connection.send_packed_command(packed, check_health=False)
+            await send(connection, packed)
             deadline.step(times.answer)
             for _ in packed:
                 replies.append(await _reply(connection))  # noqa: PERF401  - what there is is needed, if it ends too soon

@@ -111,6 +111,29 @@ async def test_providers_are_chosen(visit: Visit) -> None:
     await expect(page.get_by_role("button", name="products")).to_have_attribute("aria-pressed", "false")
 
 
+async def test_new_figures_take_nothing_out_of_a_viewers_hand(visit: Visit) -> None:
+    """A button that is pressed while new figures come, and let go after them, was pressed."""
+    page = await visit(Dashboard({"products": Scripted(seed=1), "prices": Scripted(seed=2)}, interval=SOON))
+    button = page.get_by_role("button", name="prices")
+    await button.hover()
+    await page.mouse.down()
+    hits = await counter(page, "hits")
+    await expect(page.locator("[data-counter=hits]")).not_to_have_text(hits)
+    await page.mouse.up()
+
+    await expect(button).to_have_attribute("aria-pressed", "true")
+
+
+async def test_selected_text_stays_selected(visit: Visit) -> None:
+    """Whoever copies a figure still has it selected when new ones have come."""
+    page = await visit(Dashboard(Scripted(), interval=SOON))
+    await page.evaluate("getSelection().selectAllChildren(document.querySelector('#counters dt'))")
+    hits = await counter(page, "hits")
+    await expect(page.locator("[data-counter=hits]")).not_to_have_text(hits)
+
+    assert await page.evaluate("String(getSelection())") == "Hits"
+
+
 async def test_layers_and_nodes_are_shown(visit: Visit) -> None:
     """Parts of a composite storage stand in order, with their state in words."""
     page = await visit(Dashboard(Scripted(layers=("memory", "redis", "spare")), interval=NEVER))

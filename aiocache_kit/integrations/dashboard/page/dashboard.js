@@ -82,10 +82,7 @@ function show() {
   if (!kept.providers.has(kept.chosen)) kept.chosen = all[0]?.name ?? null;
   const provider = kept.providers.get(kept.chosen);
   byId("providers").hidden = all.length < 2;
-  showProviders(byId("providers-table"), all, kept.chosen, (name) => {
-    Object.assign(kept, { chosen: name, moment: null });
-    show();
-  });
+  showProviders(byId("providers-table"), all, kept.chosen);
   const { error = null, totals = null, layers = [], groups = null, points = [], name = "" } = provider ?? {};
   document.title = byId("title").textContent = all.length === 1 && name !== "cache" ? name : "Cache";
   byId("actions-on").textContent = name;
@@ -132,6 +129,13 @@ byId("unlock").addEventListener("submit", (event) => {
   kept.token = byId("read-token").value;
   byId("read-token").value = "";
   look();
+});
+
+byId("providers-table").addEventListener("click", (event) => {
+  const chosen = event.target.closest("[data-provider]")?.dataset.provider;
+  if (chosen === undefined) return;
+  Object.assign(kept, { chosen, moment: null });
+  show();
 });
 
 byId("pause").addEventListener("click", () => {

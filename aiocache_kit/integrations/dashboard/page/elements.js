@@ -1,6 +1,8 @@
 // Elements of the page, made one by one.
 //
-// Rule: whatever the server says becomes text. There is no other way here: nothing takes markup.
+// Rule 1: whatever the server says becomes text. There is no other way here: nothing takes markup.
+// Rule 2: new figures change the elements that are there. What a viewer holds meanwhile, be it a button that is pressed
+// half-way, the focus or a selection, stays. So listeners belong to elements that are made once.
 
 const DRAWN = "http://www.w3.org/2000/svg";
 
@@ -20,6 +22,29 @@ export const element = (name, attributes = {}, ...children) => made(document.cre
 export const drawn = (name, attributes = {}, ...children) =>
   made(document.createElementNS(DRAWN, name), attributes, children);
 
+// Let a node have these children, and change those that it has into them where they are of one kind.
+export function renew(node, ...children) {
+  const before = [...node.childNodes];
+  children.forEach((child, at) => {
+    const old = before[at];
+    if (old === undefined) node.append(child);
+    else if (old.nodeName !== child.nodeName || old.namespaceURI !== child.namespaceURI) old.replaceWith(child);
+    else if (child.nodeType === Node.TEXT_NODE) write(old, child.data);
+    else become(old, child);
+  });
+  for (const old of before.slice(children.length)) old.remove();
+}
+
+function write(text, data) {
+  if (text.data !== data) text.data = data;
+}
+
+function become(old, child) {
+  for (const name of old.getAttributeNames()) if (!child.hasAttribute(name)) old.removeAttribute(name);
+  for (const { name, value } of child.attributes) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+  renew(old, ...child.childNodes);
+}
+
 // Give a table its head and rows. A column is {title, of, kind}: `title` and what `of` gives for a row are texts or nodes,
 // and kind "number" sets it to the right. The first column names the row.
 export function fill(table, columns, rows) {
@@ -34,5 +59,5 @@ export function fill(table, columns, rows) {
       ),
     ),
   );
-  table.replaceChildren(element("thead", {}, element("tr", {}, ...heads)), element("tbody", {}, ...lines));
+  renew(table, element("thead", {}, element("tr", {}, ...heads)), element("tbody", {}, ...lines));
 }

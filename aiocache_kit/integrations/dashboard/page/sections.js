@@ -1,6 +1,6 @@
 // What the page shows of a provider: which figures, under which names, and in which order.
 
-import { drawn, element, fill } from "./elements.js";
+import { drawn, element, fill, renew } from "./elements.js";
 import { NOTHING, bytes, count, duration, percent, rate } from "./figures.js";
 
 const each = (name) => (point) => point[name];
@@ -70,7 +70,7 @@ export function showTiles(list, point, totals) {
       element("dt", {}, name), element("dd", { class: "figure" }, figure, ...tail), element("dd", { class: "hint" }, then(totals)),
     );
   });
-  list.replaceChildren(...tiles);
+  renew(list, ...tiles);
 }
 
 // All that `Stats` has of a provider, as four columns of six at most.
@@ -93,16 +93,15 @@ export function showCounters(list, totals) {
   const rows = COUNTERS.map(([title, name, format]) =>
     element("div", {}, element("dt", {}, title), element("dd", { "data-counter": name }, of(totals, name, format))),
   );
-  list.replaceChildren(...rows);
+  renew(list, ...rows);
 }
 
 const number = (title, of) => ({ title, of, kind: "number" });
 
-// Give the table of providers; `choose` is called with the name of one.
-export function showProviders(table, providers, chosen, choose) {
+export function showProviders(table, providers, chosen) {
   const shown = (provider) => provider.points.at(-1) ?? {};
   const columns = [
-    { title: "Name", of: (row) => button(row, choose) },
+    { title: "Name", of: button },
     { title: "State", of: (row) => (row.error === null ? state("good", "answers") : state("bad", "fails")) },
     number("Hit rate", (row) => percent(shown(row).hit_rate)),
     number("Reads/s", (row) => rate(sum(shown(row).hits, shown(row).misses))),
@@ -112,18 +111,11 @@ export function showProviders(table, providers, chosen, choose) {
     number("Items", (row) => items(row.totals ?? {})),
     number("Errors", (row) => count(row.totals?.errors)),
   ];
-  const focused = document.activeElement?.dataset?.provider;
   fill(table, columns, providers.map((provider) => ({ ...provider, chosen: provider.name === chosen })));
-  if (focused !== undefined) {
-    [...table.querySelectorAll("button")].find((each) => each.dataset.provider === focused)?.focus();
-  }
 }
 
-function button(row, choose) {
-  const made = element("button", { type: "button", class: "name", "aria-pressed": String(row.chosen), "data-provider": row.name }, row.name);
-  made.addEventListener("click", () => choose(row.name));
-  return made;
-}
+const button = (row) =>
+  element("button", { type: "button", class: "name", "aria-pressed": String(row.chosen), "data-provider": row.name }, row.name);
 
 const state = (tone, text) => element("span", { class: "state" }, element("i", { class: `lamp ${tone}`, "aria-hidden": "true" }), text);
 
