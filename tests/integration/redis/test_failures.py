@@ -118,7 +118,7 @@ async def test_a_node_that_is_killed(redis_cluster: Cluster, way: str) -> None:
             await load.makes_calls(300)
             await asyncio.to_thread(killed.kill)
             await asyncio.to_thread(redis_cluster.wait_for_failover, killed)
-            assert await load.works() < 2.0
+            assert await load.works() < 5.0
         assert load.failures
         assert not others & set(load.failures)
         assert load.longest < sum(PATIENT.values())
