@@ -21,6 +21,8 @@ from tests.concurrency.subjects import CALLS, REMOVALS, WRITES, clock_of, is_old
 from tests.concurrency.wholes import IN_MEMORY, OVER_OTHERS, WHOLES, Whole, is_done, mended
 
 MOST: Final = 200
+LONGEST: Final = 100
+"""Seconds that anything waits for, at most. What is not over then waits for a disk, and no item may die meanwhile."""
 KEYS: Final = ["k", "l", "counter"]
 CHANGES: Final = ("write", "write_multi", "increment", "touch", "expire")
 FAULTS: Final[dict[str, dict[str, Any]]] = {
@@ -88,7 +90,9 @@ async def ended(cache: Provider, call: str, clock: Clock) -> object:
     task = asyncio.create_task(wait())
     if isinstance(clock, FakeClock):
         await clock.settle()
-        while not task.done():
+        for _ in range(LONGEST):
+            if task.done():
+                break
             await clock.advance(1.0)
     return await task
 

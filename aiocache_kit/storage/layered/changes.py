@@ -99,7 +99,7 @@ class Changes:
     async def _changed(self, key: str, act: Callable[[], Awaitable[T]], item: Item[object] | None = None) -> T:
         """Do what changes `key` below, and then what follows from it above."""
         with self._copies.traffic.changes((key,)) as visits:
-            visit = visits[key]
+            visit, begun = visits[key], self._lowest.clock.monotonic()
             try:
                 result = await act()
             except BaseException:
@@ -108,7 +108,7 @@ class Changes:
                 raise
             is_no = result is False
             if item is not None and not is_no:
-                await self._copies.written(item, visit)
+                await self._copies.written(item, visit, begun)
             else:
                 await self._copies.removed(visit)
         if not is_no:
@@ -120,13 +120,14 @@ class Changes:
     async def write_multi(self, items: dict[str, Item[object]]) -> None:
         """Store each item."""
         with self._copies.traffic.changes(items) as visits:
+            begun = self._lowest.clock.monotonic()
             try:
                 await self._write_multi(items)
             except BaseException:
                 await self._copies.removed_many(visits.values())
                 self.news.keys(items)
                 raise
-            await self._copies.written_many(items.values(), visits)
+            await self._copies.written_many(items.values(), visits, begun)
         self.news.keys(items)
 
     async def _write_multi(self, items: dict[str, Item[object]]) -> None:

@@ -96,16 +96,16 @@ class Copies:
 
     # --- after a change ----------------------------------------------------------------------------------------------
 
-    async def written(self, item: Item[object], visit: Visit) -> None:
-        """Copy what was written below during `visit`, or remove what it may not be."""
-        kept = as_written(item, self._clock) if self.keeps_objects or is_plain(item.value) else None
+    async def written(self, item: Item[object], visit: Visit, begun: float) -> None:
+        """Copy what was written below during `visit`, from `begun` on, or remove what it may not be."""
+        kept = as_written(item, begun) if self.keeps_objects or is_plain(item.value) else None
         await self._settle(visit, item.value, kept)
 
-    async def written_many(self, items: Iterable[Item[object]], visits: Mapping[str, Visit]) -> None:
+    async def written_many(self, items: Iterable[Item[object]], visits: Mapping[str, Visit], begun: float) -> None:
         """Copy several."""
         pace = Pace()
         for count, item in enumerate(items):
-            await self.written(item, visits[item.key])
+            await self.written(item, visits[item.key], begun)
             if count % _STEP == _STEP - 1 and pace.is_over():
                 await pace.rest()
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from aiocache_kit.clock import Clock
 from aiocache_kit.item import Item
-from aiocache_kit.storage.base import Kept
+from aiocache_kit.storage.base import Kept, stale_for
 
 _ROUNDING: Final = 0.001
 """Seconds by which a date may be off for having been counted by two clocks."""
@@ -24,9 +24,13 @@ def as_read(item: Item[object], clock: Clock) -> Kept:
     return Kept(without_value(item), min(fresh_until, now) if item.is_stale else fresh_until, dead_at)
 
 
-def as_written(item: Item[object], clock: Clock) -> Kept:
-    """Give an item that was just written with its ends, from its ttl; without its value, and of no known version."""
-    return Kept.from_now(replace(item, value=None, version=0), clock)
+def as_written(item: Item[object], begun: float) -> Kept:
+    """Give an item whose writing began at `begun` with its ends; without its value, and of no known version.
+
+    The layer below began to count at some time after that: a copy may end before the item, and never after it.
+    """
+    fresh_until = begun + (math.inf if item.ttl is None else item.ttl)
+    return Kept(replace(item, value=None, version=0), fresh_until, fresh_until + stale_for(item))
 
 
 def at_present(kept: Kept, clock: Clock) -> Item[object] | None:
