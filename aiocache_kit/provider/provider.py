@@ -9,7 +9,6 @@ Rule 1: input is checked before anything happens; a call that raises for its inp
 Rule 2: keys, tags and prefixes have their stored form from here downwards, and their own above (`names`).
 """
 
-import math
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
@@ -17,30 +16,29 @@ from dataclasses import replace
 from functools import partial
 from inspect import isawaitable
 from random import Random
-from types import FunctionType, MappingProxyType, TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, Unpack, cast, final, overload
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, cast, final, overload
 
 from aiocache_kit.clock import Clock, stopwatch
 from aiocache_kit.errors import (
     InvalidArgumentError,
-    InvalidTTLError,
     NotFoundError,
     PartialFailureError,
     RateLimitedError,
     UnsupportedError,
 )
-from aiocache_kit.event_kinds import READS, EventKind, RefusalCause
+from aiocache_kit.event_kinds import EventKind, RefusalCause
 from aiocache_kit.item import Item
 from aiocache_kit.keys import check_key, namespace_prefix
 from aiocache_kit.management.expiration import TTL, life_of
 from aiocache_kit.management.freshness import OF_FRESHNESS, Freshness, FreshnessOptions, checked
 from aiocache_kit.management.key_groups import GroupRule
-from aiocache_kit.management.rate_limit import OnUnavailable, Rate, RateDecision, check_whole
-from aiocache_kit.management.slots import Slots
+from aiocache_kit.management.rate_limit import OnUnavailable, Rate, RateDecision
 from aiocache_kit.management.statistics import Recorder
 from aiocache_kit.provider.asked import Asked, AskedMany
+from aiocache_kit.provider.checks import check_int, check_interval, seconds_to_wait, slots_for
 from aiocache_kit.provider.core import Core
-from aiocache_kit.provider.hot_path import HotPath, Setting, Tellers
+from aiocache_kit.provider.figures import figures, time_a_read
 from aiocache_kit.provider.hub import LoadSpan
 from aiocache_kit.provider.limited import put_before
 from aiocache_kit.provider.loading import (
@@ -60,22 +58,18 @@ from aiocache_kit.provider.loading import (
 from aiocache_kit.provider.loads import Loads
 from aiocache_kit.provider.locks import Lease
 from aiocache_kit.provider.names import Names
-from aiocache_kit.provider.near_path import NearPath
 from aiocache_kit.provider.rate_limiter import MOST_KEYS, RateLimiter
 from aiocache_kit.provider.readings import Readings
 from aiocache_kit.provider.serving import Serving
-from aiocache_kit.provider.short_path import Methods, ShortPath
-from aiocache_kit.provider.watched_path import MAY_FAIL, TELLING_READS, Told, watched
+from aiocache_kit.provider.watched_path import watched
+from aiocache_kit.provider.ways import REPLACED, Closures, Plain, choose, name_as, tells
 from aiocache_kit.sentinels import DEFAULT, MISSING, DefaultType
 from aiocache_kit.serializers.parts import Parts, whole
-from aiocache_kit.serializers.typed import convert
+from aiocache_kit.serializers.typed import as_type, convert
 from aiocache_kit.stats import Stats
 from aiocache_kit.storage.base import IF_ABSENT, IF_PRESENT, Capabilities, Condition, Storage, if_version
 from aiocache_kit.storage.observer import Span
-from aiocache_kit.storage.tables import TableStorage
 
-_REPLACED: Final = {*HotPath.replaced, *NearPath.replaced, *ShortPath.replaced, *TELLING_READS, *MAY_FAIL}
-"""The methods that something else may stand in for, object by object."""
 if TYPE_CHECKING:
     from aiocache_kit.events import Event
     from aiocache_kit.provider.streams import EventStream, Listening
@@ -121,8 +115,8 @@ class Provider:
             raise InvalidArgumentError(
                 f"storage must be a Storage, not {type(storage).__name__}: new_provider() takes a Config or a URL"
             )
-        _check_interval("cleanup_interval", cleanup_interval, may_be_zero=False)
-        _check_interval("sync_interval", sync_interval, may_be_zero=True)
+        check_interval("cleanup_interval", cleanup_interval, may_be_zero=False)
+        check_interval("sync_interval", sync_interval, may_be_zero=True)
         used_clock = storage.clock if clock is None else clock
         self._core = Core(
             storage,
@@ -131,7 +125,7 @@ class Provider:
             sync_interval,
             used_clock,
             freshness=checked({**(freshness or {})}, Freshness()),
-            slots=_slots(max_loads, max_waiting_loads),
+            slots=slots_for(max_loads, max_waiting_loads),
             random=random,
         )
         self._become(Names("", self._warm_again), Recorder(), outer=None)
@@ -145,7 +139,7 @@ class Provider:
         self._loads = Loads(self._core, names, recorder)
         self._serving = Serving(self._core, self._loads, recorder)
         self._views: weakref.WeakValueDictionary[str, Provider] = weakref.WeakValueDictionary()
-        self._hot: HotPath | NearPath | ShortPath | None = None
+        self._hot: Closures | None = None
         self._limit: tuple[RateLimiter, str] | None = None
         self._closes = outer is None
 
@@ -189,7 +183,7 @@ class Provider:
         could not write out what it had to: it is closed then all the same.
         """
         (self._root or self)._cool()  # noqa: SLF001  - of the same class
-        _check_interval("timeout", timeout, may_be_zero=True)
+        check_interval("timeout", timeout, may_be_zero=True)
         await self._core.close(timeout)
 
     async def aclose(self, timeout: float = 0.0) -> None:
@@ -217,40 +211,10 @@ class Provider:
         """
         if not self._core.ready:
             await self._open()
+        core, root = self._core, self._root or self
         if self._hot is not None:
-            self._time_a_read()
-        size = await self._core.storage.size()
-        counters: dict[str, Any] = {**self._recorder.totals()}
-        counters["errors"] += size.errors
-        return Stats(
-            size=size.bytes,
-            items=size.items,
-            counted=size.counted,
-            waiting_loads=0 if self._core.slots is None else self._core.slots.waiting,
-            evictions=size.evictions,
-            expired=size.expired,
-            layers=await self._layers(),
-            load_buckets=self._recorder.load_buckets(),
-            **counters,
-        )
-
-    async def _layers(self) -> Mapping[str, Stats]:
-        """Give the parts of the storage, with the hits in the nearest one that were answered without asking it."""
-        layers = await self._core.storage.layers()
-        hits = (self._root or self)._recorder.near_hits()  # noqa: SLF001  - of the same class
-        if not hits:
-            return layers
-        nearest = next(iter(layers))
-        return MappingProxyType({**layers, nearest: replace(layers[nearest], hits=layers[nearest].hits + hits)})
-
-    def _time_a_read(self) -> None:
-        """Time one look at a table, as every read of it takes one."""
-        core = self._core
-        if core.tables is not None:
-            start = stopwatch()
-            core.tables.tables[0].lookup("", core.clock.monotonic())
-            self._recorder.get_time += stopwatch() - start
-            self._recorder.timed_gets += 1
+            time_a_read(core, self._recorder)
+        return await figures(core, self._recorder, root._recorder.near_hits())  # noqa: SLF001  - of the same class
 
     def namespace(self, name: str) -> "Provider":
         """Give a view whose keys and tags never meet those of any other namespace, nor of this provider.
@@ -296,79 +260,35 @@ class Provider:
         core = self._core
         if not core.ready or self._limit is not None:
             return
-        told = Told(core, self._names)
-        tellers = Tellers(told.hit, told.miss, core.hub.sample, core.random) if core.hub.hears(*READS) else None
-        if core.tables is not None:
-            self._hot = HotPath(self._setting(core.tables), tellers)
-        elif core.near is not None:
-            setting = self._setting(core.near)._replace(recorder=self._recorder.near())
-            if tellers is not None:
-                setting = setting._replace(get=told.get(setting.get))
-            self._hot = NearPath(setting, tellers)
-        elif core.shortcuts is not None:
-            methods = Methods(
-                get=partial(Provider.get, self),
-                get_or_set=partial(Provider.get_or_set, self),
-                load=self._load_one,
-                serve=self._serve_one,
-                set=self._set_slowly,
-            )
-            self._hot = ShortPath(core, core.shortcuts, self._names, self._recorder, methods)
-        own: dict[str, Any] = {}
-        for name in () if self._hot is None else set(self._hot.replaced) - self._left_to_policy():
-            own[name] = getattr(self._hot, name)
-        for name in _REPLACED:
-            vars(self).pop(name, None)
-        tells = ("get",) if isinstance(self._hot, HotPath | NearPath) else ()
-        in_front = watched(
-            core, self._names, lambda name: own.get(name) or getattr(Provider, name).__get__(self), besides=tells
-        )
-        for name, closure in (own | in_front).items():
-            _name_as_method(closure, name)
-            vars(self)[name] = closure
-
-    def _left_to_policy(self) -> set[str]:
-        """Give the methods that no closure can stand in for, because the configured policy has a say in each call.
-
-        Or because a listener has to be told, of what only the methods tell.
-        """
-        policy, hub, left = self._core.freshness, self._core.hub, set[str]()
-        if hub.hears(EventKind.REMOVAL):
-            left.add("set")
-        if hub.hears(*READS) and isinstance(self._hot, ShortPath):
-            left.add("get_or_set")
-        if policy.stale_for:  # a value that is set can become an old one, too
-            left.add("set")
-        if policy.early_beta or (policy.keeps_old and self._core.tables is None):
-            left |= {"get_or_set", "lookup"}
-        return left
-
-    def _setting(self, tables: TableStorage) -> Setting:
-        core = self._core
-        return Setting(
-            storage=tables,
-            recorder=self._recorder,
-            names=self._names,
-            mind_marks=self._root is not None or self._names.marked or tables.is_persistent,
-            default_life=core.default_life,
-            ahead=core.freshness.refresh_ahead,
-            flights=core.flights.flights,
-            failures=core.failures.by_key,
-            check_open=core.check_open,
+        plain = Plain(
             get=partial(Provider.get, self),
-            get_or_load=partial(Provider.get_or_set, self),
-            get_or_set=self._answer,
-            set=self._set_slowly,
             get_multi=self._get_multi_slowly,
+            get_or_set=partial(Provider.get_or_set, self),
+            answer=self._answer,
+            load=self._load_one,
+            serve=self._serve_one,
+            set=self._set_slowly,
             increment=self._increment_slowly,
             delete=self._delete_slowly,
         )
+        self._hot, chosen = choose(core, self._names, self._recorder, plain, is_view=self._root is not None)
+        for name in REPLACED:
+            vars(self).pop(name, None)
+        in_front = watched(
+            core,
+            self._names,
+            lambda name: chosen.get(name) or getattr(Provider, name).__get__(self),
+            besides=tells(self._hot),
+        )
+        for name, closure in (chosen | in_front).items():
+            name_as(closure, getattr(Provider, name))
+            vars(self)[name] = closure
 
     def _cool(self) -> None:
         """Take the closures away again, here and in the namespaces."""
         for view in self._views.values():
             view._cool()  # noqa: SLF001  - of the same class
-        for name in _REPLACED:
+        for name in REPLACED:
             vars(self).pop(name, None)
         self._hot = None
 
@@ -468,7 +388,7 @@ class Provider:
         if value is MISSING:
             self._recorder.misses += 1
             return default
-        return whole(value) if type is None else convert(value, type)
+        return as_type(value, type)
 
     @overload
     async def get_item(self, key: str) -> Item[Any]: ...
@@ -482,7 +402,7 @@ class Provider:
         item = await self._read(key)
         if item is None:
             raise NotFoundError(key)
-        value = whole(item.value) if type is None else convert(item.value, type)
+        value = as_type(item.value, type)
         return replace(item, key=key, value=value, tags=self._names.own_tags(item.tags))
 
     async def exists(self, key: str) -> bool:
@@ -661,7 +581,7 @@ class Provider:
         Says whether it was stored; 0 is the version of no item. Otherwise as `set`; raises `InvalidArgumentError` for a
         version that is no `int`, too.
         """
-        _check_int("version", version)
+        check_int("version", version)
         return await self._set_if(if_version(version), value, self._checked(key, ttl, tags, cost))
 
     async def _set_if(
@@ -770,8 +690,8 @@ class Provider:
         return await self._increment_slowly(key, delta, initial=initial, ttl=ttl)
 
     async def _increment_slowly(self, key: str, delta: int, *, initial: int, ttl: TTL | DefaultType) -> int:
-        _check_int("delta", delta)
-        _check_int("initial", initial)
+        check_int("delta", delta)
+        check_int("initial", initial)
         full, life = self._names.key(key), self._life(ttl)
         if not self._core.ready:
             await self._open()
@@ -783,7 +703,7 @@ class Provider:
 
     async def decrement(self, key: str, delta: int = 1, *, initial: int = 0, ttl: TTL | DefaultType = DEFAULT) -> int:
         """Subtract `delta`; otherwise as `increment`."""
-        _check_int("delta", delta)
+        check_int("delta", delta)
         return await self.increment(key, -delta, initial=initial, ttl=ttl)
 
     # --- removing ----------------------------------------------------------------------------------------------------
@@ -926,7 +846,7 @@ class Provider:
         value = await self._value(key)
         if value is not MISSING:
             self._tell_hit(key)
-            return whole(value) if options.get("type") is None else convert(value, options["type"])
+            return as_type(value, options.get("type"))
         return await self._load_one(key, loader, ttl, options)
 
     async def _answer(
@@ -962,7 +882,7 @@ class Provider:
         if not self._core.ready:
             await self._open()
         value = await self._serving.one(asked, item)
-        return whole(value) if asked.type is None else convert(value, asked.type)
+        return as_type(value, asked.type)
 
     async def _load_one(self, key: str, loader: Any, ttl: Any, options: dict[str, Any], *, anew: bool = False) -> Any:  # noqa: ANN401  - checked here
         asked = self._asked(key, loader, ttl, options)
@@ -973,7 +893,7 @@ class Provider:
             self._core.hub.tell(EventKind.MISS, asked.stored)
         asked.replaces = anew
         value = await self._loads.one(asked, anew=anew)
-        return whole(value) if asked.type is None else convert(value, asked.type)
+        return as_type(value, asked.type)
 
     def _asked(self, key: str, loader: Any, ttl: Any, options: dict[str, Any]) -> Asked:  # noqa: ANN401  - checked here
         """Check what a load was asked with."""
@@ -1060,12 +980,12 @@ class Provider:
         wanted = asked.names
         if asked.context.freshness.keeps_old:
             served = await self._serving.many(asked)
-            return {key: _as_type(served[full], type) for full, key in wanted.items() if full in served}
+            return {key: as_type(served[full], type) for full, key in wanted.items() if full in served}
         found = await self.get_multi(list(wanted.values()), type=type)
         missing = {full: key for full, key in wanted.items() if key not in found}
         if missing:
             loaded = await self._loads.many(asked.part(missing))
-            found |= {wanted[full]: _as_type(value, type) for full, value in loaded.items()}
+            found |= {wanted[full]: as_type(value, type) for full, value in loaded.items()}
         return {key: found[key] for key in wanted.values() if key in found}
 
     @overload
@@ -1107,7 +1027,7 @@ class Provider:
         asked = await self._asked_many("refresh_multi", keys, load_missing, ttl, cast("dict[str, Any]", options))
         asked.context.replaces = True
         loaded = await self._loads.many(asked, anew=True)
-        return {key: _as_type(loaded[full], type) for full, key in asked.names.items() if full in loaded}
+        return {key: as_type(loaded[full], type) for full, key in asked.names.items() if full in loaded}
 
     async def _asked_many(
         self,
@@ -1120,7 +1040,7 @@ class Provider:
         """Check what a load of several keys was asked with, and open."""
         check_names(method, options)
         check_callable(load_missing, "load_missing")
-        names, life = _joined(await self._names.parts(keys)), self._life(ttl)
+        names, life = await self._names.joined(keys), self._life(ttl)
         context = FullContext("", life, *check_options(options, self._core.freshness))
         if not self._core.ready:
             await self._open()
@@ -1138,7 +1058,7 @@ class Provider:
         live to see that. Raises `UnsupportedError` where the storage is shared and has no locks, and
         `InvalidArgumentError` for a `timeout` that is no time.
         """
-        full, life, wait = self._names.key(key), life_of(ttl), _seconds_of(timeout)
+        full, life, wait = self._names.key(key), life_of(ttl), seconds_to_wait(timeout)
         core = self._core
         core.check_open()
         if core.storage.capabilities.shared and core.storage.locks is None:
@@ -1223,49 +1143,3 @@ class Provider:
     ) -> tuple[str, float, tuple[str, ...], int | None]:
         """Give the stored key, the life, the stored tags and the cost, or raise for the first that is wrong."""
         return self._names.key(key), self._life(ttl), self._names.tags(tags), check_cost(cost)
-
-
-def _name_as_method(closure: object, name: str) -> None:
-    """Let messages name a closure as callers know it: a forgotten ``await``, a wrong keyword, and ``help``."""
-    if isinstance(closure, FunctionType):
-        method = getattr(Provider, name)
-        closure.__qualname__, closure.__doc__ = method.__qualname__, method.__doc__
-
-
-def _slots(most: object, most_waiting: object) -> Slots | None:
-    check_whole("max_waiting_loads", most_waiting, least=0)
-    return None if most is None else Slots(check_whole("max_loads", most), cast("int", most_waiting))
-
-
-def _as_type(value: object, type: Any) -> Any:  # noqa: ANN401  - whatever is cached
-    return whole(value) if type is None else convert(value, type)
-
-
-def _joined(parts: list[dict[str, str]]) -> dict[str, str]:
-    return parts[0] if len(parts) == 1 else {full: key for part in parts for full, key in part.items()}
-
-
-def _seconds_of(timeout: object) -> float:
-    """Give how long to wait: infinity for None, 0.0 for not at all."""
-    if timeout == 0 and not isinstance(timeout, bool):
-        return 0.0
-    try:
-        return life_of(timeout)
-    except InvalidTTLError as error:
-        is_short = isinstance(timeout, float | str) or (isinstance(timeout, int) and abs(timeout) < 2**63)
-        given = timeout if is_short else type(timeout).__name__
-        raise InvalidArgumentError(
-            f"timeout must be seconds from 0 up, a timedelta, text, or None to wait for ever, not {given}"
-        ) from error
-
-
-def _check_interval(name: str, seconds: object, *, may_be_zero: bool) -> None:
-    number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
-    if not number or not 0 <= cast("float", seconds) < math.inf or (seconds == 0 and not may_be_zero):
-        least = "from 0 up" if may_be_zero else "above 0"
-        raise InvalidArgumentError(f"{name} must be a number of seconds {least}, not {seconds!r:.40}")
-
-
-def _check_int(name: str, number: object) -> None:
-    if isinstance(number, bool) or not isinstance(number, int):
-        raise InvalidArgumentError(f"{name} must be an int, not {type(number).__name__}")

@@ -37,6 +37,11 @@ class Declared:
         return whole(value) if kind is None else convert(value, kind)
 
 
+def as_type(value: object, type: Any) -> Any:  # noqa: ANN401  - what is cached, and what callers call a type
+    """Give `value` as `type`, and as it is where that is None; raise what `convert` and `whole` do."""
+    return whole(value) if type is None else convert(value, type)
+
+
 def convert(value: object, type: type[T]) -> T:
     """Give `value` as a `type`.
 

@@ -1,15 +1,16 @@
 """What the checks of a provider share."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final, TypeAlias, TypeVar
 
 from aiocache_kit.errors import CacheError, NotFoundError
 from aiocache_kit.provider import Provider
 from aiocache_kit.sentinels import MISSING
-from aiocache_kit.storage.base import Storage
+from aiocache_kit.storage.base import Capabilities, Storage
 from aiocache_kit.testing.clock import FakeClock
 from aiocache_kit.testing.contract import Contract, made
+from aiocache_kit.testing.given import Given
 
 T = TypeVar("T")
 Call: TypeAlias = Callable[[Provider, Any], Awaitable[object]]
@@ -112,33 +113,11 @@ class Source:
         return await self.load()
 
 
-class ProviderCase(Contract):
+class ProviderCase(Given, Contract):
     """A provider for each check, not opened yet."""
 
     cache: Provider
     """The provider of this check."""
-
-    def storage(self, clock: FakeClock) -> Storage | Awaitable[Storage]:
-        """Give a new, empty storage that is not open yet; `clock` will be its clock. Override this or `provider`."""
-        raise NotImplementedError("override storage(clock) or provider(clock), so that it gives what is to be checked")
-
-    def again(self, clock: FakeClock) -> Storage | Awaitable[Storage] | None:
-        """Give one more storage over the items of the one that `storage` gave last, not open yet.
-
-        To be overridden where storages say that they are `persistent` or `shared`, since they have to prove it. None:
-        they say neither, so that one more of them has to be empty.
-        """
-        del clock
-        return None
-
-    def bounded(self, clock: FakeClock, entries: int | None, size: int | None) -> Storage | Awaitable[Storage] | None:
-        """Give a new storage that holds at most `entries` items and `size` bytes; one of the two is None, no bound.
-
-        To be overridden where storages say that they are `bounded`, since they have to prove it. None: they have no
-        bound of that kind.
-        """
-        del clock, entries, size
-        return None
 
     def over(self, storage: Storage, clock: FakeClock) -> Provider:
         """Give a provider over `storage` that uses `clock` and has a default ttl of 600 seconds."""
@@ -153,8 +132,7 @@ class ProviderCase(Contract):
         found = self.again(self.clock)
         if found is not None:
             return self.over(await made(found), self.clock)
-        its = self.cache.capabilities
-        assert not its.persistent | its.shared, "a storage that says so proves it: override again(clock)"
+        self.must_share_nothing()
         return await made(self.provider(self.clock))
 
     async def set_up(self) -> None:
@@ -166,22 +144,9 @@ class ProviderCase(Contract):
         await self.cache.close()
 
     @property
-    def stores(self) -> bool:
-        """Whether anything is kept at all."""
-        return self.cache.capabilities.stores
-
-    @property
-    def counts_alone(self) -> bool:
-        """Whether nobody but this process counts the time, so that wall clocks mean nothing."""
-        return not (self.cache.capabilities.shared or self.cache.capabilities.persistent)
-
-    def kept(self, value: T, otherwise: T) -> T:
-        """Give `value` where the storage keeps anything, `otherwise` where it forgets all."""
-        return value if self.stores else otherwise
-
-    def those(self, keys: Iterable[str]) -> set[str]:
-        """Give `keys`, or none where the storage forgets all."""
-        return set(keys) if self.stores else set()
+    def able(self) -> Capabilities:
+        """What the storage behind it can do."""
+        return self.cache.capabilities
 
     async def holds(self, key: str, value: object) -> bool:
         """Whether `value` is under `key`, or nothing where the storage forgets all."""

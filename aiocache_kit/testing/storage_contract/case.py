@@ -1,44 +1,21 @@
 """What the checks of a storage share."""
 
-from collections.abc import Awaitable, Iterable
 from typing import TypeVar
 
 from aiocache_kit.errors import StorageError
 from aiocache_kit.item import Item
-from aiocache_kit.storage.base import Storage
-from aiocache_kit.testing.clock import FakeClock
+from aiocache_kit.storage.base import Capabilities, Storage
 from aiocache_kit.testing.contract import Contract, made
+from aiocache_kit.testing.given import Given
 
 T = TypeVar("T")
 
 
-class StorageCase(Contract):
+class StorageCase(Given, Contract):
     """A storage, open and empty, for each check."""
 
     store: Storage
     """The storage of this check."""
-
-    def storage(self, clock: FakeClock) -> Storage | Awaitable[Storage]:
-        """Give a new, empty storage that is not open yet; `clock` will be its clock. To be overridden."""
-        raise NotImplementedError("override storage(clock), so that it gives the storage to check")
-
-    def again(self, clock: FakeClock) -> Storage | Awaitable[Storage] | None:
-        """Give one more storage over the items of the one that `storage` gave last, not open yet.
-
-        To be overridden where storages say that they are `persistent` or `shared`, since they have to prove it. None:
-        they say neither, so that one more of them has to be empty.
-        """
-        del clock
-        return None
-
-    def bounded(self, clock: FakeClock, entries: int | None, size: int | None) -> Storage | Awaitable[Storage] | None:
-        """Give a new storage that holds at most `entries` items and `size` bytes; one of the two is None, no bound.
-
-        To be overridden where storages say that they are `bounded`, since they have to prove it. None: they have no
-        bound of that kind.
-        """
-        del clock, entries, size
-        return None
 
     async def set_up(self) -> None:
         """Open a storage."""
@@ -70,30 +47,16 @@ class StorageCase(Contract):
         """Give one more over the same items, not open yet; one without items where the storage says neither."""
         found = self.again(self.clock)
         if found is None:
-            its = self.store.capabilities
-            assert not its.persistent | its.shared, "a storage that says so proves it: override again(clock)"
+            self.must_share_nothing()
             found = self.storage(self.clock)
         following = await made(found)
         following.clock = self.clock
         return following
 
     @property
-    def stores(self) -> bool:
-        """Whether anything is kept at all."""
-        return self.store.capabilities.stores
-
-    @property
-    def counts_alone(self) -> bool:
-        """Whether nobody but this process counts the time, so that wall clocks mean nothing."""
-        return not (self.store.capabilities.shared or self.store.capabilities.persistent)
-
-    def kept(self, value: T, otherwise: T) -> T:
-        """Give `value` where the storage keeps anything, `otherwise` where it forgets all."""
-        return value if self.stores else otherwise
-
-    def those(self, keys: Iterable[str]) -> set[str]:
-        """Give `keys`, or none where the storage forgets all."""
-        return set(keys) if self.stores else set()
+    def able(self) -> Capabilities:
+        """What the storage can do."""
+        return self.store.capabilities
 
     def item(
         self,
