@@ -103,8 +103,8 @@ class RedisCalls(Calls):
     def run(self, call: Coroutine[Any, Any, T]) -> T:
         """Run one call to its end, from a moment on at which both have the news of what the other has changed.
 
-        What is kept here may be given until they arrive, which is on the connections by which it was read, and before the
-        reply to whatever is asked after them.
+        What is kept here may be given until they arrive, which is on the connections by which it was read, and before
+        the reply to whatever is asked after them.
         """
         if "client_cache" in self.options:
             for cache in getattr(self, "pair", ()):

@@ -143,12 +143,12 @@ async def take(connections: Connections) -> Any:  # noqa: ANN401  - one of three
 async def send(connection: Any, packed: Sequence[bytes]) -> None:  # noqa: ANN401  - one of three classes
     """Send packed commands by an open connection, and return when what is left to be sent is little.
 
-    redis-py sends by `writelines`, which on some versions of Python (3.12.0 to 3.13.0) forgets to say that the buffer is
+    redis-py sends by `writelines`, which on some versions of Python (3.13.0 is one) forgets to say that the buffer is
     full: then nobody waits for it, and a server that takes nothing is met with the time for reading only.
     """
     writer = connection._writer  # noqa: SLF001  - see the rule
     if writer is None:
-        raise ConnectionError("the connection was closed")  # noqa: TRY003  - for `Lost`, which the pool makes of it
+        raise ConnectionError("the connection was closed")
     writer.write(packed[0] if len(packed) == 1 else b"".join(packed))
     await writer.drain()
 
