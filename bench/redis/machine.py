@@ -8,8 +8,11 @@ from typing import Final
 from redis.asyncio import Redis
 
 _STATISTICS: Final = Path("/proc/stat")
-_BUSY: Final = (0, 1, 2, 5, 6, 7)
-"""Its fields, in ticks, in which a processor did something: for programs, for the system, or for other machines."""
+_BUSY: Final = (0, 2, 5, 6, 7)
+"""Its fields, in ticks, in which a processor did something: for programs, for the system, or for other machines.
+
+Not field 1, programs that give way to others: those that only keep the processors awake are among them.
+"""
 
 
 class Load:

@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 
 from bench.record import Mark, Outcome, Track, at_least, at_most
 from bench.redis import beside, cancelled, kept, load
+from bench.redis.awake import awake
 from bench.redis.machine import Load
 from bench.redis.ours import Ours, OursPooled
 from bench.redis.peer import PREFIX, RECORD, VALUE, Peer
@@ -18,8 +19,9 @@ from bench.redis.server import redis_server
 from bench.redis.turns import Crowd, Effort, Timing, interleave
 
 METHOD: Final = (
-    "One process, one event loop, one redis-server on the same machine, 100 keys. In each round every client has one "
-    "turn of about {turn:g} ms by so many tasks, in an order that changes; {rounds} rounds. Processor time of the "
+    "One process, one event loop, one redis-server on the same machine, 100 keys; programs of the lowest class spin "
+    "beside them, so that no processor has to be woken up. In each round every client has one turn of about {turn:g} "
+    "ms by so many tasks, in an order that changes; {rounds} rounds. Processor time of the "
     "whole process, and wall time; medians. A ratio is the median, over the rounds, of a client's time divided by that "
     "of aiocache_kit in the same round. redis-py counts with the best of its pools. Meanwhile other programs took "
     "{others} of {processors} processors."
@@ -65,7 +67,7 @@ async def measure(*, quick: bool, track: Track) -> Outcome:
     """Measure all of it."""
     effort = QUICK if quick else FULL
     cases = [replace(case, tasks=case.tasks[:2]) for case in CASES] if quick else CASES
-    with redis_server() as port:
+    with redis_server() as port, awake():
         async with AsyncExitStack() as exits:
             exits.enter_context(warnings.catch_warnings())
             warnings.simplefilter("ignore", DeprecationWarning)  # which some rivals call forth in redis-py
