@@ -87,6 +87,15 @@ async def test_lock_that_was_removed(redis_server: Server, fresh_prefix: str) ->
             await told_after(lambda: removed(redis_server, fresh_prefix), cache)
 
 
+async def test_lock_that_was_removed_just_now(redis_server: Server, fresh_prefix: str) -> None:
+    """A holder is told at the end of his block at the latest: giving the lock back finds that it was his no more."""
+    async with cache_at(redis_server.port, fresh_prefix) as cache:
+        with pytest.raises(LockLostError):
+            async with cache.lock("l", LONG) as lease:
+                removed(redis_server, fresh_prefix)
+                assert not lease.lost.is_set()
+
+
 def removed(server: Server, prefix: str) -> None:
     """Remove all locks with a prefix."""
     for name in server.ask("KEYS", f"{prefix}@:l:*"):
