@@ -2,10 +2,13 @@
 
 Rule 1: what a library does in the background is left to it, at its own interval; what it does lazily is asked of it
 once, as its next write would ask. The garbage collector runs as it comes.
-Rule 2: a library is put to what it has a call for. What is filled in beforehand is filled in unwatched.
+Rule 2: a library is put to what it has a call for. What is filled in beforehand is filled in unwatched, and collected
+once: the first walk over a million new references takes longer than most of what is watched, and would be counted for
+whatever it happens to fall into. It is a scenario of its own.
 """
 
 import asyncio
+import gc
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from time import monotonic
@@ -42,6 +45,7 @@ async def fill_unwatched(subject: Subject, entries: int, end: float) -> None:
     for keys in keys_of(entries):
         await subject.set_until(keys, end)
         await asyncio.sleep(0)
+    gc.collect()
 
 
 async def fill(subject: Subject, entries: int) -> Stall:
@@ -100,9 +104,18 @@ async def tags(subject: Subject, entries: int) -> Stall:
     for keys in keys_of(entries):
         await subject.set_tagged(keys)
         await asyncio.sleep(0)
+    gc.collect()
     async with watched() as stall:
         await subject.drop_tag()
         await emptied(subject)
+    return stall
+
+
+async def collect(subject: Subject, entries: int) -> Stall:
+    """Let the garbage collector walk over everything."""
+    await fill_unwatched(subject, entries, monotonic() + TTL)
+    async with watched() as stall:
+        gc.collect()
     return stall
 
 
@@ -125,8 +138,8 @@ class Scenario:
     title: str
     run: Callable[[Subject, int], Awaitable[Stall]]
     needs: str
-    mark: float
-    """Milliseconds that the loop may be held."""
+    mark: float | None
+    """Milliseconds that the loop may be held; None where that is not up to the library."""
 
 
 SCENARIOS: Final = {
@@ -135,4 +148,5 @@ SCENARIOS: Final = {
     "clear": Scenario("clear", clear, "clear", 10),
     "prefix": Scenario("nine of ten removed by prefix", prefix, "drop_prefix", 10),
     "tags": Scenario("all invalidated by tag", tags, "drop_tag", 10),
+    "collect": Scenario("a walk of the garbage collector", collect, "set_until", None),
 }
