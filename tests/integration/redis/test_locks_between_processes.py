@@ -91,9 +91,7 @@ async def test_lock_that_was_removed_just_now(redis_server: Server, fresh_prefix
     """A holder is told at the end of his block at the latest: giving the lock back finds that it was his no more."""
     async with cache_at(redis_server.port, fresh_prefix) as cache:
         with pytest.raises(LockLostError):
-            async with cache.lock("l", LONG) as lease:
-                removed(redis_server, fresh_prefix)
-                assert not lease.lost.is_set()
+            await given_back_after(lambda: removed(redis_server, fresh_prefix), cache)
 
 
 def removed(server: Server, prefix: str) -> None:
@@ -108,6 +106,13 @@ async def told_after(act: Callable[[], None], cache: Provider, mend: Callable[[]
         act()
         await lease.lost.wait()
         mend()
+
+
+async def given_back_after(act: Callable[[], None], cache: Provider) -> None:
+    """Do something while a lock is held that lasts, and give it back at once."""
+    async with cache.lock("l", LONG) as lease:
+        act()
+        assert not lease.lost.is_set()
 
 
 async def test_holder_knows_the_end_while_redis_is_mute(start_server: Callable[[], Server], fresh_prefix: str) -> None:
