@@ -30,6 +30,8 @@ KINDS: Final[dict[str, dict[str, Any]]] = {
     "pooled": {"multiplexed": False, "pool_size": 3},
     "kept": {"client_cache": "1MB"},
 }
+PATIENT: Final[dict[str, Any]] = dict.fromkeys(("dial_timeout", "read_timeout", "write_timeout", "pool_timeout"), 5.0)
+"""What is cut says so at once. A busy machine may take a second to connect anew, and that is not what is looked for."""
 MORE_THAN_ALL: Final = 1_000_000
 
 
@@ -45,7 +47,8 @@ async def cut_everywhere(
     for kind in kinds:
         async with AsyncExitStack() as stack:
             proxy = await stack.enter_async_context(FaultyProxy(host, port))
-            config = RedisConfig(addr=f"{proxy.host}:{proxy.port}", key_prefix=f"{token_hex(6)}:", **KINDS[kind])
+            fields = PATIENT | KINDS[kind]
+            config = RedisConfig(addr=f"{proxy.host}:{proxy.port}", key_prefix=f"{token_hex(6)}:", **fields)
             cache = await stack.enter_async_context(new_provider(Config(provider="redis", redis_config=config)))
             for call in CALLS:
                 for way in get_args(Way):
