@@ -225,13 +225,31 @@ def test_each_node_of_a_cluster_tells_of_itself(aiocache_kit: Run, redis_cluster
 
 
 def test_a_node_that_is_away_hides_none_of_the_others(aiocache_kit: Run, redis_cluster: Cluster) -> None:
-    """Before the cluster has noticed, too."""
+    """Before the cluster has noticed, and afterwards: nobody is there to take its place."""
     host, port = redis_cluster.addresses[0]
     url = f"redis://{host}:{port}?cluster=true&key_prefix=app:"
+    redis_cluster.replicas[1].kill()
     redis_cluster.masters[1].kill()
 
     told = aiocache_kit("stats", "--json", "--url", url)
     assert told.code == 3
     assert told.json["places"][0]["away"] == 1
     assert len(told.json["places"][0]["servers"]) == 2
-    assert aiocache_kit("doctor", "--json", "--url", url).checks["server.away"] == "problem"
+    found = aiocache_kit("doctor", "--json", "--url", url).checks
+    assert found["server.away"] == "problem"
+    assert found["server.rights"] == "good"
+
+
+def test_a_node_that_was_replaced_is_named(aiocache_kit: Run, redis_cluster: Cluster) -> None:
+    """Nothing is away any more, but somebody has to start it again."""
+    dead = redis_cluster.masters[1]
+    dead.kill()
+    new_master = redis_cluster.wait_for_failover(dead)
+    url = f"redis://{new_master.host}:{new_master.port}?cluster=true&key_prefix=app:"
+
+    assert aiocache_kit("stats", "--json", "--url", url).code == 0
+    told = aiocache_kit("doctor", "--json", "--url", url)
+    assert "server.away" not in told.checks
+    assert (told.checks["cluster.failed"], told.checks["trip.value"]) == ("warning", "good")
+    (failed,) = (each["finding"] for each in told.json["findings"] if each["check"] == "cluster.failed")
+    assert f"{dead.host}:{dead.port}" in failed
