@@ -39,7 +39,7 @@ async def test_a_server_that_dies_opens_the_circuit(start_server: StartServer, f
     """The circuit opens and closes again, and is told of without a host; each failed call is told of once."""
     server = start_server()
     async with (
-        cache_at(server.port, fresh_prefix, breaker_failures=2, breaker_wait=0.2, max_retries=0) as cache,
+        cache_at(server.port, fresh_prefix, breaker_failures=2, breaker_wait=1.0, max_retries=0) as cache,
         cache.events(kinds=["circuit", "failure"]) as stream,
     ):
         await cache.set("k", 1)
