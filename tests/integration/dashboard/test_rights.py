@@ -40,7 +40,9 @@ async def test_protected_figures_need_the_token(visit: Visit) -> None:
 
     await unlock(page, READ)
 
-    await expect(page.locator("[data-counter=hits]")).to_have_text(f"{provider.current.hits:,}")
+    hits = page.locator("[data-counter=hits]")
+    await expect(hits).not_to_be_empty()
+    await expect(hits).to_have_text(f"{provider.current.hits:,}")
     await expect(page.get_by_label("Token", exact=True)).to_be_hidden()
 
 
