@@ -16,7 +16,7 @@ Rule 3: the only file that imports fastapi, which is an extra.
 """
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Annotated, Any
 
 from aiocache_kit.decorators.declared import KeyBy, annotations, bare, beside
@@ -61,6 +61,14 @@ class AppCache(starlette.AppCache):
             if callable(function):
                 yield from _needed(function, set())
 
+    def called_before(self, dependencies: Iterable[object]) -> Iterator[object]:
+        """Give the functions that are called for what a route depends on beside its parameters, at any depth."""
+        for each in dependencies:
+            function = each.dependency if isinstance(each, Dependency) else None
+            if function is not None:
+                yield function
+                yield from _needed(function, set())
+
     def argument(self, annotation: object, default: object) -> Argument | None:
         """Say what is given for a parameter; None where it is plain input of the client."""
         dependency = _dependency(annotation, default)
@@ -78,7 +86,8 @@ class AppCache(starlette.AppCache):
 def check_routes(app: Any) -> None:  # noqa: ANN401  - of FastAPI, or of what wraps one
     """Raise `InvalidArgumentError` if a parameter of a cached endpoint is neither keyable nor excluded.
 
-    Endpoints are looked at, and the dependencies below them. `AppCache.lifespan` does so by itself. The message names
+    Endpoints are looked at, and all that they depend on: by their parameters, or by the ``dependencies=`` of the route,
+    of a router, of its inclusion and of the application. `AppCache.lifespan` does so by itself. The message names
     each route, function and parameter.
     """
     AppCache().check_routes(app)

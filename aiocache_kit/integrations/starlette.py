@@ -7,7 +7,7 @@ Rule 1: when the application starts, its routes are looked at (`route_check`); w
 Rule 2: the only file that imports starlette. It comes with the extra ``fastapi``.
 """
 
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any, ClassVar, TypeAlias, cast
 
@@ -69,7 +69,11 @@ class AppCache(_AppCache):
         """Raise `InvalidArgumentError` for the cached functions below the routes of `app`; see `check_routes`."""
         source = self._life.source
         defaults = (source.load_config if isinstance(source, Config) else LoadConfig()).options()
-        called = [(path, each) for path, endpoint in _endpoints(app.routes, "") for each in self.called(endpoint)]
+        called = [
+            (path, each)
+            for path, endpoint, dependencies in _endpoints(app.routes, "")
+            for each in (*self.called(endpoint), *self.called_before(dependencies))
+        ]
         kept = {found[0].function for _, each in called if (found := cached_below(each)) is not None}
         wrong: list[str] = []
         for path, each in called:
@@ -89,6 +93,11 @@ class AppCache(_AppCache):
     def called(self, endpoint: object) -> Iterator[object]:
         """Give the functions that are called to answer at an endpoint."""
         yield from (getattr(endpoint, name, None) for name in _METHODS) if isinstance(endpoint, type) else (endpoint,)
+
+    def called_before(self, dependencies: Iterable[object]) -> Iterator[object]:
+        """Give the functions that are called for what a route depends on beside its parameters."""
+        del dependencies
+        return iter(())
 
     def argument(self, annotation: object, default: object) -> Argument | None:
         """Say what is given for a parameter; None where it is plain input of the client."""
@@ -159,16 +168,25 @@ def readiness(*caches: _AppCache, timeout: float = 1.0) -> Callable[[Request], C
     return ready
 
 
-def _endpoints(routes: Any, prefix: str) -> Iterator[tuple[str, object]]:  # noqa: ANN401  - routes of any kind
-    """Give all endpoints with what they are called in messages, those of mounted and included routers as well."""
+def _endpoints(
+    routes: Any,  # noqa: ANN401  - routes of any kind
+    prefix: str,
+    inherited: tuple[object, ...] = (),
+) -> Iterator[tuple[str, object, tuple[object, ...]]]:
+    """Give all endpoints with what they are called in messages, those of mounted and included routers as well.
+
+    Beside each stands what FastAPI asks for its route: its own dependencies, and those that it has `inherited`.
+    """
     for route in routes:
         path = prefix + (getattr(route, "path", None) or getattr(route, "prefix", None) or "")
         included = getattr(route, "original_router", None)  # FastAPI includes routers as they are
         if included is not None:
             context = getattr(route, "include_context", None)
-            yield from _endpoints(included.routes, prefix + (getattr(context, "prefix", None) or ""))
+            asked = (*inherited, *getattr(context, "dependencies", ()))
+            yield from _endpoints(included.routes, prefix + (getattr(context, "prefix", None) or ""), asked)
         elif getattr(route, "endpoint", None) is not None:
             methods = ",".join(sorted(set(getattr(route, "methods", None) or ()) - {"HEAD"}))
-            yield f"{methods} {path}".strip(), route.endpoint
+            own: Iterable[object] | None = getattr(route, "dependencies", None)  # a route of Starlette inherits none
+            yield f"{methods} {path}".strip(), route.endpoint, () if own is None else (*inherited, *own)
         elif getattr(route, "routes", None):
             yield from _endpoints(route.routes, path)
