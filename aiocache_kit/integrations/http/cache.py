@@ -42,9 +42,9 @@ class ResponseCache:
     ) -> None:
         """Begin with the options given, or the default ones; `clock` is for tests.
 
-        Raises `InvalidArgumentError` for what is no provider and gives none.
+        Raises `InvalidArgumentError` for what is no provider and gives none, and for options that are none.
         """
-        self.options: Final = options or ResponseCacheOptions()
+        self.options: Final = ResponseCacheOptions() if options is None else _checked(options)
         self.reader: Final = Reader(self.options)
         self._clock = clock or SystemClock()
         self._complaints = Complaints(self._clock)
@@ -165,6 +165,13 @@ class ResponseCache:
                 changed.add(f"{key}{more}")
         for key in changed:
             await self._shelf.forget(key)
+
+
+def _checked(options: object) -> ResponseCacheOptions:
+    if not isinstance(options, ResponseCacheOptions):
+        given = type(options).__qualname__
+        raise InvalidArgumentError(f"options must be ResponseCacheOptions(...), or None for the defaults, not {given}")
+    return options
 
 
 def check_cache(cache: object) -> None:

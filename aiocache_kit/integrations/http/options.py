@@ -1,15 +1,20 @@
 """What can be chosen about the cache of responses."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, cast
 
 from aiocache_kit.errors import InvalidArgumentError
+from aiocache_kit.integrations.http.fields import is_name
+from aiocache_kit.integrations.http.keys import host_of
 from aiocache_kit.integrations.http.status import is_token
 from aiocache_kit.management.expiration import TTL, life_of
 
 BY_DEFAULT: Final = frozenset({200, 203, 204, 300, 301, 302, 303, 307, 308})
 """No errors: one that a hostile request has provoked would be served to everybody."""
+
+_STATUSES: Final = range(200, 600)
+_NOT_IN_NAMES: Final = frozenset("&=# ")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,14 +78,18 @@ class ResponseCacheOptions:
             _set(self, name, seconds(getattr(self, name)))
         for name in ("max_body", "max_variants", "max_background"):
             _check_count(name, getattr(self, name))
-        if not 0 <= self.heuristic_ratio <= 1:
-            raise InvalidArgumentError("heuristic_ratio must be a number from 0 to 1")
-        if self.cache_status is not None and not is_token(self.cache_status):
-            raise InvalidArgumentError("cache_status must be a token that begins with a letter, or None")
-        _set(self, "statuses", frozenset(self.statuses) - {206, 304})
-        _set(self, "personal", frozenset(name.lower().encode("latin-1") for name in self.personal_headers))
-        _set(self, "ignored", frozenset(self.ignore_query))
-        _set(self, "hosts", None if self.allowed_hosts is None else frozenset(map(str.lower, self.allowed_hosts)))
+        for name in ("trust_forwarded", "sort_query", "client_control", "etag", "x_cache", "expose_tags"):
+            _check_flag(name, getattr(self, name))
+        _check_share("heuristic_ratio", self.heuristic_ratio)
+        _check_token("cache_status", self.cache_status)
+        _set(self, "statuses", _statuses(self.statuses) - {206, 304})
+        personal = _texts("personal_headers", self.personal_headers, is_name, "names of headers")
+        _set(self, "personal", frozenset(name.lower().encode("latin-1") for name in personal))
+        query = "names of query parameters as they stand in addresses"
+        _set(self, "ignored", frozenset(_texts("ignore_query", self.ignore_query, _is_parameter, query)))
+        if self.allowed_hosts is not None:
+            hosts = _texts("allowed_hosts", self.allowed_hosts, _is_host, "hosts such as example.org")
+            _set(self, "hosts", frozenset(host_of(host, "") for host in hosts))
 
     def life(self, name: str) -> float:
         """Give a duration among the options in seconds, 0.0 for none."""
@@ -99,3 +108,52 @@ def _set(options: ResponseCacheOptions, name: str, value: object) -> None:
 def _check_count(name: str, count: object) -> None:
     if isinstance(count, bool) or not isinstance(count, int) or count < 1:
         raise InvalidArgumentError(f"{name} must be an int from 1 up")
+
+
+def _check_flag(name: str, flag: object) -> None:
+    if not isinstance(flag, bool):
+        raise InvalidArgumentError(f"{name} must be True or False, not {flag!r:.40}")
+
+
+def _check_share(name: str, share: object) -> None:
+    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
+        raise InvalidArgumentError(f"{name} must be a number from 0 to 1")
+
+
+def _check_token(name: str, token: object) -> None:
+    if token is not None and (not isinstance(token, str) or not is_token(token)):
+        raise InvalidArgumentError(f"{name} must be a token that begins with a letter, or None")
+
+
+def _entries(name: str, given: object, what: str) -> Collection[object]:
+    """Refuse a bare text, which would be taken for a collection of its letters."""
+    if isinstance(given, str | bytes | bytearray) or not isinstance(given, Collection):
+        hint = ": put it into a list" if isinstance(given, str) else ""
+        raise InvalidArgumentError(f"{name} must be a collection of {what}, not {type(given).__name__}{hint}")
+    return cast("Collection[object]", given)
+
+
+def _texts(name: str, given: object, is_right: Callable[[str], bool], what: str) -> Collection[str]:
+    entries = _entries(name, given, what)
+    for entry in entries:
+        if not isinstance(entry, str) or not is_right(entry):
+            raise InvalidArgumentError(f"{name} must be a collection of {what}, and {entry!r:.80} is none")
+    return cast("Collection[str]", entries)
+
+
+def _statuses(given: object) -> frozenset[int]:
+    entries = _entries("statuses", given, "ints from 200 to 599")
+    for entry in entries:
+        if isinstance(entry, bool) or not isinstance(entry, int) or entry not in _STATUSES:
+            raise InvalidArgumentError(
+                f"statuses must be a collection of ints from 200 to 599, and {entry!r:.40} is none"
+            )
+    return frozenset(cast("Collection[int]", entries))
+
+
+def _is_parameter(text: str) -> bool:
+    return text != "" and text.isascii() and text.isprintable() and _NOT_IN_NAMES.isdisjoint(text)
+
+
+def _is_host(text: str) -> bool:
+    return host_of(text, "") is not None
