@@ -25,6 +25,7 @@ TAGS: Final = "aiocache_kit.tags"
 """Where a scope has the tags of the response that is being made: a list of `str`, see `add_tags`."""
 _START: Final = "http.response.start"
 _BODY: Final = "http.response.body"
+_GONE: Final = "http.disconnect"
 
 
 def add_tags(scope: Scope, *tags: str) -> None:
@@ -83,23 +84,36 @@ class ResponseCacheMiddleware:
 
 
 class _Origin:
-    """The application, for one request."""
+    """The application, for one request.
 
-    __slots__ = ("_app", "_receive", "_scope", "_send")
+    It gets the scope that came, and not a copy, since those in front read there afterwards which route it was. A second
+    call begins with what was there before the first one.
+    """
+
+    __slots__ = ("_app", "_before", "_receive", "_scope", "_send")
 
     def __init__(self, app: App, scope: Scope, receive: Receive, send: Send) -> None:
         self._app = app
         self._scope = scope
         self._receive = receive
         self._send = send
+        self._before: Scope | None = None
 
     async def call(self, exchange: Exchange) -> None:
         """Call the application once."""
-        tags: list[str] = []
-        scope = {**self._scope, TAGS: tags}
+        scope = self._scope
+        if self._before is not None:
+            scope.clear()
+            scope.update(self._before)
+        self._before = {**scope}
+        scope[TAGS] = tags = list[str]()
         if exchange.request_headers is not None:
             scope["headers"] = exchange.request_headers
-        await self._app(scope, _Heard(exchange, self._receive), _Relay(exchange, self._send, tags))
+        try:
+            await self._app(scope, _Heard(exchange, self._receive), _Relay(exchange, self._send, tags))
+        finally:
+            scope["headers"] = self._before["headers"]
+            await exchange.ended()
 
     def behind(self) -> "_Origin":
         """Give a way to call the application when the client has been answered already."""
@@ -110,6 +124,7 @@ class _Heard:
     """The `receive` that the application gets: what it answers to a body is stored for nobody.
 
     By HTTP/1 headers tell that there is one, and such a request is passed by. By HTTP/2 none does.
+    A client that has gone is told of here, and to nobody else.
     """
 
     __slots__ = ("_exchange", "_receive")
@@ -123,13 +138,15 @@ class _Heard:
         message = await self._receive()
         if message.get("body"):
             self._exchange.give_up("body")
+        elif message["type"] == _GONE:
+            self._exchange.hung_up()
         return message
 
 
 class _Relay:
     """The `send` that the application gets: lets messages through, holds them back, or drops them."""
 
-    __slots__ = ("_exchange", "_held", "_passage", "_send", "_silent", "_tags")
+    __slots__ = ("_exchange", "_held", "_over", "_passage", "_send", "_silent", "_tags")
 
     def __init__(self, exchange: Exchange, send: Send, tags: Iterable[str]) -> None:
         self._exchange = exchange
@@ -140,15 +157,17 @@ class _Relay:
         """The start of a response that waits for its body."""
         self._silent = False
         """Whether the client has its answer already."""
+        self._over = False
+        """Whether the body that is held back or gathered has ended."""
 
     async def __call__(self, message: Message) -> None:
         """Take a message from the application."""
         kind = message["type"]
         if kind == _START:
             await self._begin(message)
-        elif self._passage is Passage.HOLD:
+        elif self._passage is Passage.HOLD and not self._over:
             await self._held_back(message, kind)
-        elif self._passage in {None, Passage.PASS}:
+        elif self._passage not in {Passage.DROP, Passage.ANSWER} and not self._silent:
             await self._send(message)
 
     async def _begin(self, message: Message) -> None:
@@ -170,22 +189,35 @@ class _Relay:
         last = kind == _BODY and not message.get("more_body", False)
         if kind != _BODY:
             exchange.give_up()
-        if start is not None:
-            self._held = None
-            if last:
-                self._silent = True
-                await self._answer(exchange.whole(body))
-                return
-            instead = exchange.started()
-            if instead is not None:
-                self._silent = True
-                await self._answer(instead)
-            else:
-                await self._send({**start, "headers": exchange.headers})
-        if not self._silent:
+        if start is not None and last:
+            self._held, self._silent = None, True
+            await self._answer(exchange.whole(body))
+        else:
+            if start is not None:
+                self._held = None
+                await self._start(start)
+            if kind == _BODY:
+                exchange.gather(body, last=last)  # before it is sent: it is all of the body even if the client has gone
+            if not self._silent:
+                await self._pass_on(message)
+        if last:
+            self._over = True
+            await exchange.sent()
+
+    async def _start(self, start: Message) -> None:
+        instead = self._exchange.started()
+        if instead is not None:
+            self._silent = True
+            await self._answer(instead)
+        else:
+            await self._pass_on({**start, "headers": self._exchange.headers})
+
+    async def _pass_on(self, message: Message) -> None:
+        try:
             await self._send(message)
-        if kind == _BODY:
-            exchange.gather(body, last=last)
+        except BaseException:
+            self._exchange.hung_up()
+            raise
 
     async def _answer(self, reply: Reply) -> None:
         await self._send({"type": _START, "status": reply.status, "headers": reply.headers})

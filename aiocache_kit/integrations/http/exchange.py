@@ -6,7 +6,9 @@ of its own; what must happen before a response may go out is awaited by `begin`.
 Rule 1: a response that is not to be stored reaches its client as it comes, with `Cache-Status` added.
 Rule 2: one that is to be stored is held back until it is known whether all of it came at once: then it is given its
 `ETag`, length and conditions. If it comes in parts, they go out as they come, and a copy is gathered up to the limit.
-Rule 3: nothing is kept unless the application has ended the body itself, at the length that it had announced.
+Rule 3: nothing is kept unless the application has ended the body itself, at the length that it had announced. Where it
+announced none and its client has gone meanwhile, its end says nothing: what stands between may have cut the body short
+and ended it, as Starlette's `BaseHTTPMiddleware` does.
 """
 
 from collections.abc import Awaitable, Callable, Iterable
@@ -25,6 +27,8 @@ from aiocache_kit.integrations.http.validation import NOT_MODIFIED, conditions, 
 
 _BODILESS: Final = frozenset({204, NOT_MODIFIED})
 _OK: Final = 200
+CUT: Final = "disconnect"
+"""Why a response is not stored whose client has gone: it says nothing of the next one."""
 
 
 class Reply(NamedTuple):
@@ -107,9 +111,22 @@ class Exchange:
     def give_up(self, reason: str = "kind") -> None:
         """Know that the response is of a kind, or came in a way, that is not stored."""
 
+    def hung_up(self) -> None:
+        """Know that the client has gone, or that nothing reaches him any more."""
+
+    async def sent(self) -> None:
+        """Know that the client has the last part of the body; the application may have more to do."""
+
+    async def ended(self) -> None:
+        """Know that the application has ended all that it does for the request, after its response went out."""
+
 
 class Changing(Exchange):
-    """A call that may change what it is about; `changed` is awaited before the response goes out."""
+    """A call that may change what it is about; `changed` is awaited before the response goes out.
+
+    It is awaited once more at the end: a transaction may be committed after the response (a dependency with ``yield``),
+    and what others have read meanwhile is what was there before.
+    """
 
     def __init__(
         self, options: ResponseCacheOptions, told: Told, changed: Callable[[int, list[Header]], Awaitable[None]]
@@ -117,10 +134,11 @@ class Changing(Exchange):
         """Tell `changed` status and headers."""
         super().__init__(options, told)
         self._changed = changed
+        self._said: list[Header] = []
 
     async def begin(self, status: int, headers: Iterable[Header], tags: Iterable[str] = ()) -> Passage:
         """Let the change be known before its maker is told that it is done."""
-        told = list(headers)
+        told = self._said = list(headers)
         await self._changed(status, told)
         return await super().begin(status, told, tags)
 
@@ -129,6 +147,11 @@ class Changing(Exchange):
         told = list(headers)
         await super().gone(status, told)
         await self._changed(status, told)
+
+    async def ended(self) -> None:
+        """Let what was done after the response be known as well."""
+        if self.status:
+            await self._changed(self.status, self._said)
 
 
 class Asking(Exchange):
@@ -145,12 +168,14 @@ class Asking(Exchange):
         stand_in: bool = False,
         leads: bool = True,
         noted: Callable[[str | None], None],
+        complete: Callable[["Asking"], Awaitable[None]],
     ) -> None:
         """Call for `asked`.
 
         `stored` is what the application is asked to confirm; `stand_in` says whether it may be given should the
         application fail. `leads`: the response may be stored. `noted` is told, as soon as that is known, why it
-        is not to be, or None where it could be.
+        is not to be, or None where it could be. `complete` is awaited as soon as the client has a body of the
+        length that was announced, which is before the application has ended what it does in the background.
         """
         super().__init__(options, told)
         self.asked = asked
@@ -162,10 +187,17 @@ class Asking(Exchange):
         """The headers of a response that told something of the stored one, which is to be given in its place."""
         self.begun = False
         """Whether a response has begun."""
+        self.cut = False
+        """Whether the client has gone before the body was complete, so that nothing is known of the response."""
+        self.concluded = False
+        """Whether it was decided what becomes of the response."""
         self._now = now
         self._stand_in = stand_in
         self._leads = leads
         self._noted = noted
+        self._complete = complete
+        self._announced = False
+        """Whether the body is as long as it was announced to be."""
         self._parts: list[bytes] = []
         self._size = 0
         self._refused: str | None = None
@@ -273,10 +305,12 @@ class Asking(Exchange):
         size = len(body) + sum(len(name) + len(text) for name, text in decided.headers)
         if size > self.options.max_body:
             self.give_up("size")
-        elif said is not None and said != str(len(body)):
-            self.give_up("status")
+        elif said != str(len(body)) and (said is not None or self.cut):
+            self.give_up(CUT if self.cut else "status")
         else:
+            self.cut = False
             self.body = body
+            self._announced = said is not None
             self.plan = self._completed(decided, body)
 
     def _completed(self, decided: Plan, body: bytes) -> Plan:
@@ -296,3 +330,12 @@ class Asking(Exchange):
             self.plan = None
             self.body = None
             self._noted(reason)
+
+    def hung_up(self) -> None:
+        """Trust the end of the body no more, unless it is as long as it was announced to be."""
+        self.cut = self.body is None
+
+    async def sent(self) -> None:
+        """Let others have what is known to be all of the response."""
+        if self.body is not None and self._announced:
+            await self._complete(self)

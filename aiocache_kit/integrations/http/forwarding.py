@@ -25,7 +25,7 @@ from aiocache_kit.integrations.http.complaints import (
     Complaints,
 )
 from aiocache_kit.integrations.http.directives import NOTHING_SAID
-from aiocache_kit.integrations.http.exchange import Asking, Exchange, Reply, reply_of
+from aiocache_kit.integrations.http.exchange import CUT, Asking, Exchange, Reply, reply_of
 from aiocache_kit.integrations.http.options import ResponseCacheOptions
 from aiocache_kit.integrations.http.reuse import Use, may_stand_in, use_of
 from aiocache_kit.integrations.http.shelf import Found, Shelf
@@ -194,9 +194,13 @@ class Forwarding:
             if reason is None:
                 self._unshared.forget(asked)
             else:
-                self._unshared.note(asked, reason, self._clock.monotonic())
+                if reason != CUT:
+                    self._unshared.note(asked, reason, self._clock.monotonic())
                 if turn is not None:
-                    turn.end(NOTHING)
+                    turn.end(None if reason == CUT else NOTHING)
+
+        async def complete(call: Asking) -> None:
+            await self._conclude(asked, found, turn, call)
 
         call = Asking(
             *(asked, self._options, told),
@@ -205,11 +209,12 @@ class Forwarding:
             stand_in=stands_in,
             leads=turn is not None,
             noted=noted,
+            complete=complete,
         )
         try:
             await origin.call(call)
         except Exception as error:
-            if call.begun or old is None or not stands_in:
+            if (call.begun and call.dropped is None) or old is None or not stands_in:
                 raise
             self._complaints.say(STANDS_IN, error)
             return self._stand_in(asked, old, turn, told)
@@ -252,12 +257,18 @@ class Forwarding:
         return reply_of(asked, mine, now, self._options, told)
 
     async def _conclude(self, asked: Asked, found: Found, turn: Turn | None, call: Asking) -> None:
-        """Store a response that has gone out, or forget the one that it has taken the place of."""
+        """Store a response that has gone out, or forget the one that it has taken the place of; once a call."""
+        if call.concluded:
+            return
+        call.concluded = True
         if call.plan is not None and call.body is not None:
             made = call.plan.stored(call.status, call.body, leaves=self._shelf.leaves)
             if made is not None:
                 self._unshared.forget(asked)
                 await self._shelf.end(asked, found, turn, made, call.plan)
+        elif call.cut:
+            if turn is not None:
+                turn.end(None)
         elif found.stored is not None and turn is not None and call.plan is None and 200 <= call.status < 500:  # noqa: PLR2004  - no failure
             await self._shelf.forget(found.key)
         if turn is not None:
