@@ -48,7 +48,7 @@ class ResponseCache:
         self.reader: Final = Reader(self.options)
         self._clock = clock or SystemClock()
         self._complaints = Complaints(self._clock)
-        self._shelf = Shelf(provider, self.options.max_variants, self._complaints)
+        self._shelf = Shelf(provider, self.options.max_variants, self._complaints, self._clock)
         self._forwarding = Forwarding(self._shelf, self.options, self._clock, self._complaints)
 
     def __repr__(self) -> str:

@@ -2,15 +2,18 @@
 
 Rule 1: an index is changed in one atomic step, and only while it is the one that was found: if somebody has invalidated
 the address meanwhile, what was made before is not found any more.
-Rule 2: whoever waits for a response is given one only if all that it varies by is part of what he waits for.
+Rule 2: an index lives at least as long as each of its variants: whoever makes one, anew or again, sees to that.
+Rule 3: whoever waits for a response is given one only if all that it varies by is part of what he waits for.
 """
 
+import math
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from inspect import iscoroutinefunction
 from typing import Final, TypeAlias, cast
 
+from aiocache_kit.clock import Clock
 from aiocache_kit.errors import CacheError, InvalidArgumentError, NotFoundError
 from aiocache_kit.integrations.http import stored, vary
 from aiocache_kit.integrations.http.asked import Asked
@@ -19,13 +22,14 @@ from aiocache_kit.integrations.http.fields import names, value
 from aiocache_kit.integrations.http.stored import Stored
 from aiocache_kit.integrations.http.storing import Plan, is_shared
 from aiocache_kit.integrations.http.turn import NOTHING, Made, Turn
+from aiocache_kit.management.expiration import ttl_of
 from aiocache_kit.provider import Provider
 from aiocache_kit.sentinels import MISSING
 
 ProviderSource: TypeAlias = Provider | Callable[[], Provider]
 
-_INDEX_LIFE: Final = 86_400.0
-"""Seconds that an index lives at least: it is small, and without it no variant is found."""
+_LONGER: Final = 86_400.0
+"""Seconds that an index outlives what it is written for, so that it need not be written for each renewal of that."""
 
 
 def _check(source: object) -> None:
@@ -51,15 +55,16 @@ class Found:
 class Shelf:
     """The responses in one provider."""
 
-    __slots__ = ("_complaints", "_most", "_provider", "_source")
+    __slots__ = ("_clock", "_complaints", "_most", "_provider", "_source")
 
-    def __init__(self, source: ProviderSource, most: int, complaints: Complaints) -> None:
+    def __init__(self, source: ProviderSource, most: int, complaints: Complaints, clock: Clock) -> None:
         """Keep at most so many variants of one address in the provider, or in what a function gives as such."""
         _check(source)
         self._source = source
         self._provider = source if isinstance(source, Provider) else None
         self._most = most
         self._complaints = complaints
+        self._clock = clock
 
     def __repr__(self) -> str:
         return repr(self._provider) if self._provider is not None else "a provider to come"
@@ -126,35 +131,35 @@ class Shelf:
             return Made(made.packed(), plan.keep, plan.tags)
         index = (found.index or vary.Index(secrets.token_hex(8), ())).widened(plan.vary)
         variant = index.variant_for(asked.headers)
-        key, life = index.key_of(asked.key, variant), max(plan.keep, _INDEX_LIFE)
+        key = index.key_of(asked.key, variant)
         if found.index is None:
             await self.provider.set(key, made.packed(), plan.keep, tags=plan.tags)
-            return Made(index.with_variant(variant, self._most)[0].packed(), life)
-        if index.names != found.index.names or variant not in found.index.variants:
-            for gone in await self._add(asked.key, index, variant, life):
-                await self.provider.delete(index.key_of(asked.key, gone))
+            return Made(index.with_variant(variant, self._most)[0].packed(), plan.keep + _LONGER)
+        for gone in await self._add(asked.key, index, variant, plan.keep):
+            await self.provider.delete(index.key_of(asked.key, gone))
         if key == found.key:
             return Made(made.packed(), plan.keep, plan.tags)
         await self.provider.set(key, made.packed(), plan.keep, tags=plan.tags)
         return NOTHING
 
-    async def _add(self, key: str, index: vary.Index, variant: str, life: float) -> tuple[str, ...]:
-        """Add a variant to the index that is stored, and give those that had to go.
+    async def _add(self, key: str, index: vary.Index, variant: str, keep: float) -> tuple[str, ...]:
+        """Have a variant, which is kept for so long, in the index that is stored, and give those that had to go.
 
         Raises `NotFoundError` where the index is no longer there.
         """
-        gone: tuple[str, ...] = ()
-
-        def added(value: object) -> list[object]:
-            nonlocal gone
-            there = vary.unpacked(value)
+        provider = self.provider
+        while True:
+            item = await provider.get_item(key)
+            there = vary.unpacked(item.value)
             if there is None or there.identity != index.identity:
                 raise NotFoundError(key)
-            there, gone = there.widened(index.names).with_variant(variant, self._most)
-            return there.packed()
-
-        await self.provider.update(key, added, life)
-        return gone
+            left = math.inf if item.expiration is None else item.expiration - self._clock.time()
+            wider = there.widened(index.names)
+            if variant in wider.variants and left >= keep:
+                return ()
+            wider, gone = wider.with_variant(variant, self._most)
+            if await provider.compare_and_set(key, wider.packed(), item.version, ttl_of(max(left, keep + _LONGER))):
+                return gone
 
     async def forget(self, key: str) -> None:
         """Remove what lies under a key."""
