@@ -57,16 +57,21 @@ def _plain(escape: re.Match[str]) -> str:
 def query_of(query: str, *, ordered: bool, ignored: frozenset[str]) -> str:
     """Give the part of the key that stands for the query: as it is, unless told otherwise.
 
-    `ordered`: parameters are sorted by name, those of one name stay in their order. `ignored` are names of parameters
-    that the application does not look at.
+    `ordered`: parameters are sorted by name; those of one name, however it is written, stay in their order. `ignored`
+    are names of parameters that the application does not look at.
     """
     if ordered or ignored:
         parts = [(part.partition("=")[0], part) for part in query.split("&")]
         kept = [(name, part) for name, part in parts if name not in ignored]
         if ordered:
-            kept.sort(key=lambda pair: pair[0])
+            kept.sort(key=lambda pair: _meant(pair[0]))
         query = "&".join(part for _, part in kept)
     return query if " " not in query else query.replace(" ", "%20")
+
+
+def _meant(name: str) -> str:
+    """Give what all ways to write the name of a parameter have in common: as bytes, and with `+` as a space."""
+    return unquote(name, "latin-1").replace("+", " ")
 
 
 def host_of(host: str, scheme: str) -> str | None:
