@@ -78,16 +78,16 @@ class Generations:
             return
         item = await member.patience.within(partial(member.storage.read, _GENERATION))
         generation = "" if item is None else str(item.value)
+        if generation:
+            self._know(member, generation)
         marks = await self._marks(member)
         if not generation or any(mark == generation and by != self._me for mark, by in marks):
             member.missed.note_everything()
-        else:
-            self._known[member] = generation
 
     async def renew(self, member: Member) -> None:
         """Give a node that was just cleared a new generation, so that no mark fits it."""
         if _outlives(member):
-            await self._learn(member)
+            await self._learn(member, outdated=self._known.get(member))
 
     async def settle(self, member: Member) -> None:
         """Take back the marks of this process: what `member` missed was made up for."""
@@ -109,11 +109,16 @@ class Generations:
         self._to_mark |= self._marked
 
     async def look(self) -> None:
-        """See to it, now and then, that no node has lost its generation, as where it evicts what is seldom read."""
+        """See to it, now and then, that no node has lost its generation, as where it evicts what is seldom read.
+
+        One that another process has cleared has another generation since.
+        """
         now = self._clock().monotonic()
         if now - self._looked_at >= _EVERY:
             self._looked_at = now
             await self.after_clear()
+            known = [member for member in self._known if member.is_in]
+            await side_by_side([(member, partial(self._look_at, member)) for member in known])
 
     async def mark(self) -> None:
         """Tell the other nodes of those that missed something."""
@@ -133,17 +138,31 @@ class Generations:
         if all(mark != generation for mark, _ in await self._marks(member)):
             return False
         await member.storage.clear()
-        await self._learn(member)
+        await self._learn(member, outdated=generation)
         return True
 
-    async def _learn(self, member: Member) -> str:
-        """Give the generation of a node, a new one if it has none."""
+    async def _learn(self, member: Member, outdated: str | None = None) -> str:
+        """Give the generation of a node, a new one if it has none, or still has the one that is `outdated`.
+
+        A clear need not take it away: Redis keeps what lies under such keys.
+        """
         while True:
             item = await member.storage.read(_GENERATION)
-            if item is not None:
-                self._known[member] = str(item.value)
+            if item is not None and item.value != outdated:
+                self._know(member, str(item.value))
                 return self._known[member]
-            await member.storage.write(self._item(_GENERATION, token_hex(8)), IF_ABSENT)
+            condition = IF_ABSENT if item is None else if_version(item.version)
+            await member.storage.write(self._item(_GENERATION, token_hex(8)), condition)
+
+    async def _look_at(self, member: Member) -> None:
+        item = await member.storage.read(_GENERATION)
+        if item is not None and member in self._known:
+            self._know(member, str(item.value))
+
+    def _know(self, member: Member, generation: str) -> None:
+        if member in self._marked and self._known[member] != generation:
+            self._to_mark.add(member)  # the mark does not fit it any more
+        self._known[member] = generation
 
     async def _marks(self, member: Member) -> list[tuple[str, str]]:
         """Give what other nodes say of `member`: the generation not to be trusted, and who says so."""

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
+from aiocache_kit.item import Item
 from aiocache_kit.storage.distributed import DistributedStorage
 from aiocache_kit.storage.distributed.generations import _GENERATION
 from aiocache_kit.storage.distributed.nodes import RESERVED
@@ -159,3 +160,26 @@ async def test_a_generation_that_was_evicted_is_put_back() -> None:
         assert before is not None
         assert after is not None
         assert after.value == before.value
+
+
+async def test_a_generation_that_another_process_has_changed_is_learnt() -> None:
+    """Who was there before a node was cleared by somebody else marks it by the generation that it has now."""
+    cluster = servers()
+    async with process(cluster) as first:
+        await write(cluster, first, KEYS, "old")
+        node = cluster.nodes["node-1"]
+        assert isinstance(node, Server)
+        generation = await node.inner.read(_GENERATION)
+        assert generation is not None
+        mark = Item(key=f"{RESERVED}mark:node-1", value=f"{generation.value} somebody", created_at=0.0)
+        await cluster.nodes["node-0"].inner.write(mark)
+        async with process(cluster) as second:  # clears it
+            await write(cluster, second, KEYS, "old")
+        await cluster.clock.advance(61.0)
+        await first.tidy()
+        await out(cluster, first, "node-1")
+        await write(cluster, first, KEYS, "new")
+    node.heal()
+    async with process(cluster) as later:
+        assert set((await held(node, KEYS)).values()) <= {"new"}
+        assert await values(later) == dict.fromkeys(KEYS, "new")
