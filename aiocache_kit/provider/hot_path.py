@@ -493,7 +493,7 @@ def _get(
     recorder, check_open = setting.recorder, setting.check_open
 
     async def get(key: str, default: Any = None, *, type: Any = None) -> Any:  # noqa: ANN401  - see Provider.get
-        value = lookup(key)
+        value = lookup(key, None)  # an ageing value is one, though whoever loads would have it made anew
         if value is MISSING:
             check_open()
             recorder.misses += 1
@@ -555,7 +555,7 @@ def _get_multi(setting: Setting, lookup: Lookup) -> Callable[..., Awaitable[dict
         missed: set[str] = set()
         before = recorder.hits
         for key in keys:
-            value = lookup(key)
+            value = lookup(key, None)  # as in `_get`
             if value is MISSING:
                 missed.add(key)
             else:

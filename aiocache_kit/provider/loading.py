@@ -13,7 +13,7 @@ import inspect
 import weakref
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from functools import partial
-from types import CodeType, FunctionType, MethodType
+from types import CellType, CodeType, FunctionType, MethodType
 from typing import Any, Final, NoReturn, TypeAlias, TypeVar, cast
 
 from aiocache_kit.errors import InvalidArgumentError, LoadFailedError, WrongTypeError
@@ -289,7 +289,7 @@ async def call(function: Callable[..., object], *arguments: object) -> object:
             raise
         if error is not None:
             raise error
-        if code is not None and inspect.isawaitable(result):
+        if code is not None and inspect.isawaitable(result) and not _may_block(function):
             _gives_awaitable.add(code)
     if inspect.isawaitable(result):
         return await cast("Awaitable[object]", result)
@@ -299,7 +299,23 @@ async def call(function: Callable[..., object], *arguments: object) -> object:
 def _runs_on_the_loop(function: Callable[..., object], code: CodeType | None) -> bool:
     if code is None:
         return inspect.iscoroutinefunction(_callee(function))
-    return bool(code.co_flags & inspect.CO_COROUTINE) or code in _gives_awaitable
+    return bool(code.co_flags & inspect.CO_COROUTINE) or (code in _gives_awaitable and not _may_block(function))
+
+
+def _may_block(function: Callable[..., object]) -> bool:
+    """Whether what is called depends on a function that this one has captured: of a wrapper, that says nothing."""
+    closure: tuple[CellType, ...] | None = getattr(function, "__closure__", None)
+    if not closure:
+        return False
+    return any(_is_blocking(cell) for cell in closure)
+
+
+def _is_blocking(cell: CellType) -> bool:
+    try:
+        held: object = cell.cell_contents
+    except ValueError:  # nothing is in it yet
+        return False
+    return callable(held) and not isinstance(held, type) and not inspect.iscoroutinefunction(_callee(held))
 
 
 def wants_context(function: Callable[..., object]) -> bool:

@@ -13,6 +13,7 @@ waits for room has no lease yet, and keeps no other process from loading.
 import asyncio
 import math
 from collections.abc import Collection, Coroutine, Iterable, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any, Final, cast
 
@@ -76,7 +77,7 @@ class Loads:
             value, joined = await core.flights.load(key, self._bounded(work), stored_tags)
             self._recorder.coalesced += joined
             if value is not MISSING or not waits:
-                return value
+                return self._own({key: value})[key] if joined and value is not MISSING else value
 
     async def _load(self, flight: Flight, asked: Asked, leases: dict[str, str]) -> dict[str, object]:
         """Load one value and store it, as far as it may be."""
@@ -106,30 +107,42 @@ class Loads:
         found: dict[str, object] = {}
         left = dict(asked.names)
         while left:
-            flights, joined = self._join(left)
-            untrue = {flight: flight.invalidated for flight in flights}
-            mine = asked.part({key: name for key, name in left.items() if key not in joined})
+            joined = self._join(left)
+            others = set[str]().union(*joined.values())
+            untrue = {flight: flight.invalidated for flight in joined}
+            flights = joined
+            mine = asked.part({key: name for key, name in left.items() if key not in others})
             if mine.names:
                 work = self._work(mine, anew=anew, waits=waits)
                 # Before the others: if one of those cannot be joined, this one is left, and ends.
-                flights.insert(0, self._core.flights.start(tuple(mine.names), work, asked.tags))
-            self._recorder.coalesced += len(joined)
-            for flight, outcome in zip(flights, await self._core.flights.wait_for(flights), strict=True):
+                flights = {self._core.flights.start(tuple(mine.names), work, asked.tags): set(mine.names), **joined}
+            self._recorder.coalesced += len(others)
+            outcomes = await self._core.flights.wait_for(list(flights))
+            for (flight, wanted), outcome in zip(flights.items(), outcomes, strict=True):
                 if untrue.get(flight, _NONE).isdisjoint(flight.tags):  # or it had such a tag before it was joined
-                    found |= {key: value for key, value in outcome.items() if key in left}
-            left = {key: left[key] for key in joined if key not in found} if waits else {}
+                    # What else it found may have been changed since: it is not joined for that.
+                    got = {key: value for key, value in outcome.items() if key in wanted}
+                    found |= got if flight not in joined else self._own(got)
+            left = {key: left[key] for key in others if key not in found} if waits else {}
         return found
 
-    def _join(self, left: Mapping[str, str]) -> tuple[list[Flight], set[str]]:
-        """Find the flights under way for some of the keys, and which keys those are."""
-        flights: dict[Flight, None] = {}
-        joined: set[str] = set()
+    def _join(self, left: Mapping[str, str]) -> dict[Flight, set[str]]:
+        """Find the flights under way for some of the keys, and for which of them each is."""
+        joined: dict[Flight, set[str]] = {}
         for key in left:
             flight = self._core.flights.to_join(key)
             if flight is not None:
-                flights[flight] = None
-                joined.add(key)
-        return list(flights), joined
+                joined.setdefault(flight, set()).add(key)
+        return joined
+
+    def _own(self, found: dict[str, object]) -> dict[str, object]:
+        """Give what another call has loaded: in copies, where values are to be one's own and can be copied."""
+        tables = self._core.tables
+        if tables is None or tables.own is None:
+            return found
+        with suppress(CacheError):
+            return {key: tables.own(value) for key, value in found.items()}
+        return found
 
     def _work(self, asked: AskedMany, *, anew: bool, waits: bool) -> Work:
         leasing, context, tags = self._core.leasing, asked.context, asked.tags
@@ -245,14 +258,11 @@ class Loads:
         core, policy, cost = self._core, context.freshness, context.cost
         if core.tables is not None and not core.tables.may_put(found):
             await core.tables.turns(found)
-        if core.ended or not flight.invalidated.isdisjoint(tags):
-            return
-        keys = [key for key in found if core.flights.may_store(flight, key)]
-        if not policy.cache_none:
-            nothing = [key for key in keys if found[key] is None]
-            keys = [key for key in keys if found[key] is not None]
-            if nothing and context.replaces:
+        if not policy.cache_none and context.replaces:
+            nothing = [key for key in self._storable(flight, found, tags) if found[key] is None]
+            if nothing:
                 await self._remove(nothing, leases)
+        keys = [key for key in self._storable(flight, found, tags) if policy.cache_none or found[key] is not None]
         lives = (
             [policy.spread(context.life, core.random.random()) for _ in keys]
             if policy.jitter
@@ -262,7 +272,12 @@ class Loads:
         try:
             if core.tables is not None:
                 for key, life in zip(keys, lives, strict=True):
-                    core.tables.put(key, found[key], life, tags=tags, cost=cost, stale_for=stale, validators=validators)
+                    try:
+                        core.tables.put(
+                            key, found[key], life, tags=tags, cost=cost, stale_for=stale, validators=validators
+                        )
+                    except CacheError as error:
+                        self._refused(error)
             elif keys:
                 items = [
                     core.item(key, found[key], life, tags, cost, stale_for=stale, validators=validators)
@@ -271,8 +286,18 @@ class Loads:
                 async with core.flights.storing(keys):
                     await self._write(items, leases)
         except CacheError as error:
-            self._recorder.errors += 1
-            core.log.failed("store", "a loaded value was not stored: %s", error=error)
+            self._refused(error)
+
+    def _storable(self, flight: Flight, found: Iterable[str], tags: tuple[str, ...]) -> list[str]:
+        """Give the keys of `found` that may be stored; to be asked again after each await."""
+        core = self._core
+        if core.ended or not flight.invalidated.isdisjoint(tags):
+            return []
+        return [key for key in found if core.flights.may_store(flight, key)]
+
+    def _refused(self, error: CacheError) -> None:
+        self._recorder.errors += 1
+        self._core.log.failed("store", "a loaded value was not stored: %s", error=error)
 
     async def _remove(self, keys: list[str], leases: dict[str, str]) -> None:
         """Take away what was there before its source had nothing for it any more."""
