@@ -25,6 +25,7 @@ from aiocache_kit.decorators.recipe import Recipe
 from aiocache_kit.decorators.texts import has_text
 from aiocache_kit.decorators.wrapped import Wrapped
 from aiocache_kit.management.freshness import Freshness, FreshnessOptions, checked
+from aiocache_kit.serializers.kinds import is_taken_apart, within
 
 _OUT: Final = "leave it out with exclude=, or say what stands for it: in key=, or by Annotated[..., KeyBy(...)]"
 
@@ -84,6 +85,23 @@ def problems(plan: Plan, framework: Framework, defaults: FreshnessOptions, *, bo
             continue
         if wrong:
             yield f"the parameter {name!r} of {plan.label} {wrong}"
+
+
+def undeclared(endpoint: object, model: object) -> Iterator[str]:
+    """Give a sentence where a route sends what it gets as a `model`, and its cached function declares no result.
+
+    In memory that does no harm. Of an object bytes hold the parts, which nobody could read then.
+    """
+    plan = Wrapped.plan_of(endpoint)
+    if plan is None or plan.order.type is not None or plan.type.kind() is not None:
+        return
+    for each in within(model):
+        if isinstance(each, type) and is_taken_apart(each):
+            yield (
+                f"{plan.label} does not declare what it gives, so that a {each.__name__} could not be read back from"
+                " a storage of bytes: annotate its result, for response_model= is about what is sent"
+            )
+            return
 
 
 def _wrong(plan: Plan, index: int, annotation: object, argument: Argument | None) -> str | None:

@@ -9,14 +9,14 @@ Rule 2: the only file that imports starlette. It comes with the extra ``fastapi`
 
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from typing import Any, ClassVar, TypeAlias, cast
+from typing import Any, ClassVar, NamedTuple, TypeAlias, cast
 
 from aiocache_kit.config import Config, LoadConfig
 from aiocache_kit.decorators.declared import annotations, bare
 from aiocache_kit.errors import InvalidArgumentError, MissingDependencyError
 from aiocache_kit.integrations.app_cache import WRONG_ORDER, Source, health
 from aiocache_kit.integrations.app_cache import AppCache as _AppCache
-from aiocache_kit.integrations.route_check import Argument, cached_below, problems
+from aiocache_kit.integrations.route_check import Argument, cached_below, problems, undeclared
 from aiocache_kit.provider import Provider
 
 try:
@@ -70,23 +70,26 @@ class AppCache(_AppCache):
         source = self._life.source
         defaults = (source.load_config if isinstance(source, Config) else LoadConfig()).options()
         called = [
-            (path, each)
-            for path, endpoint, dependencies in _endpoints(app.routes, "")
-            for each in (*self.called(endpoint), *self.called_before(dependencies))
+            (at, each)
+            for at in _endpoints(app.routes, "")
+            for each in (*self.called(at.endpoint), *self.called_before(at.dependencies))
         ]
         kept = {found[0].function for _, each in called if (found := cached_below(each)) is not None}
         wrong: list[str] = []
-        for path, each in called:
+        for at, each in called:
             found = cached_below(each)
             if found is not None:
                 plan, bound = found
-                wrong += [f"{path}: {problem}" for problem in problems(plan, self, defaults, bound=bound)]
+                told = [*problems(plan, self, defaults, bound=bound)]
+                if each is at.endpoint:
+                    told += undeclared(each, at.model)
                 try:
                     self.check_result(plan.function, annotations(plan.function).get("return"))
                 except InvalidArgumentError as error:
-                    wrong.append(f"{path}: {error}")
+                    told.append(str(error))
+                wrong += [f"{at.path}: {problem}" for problem in told]
             elif self._is_passed_by(each, kept):
-                wrong.append(f"{path}: {cast('Any', each).__qualname__} {WRONG_ORDER}")
+                wrong.append(f"{at.path}: {cast('Any', each).__qualname__} {WRONG_ORDER}")
         if wrong:
             raise InvalidArgumentError("\n".join(dict.fromkeys(wrong)))
 
@@ -168,15 +171,24 @@ def readiness(*caches: _AppCache, timeout: float = 1.0) -> Callable[[Request], C
     return ready
 
 
+class _Endpoint(NamedTuple):
+    """What a route calls."""
+
+    path: str
+    """What it is called in messages."""
+    endpoint: object
+    dependencies: tuple[object, ...]
+    """What FastAPI asks for beside the parameters, on behalf of the route and of whatever it is in."""
+    model: object
+    """What FastAPI makes of the result before it sends it; None: nothing is said."""
+
+
 def _endpoints(
     routes: Any,  # noqa: ANN401  - routes of any kind
     prefix: str,
     inherited: tuple[object, ...] = (),
-) -> Iterator[tuple[str, object, tuple[object, ...]]]:
-    """Give all endpoints with what they are called in messages, those of mounted and included routers as well.
-
-    Beside each stands what FastAPI asks for its route: its own dependencies, and those that it has `inherited`.
-    """
+) -> Iterator[_Endpoint]:
+    """Give all endpoints, those of mounted and included routers as well, which have `inherited` dependencies."""
     for route in routes:
         path = prefix + (getattr(route, "path", None) or getattr(route, "prefix", None) or "")
         included = getattr(route, "original_router", None)  # FastAPI includes routers as they are
@@ -187,6 +199,8 @@ def _endpoints(
         elif getattr(route, "endpoint", None) is not None:
             methods = ",".join(sorted(set(getattr(route, "methods", None) or ()) - {"HEAD"}))
             own: Iterable[object] | None = getattr(route, "dependencies", None)  # a route of Starlette inherits none
-            yield f"{methods} {path}".strip(), route.endpoint, () if own is None else (*inherited, *own)
+            asked = () if own is None else (*inherited, *own)
+            model: object = getattr(route, "response_model", None)
+            yield _Endpoint(f"{methods} {path}".strip(), route.endpoint, asked, model)
         elif getattr(route, "routes", None):
             yield from _endpoints(route.routes, path)

@@ -11,12 +11,11 @@ from typing import Any, Final, cast
 from uuid import UUID
 
 from aiocache_kit.errors import MissingDependencyError, SerializationError
+from aiocache_kit.serializers.kinds import is_model, is_taken_apart
 from aiocache_kit.serializers.typed import convert, load_msgspec
 
 _KEPT: Final = (bytes, dt.datetime, dt.date, dt.time, dt.timedelta, UUID, Decimal)
 """Types that stay what they are among the parts of an object."""
-_MARKS: Final = ("__dataclass_fields__", "__struct_fields__", "__attrs_attrs__")
-"""What the classes have whose objects msgspec takes apart."""
 
 
 def parts_of(value: object, format: str) -> object:
@@ -25,7 +24,7 @@ def parts_of(value: object, format: str) -> object:
     Raises `SerializationError`, which names its class, where `convert` would not make an equal object of them again.
     """
     kind = type(value)
-    if not _can_be_taken_apart(kind):
+    if not is_taken_apart(kind):
         raise SerializationError(
             f"{format} cannot write a value of type {kind.__name__} so that it comes back: "
             "store a dataclass, a model or plain values, or use the serializer pickle"
@@ -46,19 +45,9 @@ def parts_of(value: object, format: str) -> object:
     ) from None
 
 
-def _can_be_taken_apart(kind: type[object]) -> bool:
-    if Enum in kind.__mro__ or any(hasattr(kind, mark) for mark in _MARKS):
-        return True
-    return _is_model(kind) or (hasattr(kind, "_fields") and tuple in kind.__mro__)
-
-
-def _is_model(kind: type[object]) -> bool:
-    return callable(getattr(kind, "model_dump", None)) and callable(getattr(kind, "model_validate", None))
-
-
 def _ways(value: object) -> Iterator[object]:
     """Give the parts of `value` in each way in which its class may take them back."""
-    if _is_model(type(value)):
+    if is_model(type(value)):
         dump = cast("Any", value).model_dump
         yield dump(by_alias=True)
         yield dump()
@@ -67,7 +56,7 @@ def _ways(value: object) -> Iterator[object]:
 
 
 def _dumped(value: object) -> object:
-    if _is_model(type(value)):
+    if is_model(type(value)):
         return cast("Any", value).model_dump(by_alias=True)
     raise NotImplementedError
 

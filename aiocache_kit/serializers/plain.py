@@ -25,7 +25,7 @@ from uuid import UUID
 from aiocache_kit.errors import SerializationError
 from aiocache_kit.serializers.apart import parts_of
 from aiocache_kit.serializers.parts import Parts
-from aiocache_kit.serializers.typed import convert
+from aiocache_kit.serializers.typed import convert_parts
 
 MOST_DEPTH: Final = 100
 """How deep containers may lie in one another."""
@@ -83,12 +83,8 @@ def from_tree(tree: object, format: str, data: bytes) -> object:
     if tag == _TAGGED:
         return _restore(inner, 0, whole=True)
     if tag == _PARTS:
-        return Parts(format, data, partial(_make, _restore(inner, 0, whole=False)))
+        return Parts(format, data, partial(convert_parts, _restore(inner, 0, whole=False)))
     raise ValueError("an unknown tag")
-
-
-def _make(parts: object, type: type[object]) -> object:
-    return convert(parts, type)
 
 
 def _is_plain(value: object, form: Form) -> bool:

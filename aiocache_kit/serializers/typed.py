@@ -2,21 +2,26 @@
 
 A value that is of that class already is given as it is. Plain values (dicts, lists, text, numbers), such as json or
 msgpack bring back, become dataclasses, TypedDicts, NamedTuples, datetimes, UUIDs, enums and msgspec Structs by way of
-msgspec, and pydantic models by way of their own validation.
+msgspec, and pydantic models by way of their own validation. Types that hold models and that msgspec cannot convert to,
+such as a union of two of them, are read by pydantic as a whole.
 
 Rule 1: the only file that imports msgspec, and only when something must be converted.
 Rule 2: a conversion validates: what does not fit is `WrongTypeError`, without the value in its text.
 """
 
 from collections.abc import Callable
-from typing import Any, Final, TypeVar, cast, final
+from types import UnionType
+from typing import Any, Final, TypeVar, Union, cast, final, get_origin
 
 from aiocache_kit.errors import InvalidArgumentError, MissingDependencyError, WrongTypeError
+from aiocache_kit.serializers.kinds import holds_models
+from aiocache_kit.serializers.models import read_models
 from aiocache_kit.serializers.parts import Parts, whole
 
 T = TypeVar("T")
 _CLASS: Final = type
 """Its name is that of an argument here."""
+_UNIONS: Final = (Union, UnionType)
 
 
 @final
@@ -29,11 +34,15 @@ class Declared:
         """Ask `look` for the type, each time that one is needed; None where nothing is declared."""
         self._look = look
 
+    def kind(self) -> Any:  # noqa: ANN401  - whatever is declared
+        """Give the type; None where nothing is declared, or nothing that says what it is."""
+        return self._look()
+
     def apply(self, value: object) -> object:
         """Give `value` whole; raise what `convert` does, and `WrongTypeError` for parts of which nothing is said."""
         if value.__class__ is not Parts:
             return value
-        kind: Any = self._look()
+        kind = self.kind()
         return whole(value) if kind is None else convert(value, kind)
 
 
@@ -66,6 +75,16 @@ def convert(value: object, type: type[T]) -> T:
     return _by_msgspec(value, type)
 
 
+def convert_parts(parts: object, type: type[T]) -> T:
+    """Give what was taken apart as a `type`, of a union a model rather than the dict that it looks like.
+
+    Raises what `convert` does.
+    """
+    if get_origin(type) in _UNIONS and holds_models(type):
+        return cast("T", _by_pydantic_whole(parts, type))
+    return convert(parts, type)
+
+
 def _is_typed_dict(type: object) -> bool:
     return hasattr(type, "__total__")
 
@@ -88,7 +107,18 @@ def _by_msgspec(value: object, type: type[T]) -> T:
         # The error of msgspec shows the value where an enum member was looked for, as that of pydantic does.
         raise _misfit(value, type) from None
     except TypeError as error:
-        raise InvalidArgumentError(f"type must be a type that msgspec can convert to, not {type!r}") from error
+        if not holds_models(type):
+            raise InvalidArgumentError(f"type must be a type that msgspec can convert to, not {type!r}") from error
+    return cast("T", _by_pydantic_whole(value, type))
+
+
+def _by_pydantic_whole(value: object, type: object) -> object:
+    try:
+        return read_models(value, type)
+    except InvalidArgumentError:  # which is a ValueError, too
+        raise
+    except ValueError:
+        raise _misfit(value, type) from None
 
 
 def load_msgspec() -> Any:  # noqa: ANN401  - the module

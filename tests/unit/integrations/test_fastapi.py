@@ -657,6 +657,33 @@ async def test_what_ends_with_the_request_is_not_used_after_it() -> None:
         await start(below_a_route(cache, cache.cached(exclude=["it"])(session)))
 
 
+@pytest.mark.parametrize("model", [User, list[User], User | None, dict[str, Tenant]], ids=str)
+async def test_what_a_route_sends_is_not_what_its_function_declares(model: object) -> None:
+    """Of a model, bytes hold the parts: where only the route says what they are of, the application does not start."""
+    cache = AppCache()
+
+    async def untold(number: int):  # type: ignore[no-untyped-def]  # noqa: ANN202  - that is what is tried
+        return number
+
+    async def anything(number: int) -> Any:  # noqa: ANN401  - FastAPI's way
+        return number
+
+    async def told(number: int) -> User:
+        return User(id=number)
+
+    for function in (untold, anything):
+        app = FastAPI(lifespan=cache.lifespan)
+        app.get("/{number}", response_model=model)(cache.cached()(function))
+        with pytest.raises(InvalidArgumentError, match=rf"^GET \S+: \S+{function.__name__} does not declare what it"):
+            await start(app)
+    right: list[Any] = [cache.cached()(told), cache.cached(type=User)(untold)]
+    for kept in right:
+        app = FastAPI(lifespan=cache.lifespan)
+        app.get("/{number}", response_model=model)(kept)
+        app.get("/plain/{number}", response_model=dict[str, int])(cache.cached()(untold))
+        await start(app)
+
+
 @pytest.mark.parametrize(("kind", "ends"), [(UploadFile, True), (WebSocket, False), (HTTPConnection, False)])
 def test_other_things_of_one_request_are_known(kind: type, *, ends: bool) -> None:
     """An uploaded file, a socket and a connection are no part of keys either."""

@@ -12,6 +12,7 @@ import pydantic
 import pytest
 
 from aiocache_kit.errors import InvalidArgumentError, WrongTypeError
+from aiocache_kit.serializers.registry import new_serializer
 from aiocache_kit.serializers.typed import convert
 
 
@@ -44,6 +45,18 @@ class Model(pydantic.BaseModel):
     age: int = 0
 
 
+class Cat(pydantic.BaseModel):
+    kind: Literal["cat"] = "cat"
+
+
+class Dog(pydantic.BaseModel):
+    kind: Literal["dog"] = "dog"
+    born: dt.date | None = None
+
+
+Pet = Annotated[Cat | Dog, pydantic.Field(discriminator="kind")]
+
+
 FITS: list[tuple[object, Any, object]] = [
     ({"name": "Ann", "born": "2000-01-02"}, User, User("Ann", dt.date(2000, 1, 2))),
     ({"name": "Ann"}, Named, {"name": "Ann"}),
@@ -63,6 +76,13 @@ FITS: list[tuple[object, Any, object]] = [
     ("a", Literal["a", "b"], "a"),
     ({"a": 1}, dict[str, int], {"a": 1}),
     (Struct("Ann"), User, User("Ann")),
+    ({"kind": "dog"}, Cat | Dog, Dog()),
+    ({"kind": "dog", "born": "2000-01-02"}, Pet, Dog(born=dt.date(2000, 1, 2))),
+    ([{"kind": "dog"}, {"kind": "cat"}], list[Cat | Dog], [Dog(), Cat()]),
+    ({"kind": "cat"}, Cat | dict[str, int], Cat()),
+    ({"a": {"kind": "cat"}, "b": 5}, dict[str, Pet | int], {"a": Cat(), "b": 5}),
+    ({"name": "Ann", "born": "2000-01-02"}, Cat | User, User("Ann", dt.date(2000, 1, 2))),
+    ({"kind": "cat"}, Annotated[Cat | Dog, ["cannot be hashed"]], Cat()),
 ]
 MISFITS: list[tuple[object, Any]] = [
     ("a-secret", int),
@@ -75,6 +95,9 @@ MISFITS: list[tuple[object, Any]] = [
     (["a-secret"], list[int]),
     (None, str),
     (1.5, int),
+    ({"kind": "a-secret"}, Cat | Dog),
+    ({"kind": "a-secret"}, Pet),
+    (["a-secret"], list[Cat | int]),
 ]
 
 
@@ -122,6 +145,21 @@ def test_a_misfit_within_is_told_by_the_whole_type() -> None:
     """A dict that is no ``dict[str, int]`` is not said to be no dict."""
     with pytest.raises(WrongTypeError, match=r"of type dict, cannot be read as dict\[str, int\]$"):
         convert({"a": "b"}, dict[str, int])
+
+
+@pytest.mark.parametrize("kind", [Cat | Struct, list[Cat | Struct]], ids=str)
+def test_what_neither_can_convert_to(kind: Any) -> None:  # noqa: ANN401  - as above
+    """A type that holds a model, and something that pydantic does not know, is an argument that is wrong, too."""
+    with pytest.raises(InvalidArgumentError, match="type must be a type that pydantic or msgspec can convert to, not"):
+        convert({"a": 1}, kind)
+
+
+def test_a_model_is_no_dict() -> None:
+    """What was stored as parts is a model where a union has one, while a dict that is a value stays one."""
+    json = new_serializer("json")
+    kind: Any = Cat | type({})
+    assert json.decode(json.encode(Cat()), kind) == Cat()
+    assert convert({"kind": "cat"}, kind) == {"kind": "cat"}
 
 
 @pytest.mark.parametrize("kind", [5, "User", ..., b"x", [int]], ids=repr)
