@@ -14,6 +14,7 @@ from aiocache_kit.item import Item
 from aiocache_kit.storage.base import Condition, ConditionKind, Storage
 from aiocache_kit.storage.layered.copies import Copies
 from aiocache_kit.storage.layered.lowest import Lowest
+from aiocache_kit.storage.layered.messages import Action
 from aiocache_kit.storage.layered.shared import NOT_HELD
 
 T = TypeVar("T")
@@ -30,6 +31,19 @@ class News:
 
     def tags(self, tags: Collection[str]) -> None:
         """Tell that `tags` were invalidated."""
+
+    def tell(self, action: Action, names: Collection[str]) -> None:
+        """Tell that `action` was done to keys, tags or prefixes."""
+        match action:
+            case Action.CHANGED:
+                self.keys(names)
+            case Action.INVALIDATED:
+                self.tags(names)
+            case Action.CLEARED:
+                for prefix in names:
+                    self.prefix(prefix)
+            case Action.HEARTBEAT:
+                pass
 
 
 class Changes:
@@ -208,10 +222,13 @@ class Changes:
             await self._copies.kill(tags)
             self.news.tags(tags)
 
-    async def made_up(self, keys: Collection[str]) -> None:
-        """Follow what the lowest layer was told late, or has told of others."""
-        await self._copies.forget(keys)
-        self.news.keys(keys)
+    async def made_up(self, action: Action, names: Collection[str]) -> None:
+        """Follow what the lowest layer was told late, or has told of others.
+
+        Whoever asked it meanwhile has copies of what was there before, though he had heard of the change.
+        """
+        self.news.tell(action, names)
+        await self._copies.follow(action, names)
 
 
 def _is_live(item: Item[object] | None) -> bool:

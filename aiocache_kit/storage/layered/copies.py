@@ -15,6 +15,7 @@ from aiocache_kit.item import Item
 from aiocache_kit.management.invalidation import TagMarks
 from aiocache_kit.storage.base import Kept
 from aiocache_kit.storage.layered.dates import as_read, as_written
+from aiocache_kit.storage.layered.messages import Action
 from aiocache_kit.storage.layered.near import Near
 from aiocache_kit.storage.layered.plain import is_plain
 from aiocache_kit.storage.layered.traffic import Traffic, Visit
@@ -135,6 +136,19 @@ class Copies:
         return gone
 
     # --- what others did ---------------------------------------------------------------------------------------------
+
+    async def follow(self, action: Action, names: Collection[str]) -> None:
+        """Do to the copies what was done below to keys, tags or prefixes."""
+        match action:
+            case Action.CHANGED:
+                await self.forget(names)
+            case Action.INVALIDATED:
+                await self.kill(names)
+            case Action.CLEARED:
+                for prefix in names:
+                    await self.clear(prefix)
+            case Action.HEARTBEAT:
+                pass
 
     async def forget(self, keys: Collection[str]) -> None:
         """Remove the copies of `keys`, which somebody else has changed."""

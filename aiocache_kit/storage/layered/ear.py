@@ -124,15 +124,12 @@ class Ear:
         match message.action:
             case Action.CHANGED:
                 self._pending.contest(message.names)
-                await self._copies.forget(message.names)
-            case Action.INVALIDATED:
-                await self._copies.kill(message.names)
             case Action.CLEARED:
                 for prefix in message.names:
                     self._pending.contest_prefix(prefix)
-                    await self._copies.clear(prefix)
-            case Action.HEARTBEAT:
+            case Action.INVALIDATED | Action.HEARTBEAT:
                 pass
+        await self._copies.follow(message.action, message.names)
 
     def _is_missing(self, message: Message, clock: Clock) -> bool:
         """Note the number of a message; say whether one before it did not come."""

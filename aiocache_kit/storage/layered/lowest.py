@@ -25,6 +25,7 @@ from aiocache_kit.errors import (
 from aiocache_kit.item import Item
 from aiocache_kit.management.circuit_breaker import CircuitBreaker
 from aiocache_kit.storage.base import IF_ABSENT, Storage, if_version
+from aiocache_kit.storage.layered.messages import Action
 from aiocache_kit.storage.layered.pending import Change, Pending, as_it_is
 from aiocache_kit.storage.observer import Observer
 from aiocache_kit.storage.pace import Pace
@@ -56,8 +57,8 @@ class Lowest:
         """Changes that were made up for."""
         self.outdated: int = 0
         """Changes that gave way to newer ones of others."""
-        self.on_change: Callable[[Collection[str]], Awaitable[None]] | None = None
-        """Told of the keys that were made up for, or that somebody else had changed."""
+        self.on_change: Callable[[Action, Collection[str]], Awaitable[None]] | None = None
+        """Told of what was made up for: of keys, also those that somebody else had changed, of tags and of prefixes."""
         self._breaker = breaker
         self._is_open = False
         self._opening = asyncio.Lock()
@@ -230,10 +231,16 @@ class Lowest:
         for prefix in self.pending.prefixes():
             await self.call(partial(self.storage.clear, prefix))
             self.pending.done_prefix(prefix)
+            await self._tell(Action.CLEARED, (prefix,))
         tags = self.pending.tags()
         if tags and self.storage.tags is not None:
             await self.call(partial(self.storage.tags.invalidate, tags))
         self.pending.done_tags(tags)
+        await self._tell(Action.INVALIDATED, tags)
+
+    async def _tell(self, action: Action, names: Collection[str]) -> None:
+        if names and self.on_change is not None:
+            await self.on_change(action, names)
 
     async def _replay_keys(self, changes: list[Change]) -> None:
         keys = [change.key for change in changes]
@@ -243,8 +250,7 @@ class Lowest:
             for change in changes
             if await self._replay_key(change, there.get(change.key)) and self.pending.done(change)
         ]
-        if done and self.on_change is not None:
-            await self.on_change(done)
+        await self._tell(Action.CHANGED, done)
 
     async def _replay_key(self, change: Change, there: Item[object] | None) -> bool:
         """Do one change over what is there; say whether it is dealt with: done, or given up for a newer one."""
