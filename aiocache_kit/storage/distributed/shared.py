@@ -8,7 +8,7 @@ two nodes could give it to two. A lock is lost where its node loses it, or where
 Rule 4: so it is with the bucket of a rate limit; one that belongs to another node from now on is full there.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import partial
 
 from aiocache_kit.management.rate_limit import Rate, RateDecision
@@ -17,6 +17,7 @@ from aiocache_kit.storage.base import ELSEWHERE, Capabilities, Grant, Leases, Sh
 from aiocache_kit.storage.distributed.changes import Changes
 from aiocache_kit.storage.distributed.member import Member, side_by_side
 from aiocache_kit.storage.distributed.nodes import Nodes, unavailable
+from aiocache_kit.storage.errands import Errands
 
 
 def _leases(member: Member) -> Leases:
@@ -50,11 +51,11 @@ def in_common(each_one: Sequence[Capabilities]) -> Capabilities:
 
 
 def offered(
-    capabilities: Capabilities, nodes: Nodes, changes: Changes
+    capabilities: Capabilities, nodes: Nodes, changes: Changes, errands: Errands
 ) -> "tuple[Leases | None, SharedTags | None, SharedLocks | None, SharedRates | None]":
     """Give what is offered by nodes that have these in common."""
     return (
-        DistributedLeases(nodes) if capabilities.leases else None,
+        DistributedLeases(nodes, errands) if capabilities.leases else None,
         DistributedTags(changes) if capabilities.tags else None,
         DistributedLocks(nodes) if capabilities.locks else None,
         DistributedRates(nodes) if capabilities.rates else None,
@@ -64,15 +65,17 @@ def offered(
 class DistributedLeases(Leases):
     """Leases of the nodes that decide."""
 
-    def __init__(self, nodes: Nodes) -> None:
-        """Ask `nodes`."""
+    def __init__(self, nodes: Nodes, errands: Errands) -> None:
+        """Ask `nodes`; what nobody waits for any more is one of `errands`."""
         self._nodes = nodes
+        self._errands = errands
         self.ttl = min(_leases(member).ttl for member in nodes.members.values())
 
     async def take(self, keys: Collection[str], tags: tuple[str, ...] = (), *, anew: bool = False) -> dict[str, Grant]:
         """Ask the nodes that decide, side by side; raises where one of them cannot be reached.
 
-        One that missed a change of a key is not asked for it: it may hold what was removed, and has to get rid of that.
+        What the others gave is given back then, and so it is where the caller is cancelled. A node that missed a change
+        of a key is not asked for it: it may hold what was removed, and has to get rid of that.
         """
         groups: dict[Member, list[str]] = {}
         grants: dict[str, Grant] = {}
@@ -82,13 +85,18 @@ class DistributedLeases(Leases):
                 groups.setdefault(member, []).append(key)
             else:
                 grants[key] = ELSEWHERE
-        outcomes = await side_by_side(
-            [(member, partial(_leases(member).take, group, tags, anew=anew)) for member, group in groups.items()]
-        )
-        for member, (some, error) in zip(groups, outcomes, strict=True):
-            if error is not None:
-                raise error
-            for key, grant in (some or {}).items():
+        given: dict[Member, dict[str, Grant]] = {}
+
+        async def ask(member: Member, group: list[str]) -> None:
+            given[member] = await _leases(member).take(group, tags, anew=anew)
+
+        try:
+            await _all_of([(member, partial(ask, member, group)) for member, group in groups.items()])
+        except BaseException:
+            await self._errands.run(_give_back(given))
+            raise
+        for member, some in given.items():
+            for key, grant in some.items():
                 grants[key] = _outward(member, grant)
         return grants
 
@@ -164,6 +172,25 @@ def _home(nodes: Nodes, name: str) -> Member:
     if not member.is_in:
         raise unavailable()
     return member
+
+
+async def _all_of(calls: Sequence[tuple[Member, Callable[[], Awaitable[None]]]]) -> None:
+    """Make calls side by side, and raise the first error when all of them have ended."""
+    for _, error in await side_by_side(calls):
+        if error is not None:
+            raise error
+
+
+async def _give_back(given: Mapping[Member, Mapping[str, Grant]]) -> None:
+    """End leases that nobody will load under; those of a node that fails now end by themselves."""
+    await side_by_side(
+        [
+            (member, partial(_leases(member).drop, key, grant.lease))
+            for member, grants in given.items()
+            for key, grant in grants.items()
+            if grant.lease
+        ]
+    )
 
 
 def _outward(member: Member, grant: Grant) -> Grant:

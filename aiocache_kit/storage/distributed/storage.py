@@ -93,7 +93,8 @@ class DistributedStorage(Storage):
         self.capabilities = in_common(all_of_them)
         if all(member.storage.shortcuts is not None for member in self._nodes.members.values()):
             self.shortcuts = Plain(self._nodes, self._degrade)
-        self.leases, self.tags, self.locks, self.rates = offered(self.capabilities, self._nodes, self._changes)
+        offers = offered(self.capabilities, self._nodes, self._changes, self._errands)
+        self.leases, self.tags, self.locks, self.rates = offers
 
     def __repr__(self) -> str:
         members = self._nodes.members.values()
