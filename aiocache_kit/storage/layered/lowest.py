@@ -58,7 +58,7 @@ class Lowest:
         self.outdated: int = 0
         """Changes that gave way to newer ones of others."""
         self.on_change: Callable[[Action, Collection[str]], Awaitable[None]] | None = None
-        """Told of what was made up for: of keys, also those that somebody else had changed, of tags and of prefixes."""
+        """Told of what was, or may have been, made up for, and of keys that somebody else had changed."""
         self._breaker = breaker
         self._is_open = False
         self._opening = asyncio.Lock()
@@ -90,22 +90,27 @@ class Lowest:
         self.storage.clock = self.clock
         await self.call(self._nothing)
 
-    async def close(self) -> None:
-        """End the task, try once more to make up for what was missed, and close the storage."""
+    async def settle(self) -> None:
+        """End the task, and try once more to make up for what was missed; comes before `close`, while news still go."""
         self._closed = True
+        if self._nurse is not None:
+            self._nurse.cancel()
+            await asyncio.wait([self._nurse])
+        if not self.pending or not self._is_open:
+            return
         try:
-            if self._nurse is not None:
-                self._nurse.cancel()
-                await asyncio.wait([self._nurse])
-            if self.pending and self._is_open:
-                async with asyncio.timeout(_LAST_WORDS):
-                    await self._replay()
+            async with asyncio.timeout(_LAST_WORDS):
+                await self._replay()
         except (CacheError, TimeoutError):
             self.errors += 1
-        finally:
-            if self.pending:
-                _log.warning("%d changes never reached the storage %s", len(self.pending), self.name)
-            await self.storage.close()
+            await self._tell(Action.CLEARED, self.pending.prefixes())  # it may have been done, and nobody tries again
+            await self._tell(Action.INVALIDATED, self.pending.tags())
+
+    async def close(self) -> None:
+        """Close the storage."""
+        if self.pending:
+            _log.warning("%d changes never reached the storage %s", len(self.pending), self.name)
+        await self.storage.close()
 
     async def _nothing(self) -> None:
         return None
@@ -245,12 +250,14 @@ class Lowest:
     async def _replay_keys(self, changes: list[Change]) -> None:
         keys = [change.key for change in changes]
         there = await self.call(lambda: self.storage.read_multi(keys))
-        done = [
-            change.key
-            for change in changes
-            if await self._replay_key(change, there.get(change.key)) and self.pending.done(change)
-        ]
-        await self._tell(Action.CHANGED, done)
+        tried: list[str] = []
+        try:
+            for change in changes:
+                tried.append(change.key)
+                if await self._replay_key(change, there.get(change.key)):
+                    self.pending.done(change)
+        finally:  # the last of them may have been done as well
+            await self._tell(Action.CHANGED, tried)
 
     async def _replay_key(self, change: Change, there: Item[object] | None) -> bool:
         """Do one change over what is there; say whether it is dealt with: done, or given up for a newer one."""

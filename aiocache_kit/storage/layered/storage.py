@@ -158,13 +158,17 @@ class LayeredStorage(Storage):
             self._bulletin.start(self.clock)
 
     async def close(self) -> None:
-        """End what is under way, then close all layers, the lowest last; the first error is raised at the end."""
+        """End what is under way, make up for what waits, then close all layers, the lowest last.
+
+        The first error is raised at the end.
+        """
         async with AsyncExitStack() as ends:  # each of them comes, whatever happens to those before it
             ends.push_async_callback(self._lowest.close)
             for near in self._copies.nears:
                 ends.push_async_callback(near.storage.close)
             if self._bulletin is not None:
                 ends.push_async_callback(self._bulletin.close)
+            ends.push_async_callback(self._lowest.settle)  # others hear of what it does
             ends.push_async_callback(self._errands.close)
 
     async def size(self) -> Size:

@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
 from aiocache_kit import Provider
-from aiocache_kit.storage.base import Capabilities, SharedTags, Storage
+from aiocache_kit.storage.base import Capabilities, SharedTags
 from aiocache_kit.storage.layered import Layer, LayeredStorage
 from aiocache_kit.storage.memory import memory_storage
 from aiocache_kit.testing import Exchange, FakeClock, FaultyStorage
@@ -35,13 +35,13 @@ class _Tags(SharedTags):
 class Process:
     """One of them."""
 
-    def __init__(self, store: Store, exchange: Exchange, clock: FakeClock, near: Storage) -> None:
+    def __init__(self, store: Store, exchange: Exchange, clock: FakeClock, failures: int) -> None:
         self.way: Final = FaultyStorage(store)
         """Its way to the store; news go by another one."""
         self.end: Final = exchange.connect()
         """Its way to the others."""
-        layers = [Layer(near, "near"), Layer(memory_storage(), "between"), Layer(self.way, "store")]
-        self.storage: Final = LayeredStorage(layers, backplane=self.end, failures=1, probe_after=0.2)
+        layers = [Layer(memory_storage(), "near"), Layer(memory_storage(), "between"), Layer(self.way, "store")]
+        self.storage: Final = LayeredStorage(layers, backplane=self.end, failures=failures, probe_after=0.2)
         self.cache: Final = Provider(self.storage, clock=clock)
 
     async def waits(self) -> bool:
@@ -58,9 +58,9 @@ class Processes:
         self.exchange: Final = Exchange()
         self._ends = AsyncExitStack()
 
-    async def join(self) -> Process:
-        """Give one more, which knows that news come."""
-        process = Process(self.store, self.exchange, self.clock, memory_storage())
+    async def join(self, *, failures: int = 1) -> Process:
+        """Give one more, which knows that news come, and leaves the store alone after `failures`."""
+        process = Process(self.store, self.exchange, self.clock, failures)
         await self._ends.enter_async_context(process.cache)
         self._ends.callback(process.way.heal)
         await self.clock.advance(3.0)
@@ -77,10 +77,10 @@ class Processes:
 
 
 @asynccontextmanager
-async def two_processes() -> AsyncGenerator[tuple[Processes, Process, Process]]:
+async def two_processes(*, failures: int = 1) -> AsyncGenerator[tuple[Processes, Process, Process]]:
     """Give what two processes share, and the two."""
     shared = Processes()
     try:
-        yield shared, await shared.join(), await shared.join()
+        yield shared, await shared.join(failures=failures), await shared.join(failures=failures)
     finally:
         await shared.close()
