@@ -15,6 +15,7 @@ from aiocache_kit.errors import InvalidArgumentError
 from aiocache_kit.management.expiration import TTL
 from aiocache_kit.provider.loading import LoadPolicy, call
 from aiocache_kit.sentinels import DEFAULT, DefaultType
+from aiocache_kit.serializers.promised import promised
 
 P = ParamSpec("P")
 K = TypeVar("K")
@@ -70,11 +71,12 @@ class CachedMulti(Wrapped[dict[K, V]], Generic[P, K, V, G]):
             )
         by_key: dict[str, object] = {key: held[each] for each, key in _keys(plan, values).items()}
         provider = plan.target.get()
-        if cost is None:
-            await provider.set_multi(by_key, plan.order.ttl, tags=tags)
-        else:
-            for key, value in by_key.items():
-                await provider.set(key, value, plan.order.ttl, tags=tags, cost=cost)
+        with promised(plan.type, by_key.values()):
+            if cost is None:
+                await provider.set_multi(by_key, plan.order.ttl, tags=tags)
+            else:
+                for key, value in by_key.items():
+                    await provider.set(key, value, plan.order.ttl, tags=tags, cost=cost)
 
     async def invalidate(self, ids: Iterable[K], /, *args: P.args, **kwargs: P.kwargs) -> int:
         """Forget the results for `ids`, and count those that were there; otherwise as `Cached.invalidate`."""

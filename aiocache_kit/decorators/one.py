@@ -11,6 +11,7 @@ from aiocache_kit.management.expiration import TTL
 from aiocache_kit.management.freshness import Freshness, checked
 from aiocache_kit.provider.loading import LoadPolicy
 from aiocache_kit.sentinels import DEFAULT, MISSING, DefaultType, MissingType
+from aiocache_kit.serializers.promised import promised
 from aiocache_kit.serializers.typed import convert
 
 P = ParamSpec("P")
@@ -66,7 +67,8 @@ class Cached(Wrapped[R], Generic[P, R, G]):
         """Keep `value` as the result for these arguments."""
         plan, values = self._plan, self._values(args, kwargs)
         key, tags, cost = plan.key.make(values), plan.tags(values), plan.order.policy.get("cost")
-        await plan.target.get().set(key, value, plan.order.ttl, tags=tags, cost=cost)
+        with promised(plan.type, (value,)):
+            await plan.target.get().set(key, value, plan.order.ttl, tags=tags, cost=cost)
 
     async def invalidate(self, /, *args: P.args, **kwargs: P.kwargs) -> bool:
         """Forget the result for these arguments, and say whether there was one.

@@ -25,7 +25,7 @@ from aiocache_kit.decorators.recipe import Recipe
 from aiocache_kit.decorators.texts import has_text
 from aiocache_kit.decorators.wrapped import Wrapped
 from aiocache_kit.management.freshness import Freshness, FreshnessOptions, checked
-from aiocache_kit.serializers.kinds import is_taken_apart, within
+from aiocache_kit.serializers.kinds import classes, is_taken_apart
 
 _OUT: Final = "leave it out with exclude=, or say what stands for it: in key=, or by Annotated[..., KeyBy(...)]"
 
@@ -95,13 +95,12 @@ def undeclared(endpoint: object, model: object) -> Iterator[str]:
     plan = Wrapped.plan_of(endpoint)
     if plan is None or plan.order.type is not None or plan.type.kind() is not None:
         return
-    for each in within(model):
-        if isinstance(each, type) and is_taken_apart(each):
-            yield (
-                f"{plan.label} does not declare what it gives, so that a {each.__name__} could not be read back from"
-                " a storage of bytes: annotate its result, for response_model= is about what is sent"
-            )
-            return
+    named = [each for each in classes(model) if is_taken_apart(each)]
+    if named:
+        yield (
+            f"{plan.label} does not declare what it gives, so that a {named[0].__name__} could not be read back from"
+            " a storage of bytes: annotate its result, for response_model= is about what is sent"
+        )
 
 
 def _wrong(plan: Plan, index: int, annotation: object, argument: Argument | None) -> str | None:

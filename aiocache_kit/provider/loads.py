@@ -29,6 +29,7 @@ from aiocache_kit.provider.leasing import Leasing
 from aiocache_kit.provider.loading import FullContext, call
 from aiocache_kit.provider.names import Names
 from aiocache_kit.sentinels import MISSING
+from aiocache_kit.serializers.promised import promised
 from aiocache_kit.storage.base import ELSEWHERE, if_lease
 
 _NONE: Final[frozenset[str]] = frozenset()
@@ -283,8 +284,9 @@ class Loads:
                     core.item(key, found[key], life, tags, cost, stale_for=stale, validators=validators)
                     for key, life in zip(keys, lives, strict=True)
                 ]
-                async with core.flights.storing(keys):
-                    await self._write(items, leases)
+                with promised(context.type, (item.value for item in items)):
+                    async with core.flights.storing(keys):
+                        await self._write(items, leases)
         except CacheError as error:
             self._refused(error)
 

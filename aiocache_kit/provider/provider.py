@@ -977,7 +977,7 @@ class Provider:
         `PartialFailureError` as `get_multi`.
         """
         asked = await self._asked_many("get_or_set_multi", keys, load_missing, ttl, cast("dict[str, Any]", options))
-        wanted = asked.names
+        wanted, asked.context.type = asked.names, type
         if asked.context.freshness.keeps_old:
             served = await self._serving.many(asked)
             return {key: as_type(served[full], type) for full, key in wanted.items() if full in served}
@@ -1025,7 +1025,7 @@ class Provider:
     ) -> dict[str, Any]:
         """Load the values under all `keys` by one call of `load_missing`, as `refresh` does; give those it found."""
         asked = await self._asked_many("refresh_multi", keys, load_missing, ttl, cast("dict[str, Any]", options))
-        asked.context.replaces = True
+        asked.context.replaces, asked.context.type = True, type
         loaded = await self._loads.many(asked, anew=True)
         return {key: as_type(loaded[full], type) for full, key in asked.names.items() if full in loaded}
 

@@ -3,23 +3,17 @@
 Rule: an object is put together again at once, and must be equal. What a reader would find out later is found here.
 """
 
-import datetime as dt
 from collections.abc import Iterator
-from decimal import Decimal
 from enum import Enum
-from typing import Any, Final, cast
-from uuid import UUID
+from typing import Any, cast
 
 from aiocache_kit.errors import MissingDependencyError, SerializationError
-from aiocache_kit.serializers.kinds import is_model, is_taken_apart
+from aiocache_kit.serializers.kinds import KEPT, is_model, is_taken_apart
 from aiocache_kit.serializers.typed import convert, load_msgspec
-
-_KEPT: Final = (bytes, dt.datetime, dt.date, dt.time, dt.timedelta, UUID, Decimal)
-"""Types that stay what they are among the parts of an object."""
 
 
 def parts_of(value: object, format: str) -> object:
-    """Give the parts of an object of a class: dicts, lists, tuples, atoms, and what `_KEPT` says, at every depth.
+    """Give the parts of an object of a class: dicts, lists, tuples, atoms, and what `KEPT` says, at every depth.
 
     Raises `SerializationError`, which names its class, where `convert` would not make an equal object of them again.
     """
@@ -52,7 +46,7 @@ def _ways(value: object) -> Iterator[object]:
         yield dump(by_alias=True)
         yield dump()
     else:
-        yield load_msgspec().to_builtins(value, builtin_types=_KEPT, enc_hook=_dumped)
+        yield load_msgspec().to_builtins(value, builtin_types=KEPT, enc_hook=_dumped)
 
 
 def _dumped(value: object) -> object:

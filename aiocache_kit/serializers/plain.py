@@ -8,7 +8,8 @@ dict of one tag, and the root says so. A tag names one of the types in this file
 
 Rule 1: types count exactly: a subclass is another type.
 Rule 2: a dict that looks like a tag is written as ``@dict``, so that no value can pass itself off as another one.
-Rule 3: objects of classes come back as `Parts`, after it was seen that they can be made whole.
+Rule 3: objects of classes come back as `Parts`, after it was seen that they can be made whole; by what will be known of
+them when they are read, where that is known already (`promised`).
 """
 
 import datetime as dt
@@ -19,12 +20,14 @@ from decimal import Decimal
 from enum import Enum
 from functools import partial
 from math import isfinite
-from typing import Final, cast
+from typing import Any, Final, cast
 from uuid import UUID
 
-from aiocache_kit.errors import SerializationError
+from aiocache_kit.errors import CacheError, SerializationError
 from aiocache_kit.serializers.apart import parts_of
+from aiocache_kit.serializers.kinds import classes, leaves_choice
 from aiocache_kit.serializers.parts import Parts
+from aiocache_kit.serializers.promised import kind_of
 from aiocache_kit.serializers.typed import convert_parts
 
 MOST_DEPTH: Final = 100
@@ -68,7 +71,38 @@ def to_tagged_tree(value: object, form: Form) -> object:
     """
     writer = _Writer(form)
     tree = writer.tree(value, 0)
-    return {_PARTS if writer.has_parts else _TAGGED: tree}
+    if not writer.classes:
+        return {_TAGGED: tree}
+    kind = kind_of(value)
+    if kind is not None:
+        _check_promise(value, kind, writer, tree, form)
+    return {_PARTS: tree}
+
+
+def _check_promise(value: object, kind: object, writer: "_Writer", tree: object, form: Form) -> None:
+    """Raise `SerializationError` where the objects in `value` would be others when they are read as `kind`."""
+    try:
+        known = {*classes(kind)}
+        for each in writer.classes:
+            if each not in known:
+                text = f"{form.name} would not bring back a {each.__name__}, because what is declared is {kind}: "
+                raise SerializationError(text + f"name {each.__name__} there, or use the serializer pickle")
+        if leaves_choice(kind) and not _comes_back(value, kind, writer, tree, form):
+            text = f"{form.name} would bring back other objects, because what is declared, {kind}, leaves a choice: "
+            raise SerializationError(text + "let a field tell them apart, or use the serializer pickle")
+    except NameError:  # a type that is not known yet: then the reader will see
+        return
+
+
+def _comes_back(value: object, kind: Any, writer: "_Writer", tree: object, form: Form) -> bool:  # noqa: ANN401  - a type
+    """Whether what was taken apart is the same again when it is read as `kind`."""
+    again = _Writer(form)
+    try:
+        made: object = convert_parts(_restore(tree, 0, whole=False), kind)
+        same = again.tree(made, 0) == tree or made == value
+    except CacheError:
+        return False
+    return same and type(made) is type(value) and sorted(map(id, again.classes)) == sorted(map(id, writer.classes))
 
 
 def from_tree(tree: object, format: str, data: bytes) -> object:
@@ -138,12 +172,14 @@ def _too_deep(form: Form) -> SerializationError:
 class _Writer:
     """Makes one tree, the careful way: part by part, with a reason for what is refused."""
 
-    __slots__ = ("_form", "_in_key", "has_parts")
+    __slots__ = ("_form", "_in_key", "_in_parts", "classes")
 
     def __init__(self, form: Form) -> None:
         self._form = form
         self._in_key = False
-        self.has_parts = False
+        self._in_parts = False
+        self.classes: Final[list[type[object]]] = []
+        """Of the objects that were taken apart, but for those within others."""
 
     def tree(self, value: object, depth: int) -> object:
         kind = type(value)
@@ -183,8 +219,12 @@ class _Writer:
         if self._in_key and not isinstance(value, Enum):
             raise _refused(self._form, f"as the key of a dict, a value of type {type(value).__name__}")
         parts = parts_of(value, self._form.name)
-        self.has_parts = True
-        return self.tree(parts, depth + 1)
+        before, self._in_parts = self._in_parts, True
+        if not before:
+            self.classes.append(type(value))
+        tree = self.tree(parts, depth + 1)
+        self._in_parts = before
+        return tree
 
     def _check(self, atom: object) -> None:
         """Refuse an atom that the format has no word for; its type is one of those that it has."""

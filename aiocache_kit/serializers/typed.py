@@ -10,18 +10,16 @@ Rule 2: a conversion validates: what does not fit is `WrongTypeError`, without t
 """
 
 from collections.abc import Callable
-from types import UnionType
-from typing import Any, Final, TypeVar, Union, cast, final, get_origin
+from typing import Any, Final, TypeVar, cast, final, get_origin
 
 from aiocache_kit.errors import InvalidArgumentError, MissingDependencyError, WrongTypeError
-from aiocache_kit.serializers.kinds import holds_models
+from aiocache_kit.serializers.kinds import UNIONS, holds_models, is_typed_dict
 from aiocache_kit.serializers.models import read_models
 from aiocache_kit.serializers.parts import Parts, whole
 
 T = TypeVar("T")
 _CLASS: Final = type
 """Its name is that of an argument here."""
-_UNIONS: Final = (Union, UnionType)
 
 
 @final
@@ -68,7 +66,7 @@ def convert(value: object, type: type[T]) -> T:
     if callable(validate) and isinstance(type, _CLASS):  # pyright: ignore[reportUnnecessaryIsInstance]  - see above
         return cast("T", _by_pydantic(value, type, validate))
     try:
-        if not _is_typed_dict(type) and isinstance(value, type):
+        if not is_typed_dict(type) and isinstance(value, type):
             return value
     except TypeError:
         pass
@@ -80,13 +78,9 @@ def convert_parts(parts: object, type: type[T]) -> T:
 
     Raises what `convert` does.
     """
-    if get_origin(type) in _UNIONS and holds_models(type):
+    if get_origin(type) in UNIONS and holds_models(type):
         return cast("T", _by_pydantic_whole(parts, type))
     return convert(parts, type)
-
-
-def _is_typed_dict(type: object) -> bool:
-    return hasattr(type, "__total__")
 
 
 def _by_pydantic(value: object, type: type, validate: Any) -> object:  # noqa: ANN401  - pydantic is not imported

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, NewType
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, NewType, TypedDict
 from uuid import UUID
 
 import pytest
@@ -16,8 +16,8 @@ from aiocache_kit import (
     MISSING,
     Config,
     FileConfig,
-    InvalidArgumentError,
     KeyBy,
+    SerializationError,
     WrongTypeError,
     cached,
     cached_multi,
@@ -258,13 +258,116 @@ async def test_parts_without_a_declaration_are_refused(files: Provider) -> None:
             await function()
 
 
-async def test_declared_type_that_cannot_be_read_is_told(files: Provider) -> None:
-    """A declaration that no conversion can follow is an error at the first hit, not something else."""
+class Admin(User):
+    """One of a class below."""
 
-    @cached(files)
-    async def load() -> User | Session:
-        return User(id=1)
+    may: str = "all"
+
+
+@dataclass
+class Twin:
+    """Of the very parts of another class."""
+
+    id: int
+
+
+class Team(TypedDict):
+    """A dict that declares what is in it."""
+
+    lead: User
+
+
+LOST: list[tuple[Any, object]] = [
+    *((dict, {"a": User(id=1)}), (dict[str, Any], {"a": Frozen(1)}), (dict[str, object], {"a": Colour.RED})),
+    *((list, [Pair(1, 2)]), (Mapping[str, Any], {"a": [(User(id=1),)]}), (tuple[User, Any], (User(id=1), User(id=2)))),
+    *((User, Admin(id=1)), (list[User], [User(id=1), Admin(id=2)]), (Frozen | Twin | User, Twin(1)), (int, Frozen(1))),
+    *((User | Session, User(id=1)), (Team | None, {"lead": Admin(id=1)}), (Session, User(id=1))),
+    (Literal[Colour.RED], Colour.RED),
+]
+KEPT: list[tuple[Any, object]] = [
+    *((User | str, User(id=1)), (User | str, "none"), (User | None, None), (dict[str, Any], {"a": (1, b"")})),
+    *((dict[str, User | Colour], {"a": User(id=1), "b": Colour.RED}), (Annotated[Admin, "said of it"], Admin(id=1))),
+    *((dict[Colour, list[Pair]], {Colour.RED: [Pair(1, 2)]}), (set[Frozen], {Frozen(1), Frozen(2)})),
+    *((Team, {"lead": User(id=1)}), (list[Any], [{"a": 1}]), (Sequence[User], [User(id=1)])),
+    *((tuple[Frozen, ...], (Frozen(1),)), (NewType("Boss", User), User(id=1)), (User | Any, User(id=1))),
+]
+
+
+@pytest.mark.parametrize(("declared", "value"), LOST, ids=lambda each: str(each)[:30])
+async def test_what_would_come_back_as_something_else_is_refused(
+    files: Provider, declared: object, value: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where a declaration leaves room for it, an object is not kept as a dict or as a class above it: nothing is."""
+
+    async def load() -> object:
+        return value
+
+    load.__annotations__["return"] = declared
+    kept = cached(files)(load)
+    for _ in range(2):
+        assert await kept() is value
+    with pytest.raises(SerializationError, match=r"would (not bring back|bring back other)"):
+        await kept.set(value)
+    await kept.refresh()
+    stats = await files.stats()
+    assert (stats.loads, stats.errors, stats.items) == (3, 3, 0)
+    assert "a loaded value was not stored: json would" in caplog.text
+
+
+@pytest.mark.parametrize(("declared", "value"), KEPT, ids=lambda each: str(each)[:30])
+async def test_what_comes_back_is_kept(files: Provider, declared: object, value: object) -> None:
+    """What the declaration tells well enough comes back equal and of its classes."""
+
+    async def load() -> object:
+        return value
+
+    load.__annotations__["return"] = declared
+    kept = cached(files)(load)
+    assert repr([await kept(), await kept()]) == repr([value, value])
+    await kept.set(value)
+    assert repr(await kept()) == repr(value)
+    assert (await files.stats()).loads == 1
+
+
+async def test_many_are_refused_by_what_is_declared_of_each(files: Provider) -> None:
+    """So is each value of a function of many ids."""
+
+    @cached_multi(files)
+    async def load(numbers: list[int]) -> dict[int, User]:
+        return {number: Admin(id=number) for number in numbers}
+
+    assert await load([1, 2]) == await load([1, 2]) == {1: Admin(id=1), 2: Admin(id=2)}
+    await load.refresh([1])
+    with pytest.raises(SerializationError, match="would not bring back a Admin"):
+        await load.set({1: Admin(id=1)})
+    stats = await files.stats()
+    assert (stats.loads, stats.items) == (3, 0)
+
+
+async def test_formats_that_name_classes_keep_whatever_it_is(tmp_path: Path) -> None:
+    """With pickle, an object comes back by itself, whatever is declared of it."""
+    config = Config(
+        provider="file",
+        file_config=FileConfig(dir=tmp_path),
+        serialization_format="pickle",
+        signing_keys=[bytes(range(32))],
+    )
+    async with new_provider(config) as cache:
+
+        @cached(cache)
+        async def load() -> dict[str, Any]:
+            return {"a": Admin(id=1)}
+
+        assert await load() == await load() == {"a": Admin(id=1)}
+        assert (await cache.stats()).loads == 1
+
+
+async def test_what_is_ordered_is_no_promise(files: Provider) -> None:
+    """``type=`` is an order to convert, which the first caller gets as well: nothing is refused for it."""
+
+    @cached(files, type=User)
+    async def load() -> object:
+        return Admin(id=1)
 
     await load()
-    with pytest.raises(InvalidArgumentError, match="type must be a type that pydantic or msgspec can convert to"):
-        await load()
+    assert type(await load()) is User
