@@ -4,6 +4,8 @@ Rule 1: each step of a call has a time of its own, and the whole call the sum of
 Rule 2: a command that the server may have done is tried again only where doing it twice is doing it once. One that was
 refused for now (LOADING, READONLY and such), or never left, may always be tried again.
 Rule 3: an answer that did not come in time is not waited for a second time: the call fails.
+Rule 4: to the breaker, a connection that was cut is one failure, however many calls it ends. Those that did not come in
+time are as many as they are.
 """
 
 import asyncio
@@ -95,11 +97,12 @@ class Attempts:
     ) -> T:
         """Make attempts until one succeeds, may not be repeated, or the time is over that began at `start`.
 
-        `lost` is how an attempt ended that was made before. `is_open`: there is a connection, so that the breaker need
-        not be asked. `reason` tells why no connection could be made, if none could.
+        `lost` is how an attempt ended that was made before, which the breaker had let through. `is_open`: there is a
+        connection, so that the breaker need not be asked. `reason` tells why no connection could be made, if none
+        could.
         """
         breaker = self._breaker
-        if breaker is not None and not is_open and not breaker.allows(stopwatch()):
+        if breaker is not None and lost is None and not is_open and not breaker.allows(stopwatch()):
             raise StorageUnavailableError("Redis did not answer of late, and is left alone for a moment")
         left = max(start + self.times.whole - stopwatch(), 0.0)
         try:
@@ -114,15 +117,25 @@ class Attempts:
             if breaker is not None:
                 breaker.failed(stopwatch())
             raise anew(reason() or failure(error)) from error
-        except (Lost, CacheError) as error:
+        except Lost as error:
+            self._note(error)
+            raise failure(error) from error
+        except CacheError:
             if breaker is not None:
                 breaker.failed(stopwatch())
-            if isinstance(error, CacheError):
-                raise
-            raise failure(error) from error
+            raise
         if breaker is not None:
             breaker.succeeded(stopwatch())
         return reply
+
+    def _note(self, lost: Lost) -> None:
+        if self._breaker is None:
+            return
+        if lost.loss.is_counted and not lost.late:
+            self._breaker.abandoned(stopwatch())
+        else:
+            lost.loss.is_counted = True
+            self._breaker.failed(stopwatch())
 
     async def _persistently(
         self, attempt: Callable[[Deadline], Awaitable[T]], deadline: Deadline, *, again: bool, lost: Lost | None

@@ -40,14 +40,28 @@ _Push: Final = hiredis.PushNotification
 _running_loop: Final = asyncio.get_running_loop
 
 
+class Loss:
+    """The end of one connection, the same for all whose replies were under way."""
+
+    __slots__ = ("is_counted",)
+
+    def __init__(self) -> None:
+        """Begin as one that nobody has counted as a failure of the server."""
+        self.is_counted = False
+
+
 class Lost(Exception):  # noqa: N818  - it says what happened; it never leaves the package
     """The connection ended before the reply came; `sent` says whether the server may have got the command."""
 
-    def __init__(self, *, sent: bool, late: bool = False) -> None:
-        """Say whether the command was `sent`, and whether the connection was ended because its replies were `late`."""
+    def __init__(self, *, sent: bool, late: bool = False, loss: Loss | None = None) -> None:
+        """Say whether the command was `sent`, and whether the connection was ended because its replies were `late`.
+
+        `loss` is what it has in common with those who lost the same connection.
+        """
         super().__init__("the connection was lost")
         self.sent: Final = sent
         self.late: Final = late
+        self.loss: Final = Loss() if loss is None else loss
 
 
 class _Batch:
@@ -360,9 +374,10 @@ class Wire(asyncio.Protocol):
         self._timer = self._stuck = None
         # Replies come in the order of sending: of those who wait, the first so many were sent, and may have been done.
         sent = self._stamps[-1][0] - self._answered if self._stamps else 0
+        loss = Loss()
         for position, place in enumerate(self._asked):
             with suppress(asyncio.InvalidStateError):  # whoever asked was cancelled, or is of a batch that was told
-                place.set_exception(Lost(sent=position < sent, late=self.is_late))
+                place.set_exception(Lost(sent=position < sent, late=self.is_late, loss=loss))
         self._asked.clear()
         self._unsent.clear()
         self._let_in(len(self._waiting_for_room))
