@@ -121,10 +121,11 @@ class AppCache(_AppCache):
         """Keep the responses of a handler, or of a method of a `web.View`; see the rules of this module.
 
         `key` and `tags` are templates over the variables of the path, such as ``"user:{number}"``, or functions of the
-        request. Whatever else a response depends on, such as the query, the language and above all the user, has to be
-        in the key. The handler is asked only where nothing is kept, so who may see the response is for a middleware to
-        say. Responses of status 200 without cookies are kept; for a response that is streamed or read from a file
-        the call raises `InvalidArgumentError`. The other options are those of `Provider.get_or_set`.
+        request. In a key all variables but the last have `%`, and the sign that follows them, percent-encoded, so that
+        they do not run into each other. Whatever else a response depends on, such as the query, the language and above
+        all the user, has to be in the key. The handler is asked only where nothing is kept, so who may see the response
+        is for a middleware to say. Responses of status 200 without cookies are kept; for a response that is streamed or
+        read from a file the call raises `InvalidArgumentError`. The other options are those of `Provider.get_or_set`.
         """
         if "stale_on" not in policy and self._may_say_what_fails():
             policy["stale_on"] = self.is_failure
@@ -230,20 +231,25 @@ class _Texts:
 
     def __init__(self, key: KeyOfRequest, tags: TagsOfRequest) -> None:
         """Read the templates; raise `InvalidArgumentError` for what is none."""
-        self.key, self.variables = _maker(key, "key")
+        self.key, self.variables = _maker(key, "key", told_apart=True)
         self.tags: Callable[[web.Request], Iterable[str]]
         if callable(tags):
             self.tags = tags
             return
         if isinstance(tags, str):
             raise InvalidArgumentError("tags must be a collection of templates, or a function of the request")
-        made = [_maker(tag, "tags") for tag in tags]
+        made = [_maker(tag, "tags", told_apart=False) for tag in tags]
         self.tags = lambda request: [make(request) for make, _ in made]
         self.variables = self.variables.union(*[names for _, names in made])
 
 
-def _maker(given: KeyOfRequest, argument: str) -> tuple[Callable[[web.Request], str], frozenset[str]]:
-    """Give what makes a text of a request, and the variables of the path that it needs."""
+def _maker(
+    given: KeyOfRequest, argument: str, *, told_apart: bool
+) -> tuple[Callable[[web.Request], str], frozenset[str]]:
+    """Give what makes a text of a request, and the variables of the path that it needs.
+
+    `told_apart`: no two requests have one text whose variables differ. Tags need not be: they forget more then.
+    """
     if callable(given):
         return given, frozenset()
     try:
@@ -255,15 +261,54 @@ def _maker(given: KeyOfRequest, argument: str) -> tuple[Callable[[web.Request], 
         raise InvalidArgumentError(f"{argument} has a field that is none: a field is a variable of the path, {{name}}")
     if not pieces:
         raise InvalidArgumentError(f"{argument} must not be empty")
+    fields = [(text, name) for text, name, _, _ in pieces]
+    tables = _tables(fields, argument) if told_apart else [dict[int, str]()] * len(fields)
+    parts = [(*field, table) for field, table in zip(fields, tables, strict=True)]
 
     def make(request: web.Request) -> str:
         found = request.match_info
         try:
-            return "".join([text + ("" if name is None else found[name]) for text, name, _, _ in pieces])
+            return "".join(
+                [text if name is None else text + found[name].translate(table) for text, name, table in parts]
+            )
         except KeyError as error:
             raise InvalidArgumentError(f"{argument} names what is no variable of the path of this request") from error
 
     return make, names
+
+
+def _tables(fields: list[tuple[str, str | None]], argument: str) -> list[dict[int, str]]:
+    """Give for each variable how it is written, so that nothing in it is taken for the text that follows it.
+
+    Each comes with the text before it. The last one is written as it is.
+    """
+    tables: list[dict[int, str]] = []
+    following: str | None = None
+    """The text up to the next variable; None: there is no other one."""
+    for text, name in reversed(fields):
+        table: dict[int, str] = {}
+        if name is not None and following is not None:
+            sign = _sign(following)
+            if sign is None:
+                raise InvalidArgumentError(
+                    f"{argument} has fields that run into each other: put a sign such as ':' between them"
+                )
+            table = {ord("%"): "%25", ord(sign): "".join(f"%{byte:02X}" for byte in sign.encode())}
+        if name is not None:
+            following = text
+        elif following is not None:
+            following = text + following
+        tables.append(table)
+    return tables[::-1]
+
+
+def _sign(text: str) -> str | None:
+    """Give the sign that tells where a text begins if there is none in what comes before it; None: it has none.
+
+    It is no sign of a code itself, and rather one that is seldom in texts.
+    """
+    signs = [sign for sign in text if sign not in "%0123456789ABCDEF"]
+    return next((sign for sign in signs if not sign.isalnum()), signs[0] if signs else None)
 
 
 def _called(handler: object) -> list[object]:
