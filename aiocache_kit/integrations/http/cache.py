@@ -76,7 +76,8 @@ class ResponseCache:
     async def invalidate_path(self, path: str, *, below: bool = False) -> None:
         """Forget what is stored for a path, on any host and with any query; with `below` for all paths below, too.
 
-        Goes over the keys of the storage, in slices; tags are the cheaper way where there are many.
+        Goes over the keys of the storage, in slices; tags are the cheaper way where there are many. Raises
+        `UnsupportedError` where keys are hashed (`key_hash_secret`) and nobody can tell how they begin.
         """
         own, lower = keys.below(path)
         await self.provider.invalidate_prefix(own)
@@ -84,8 +85,8 @@ class ResponseCache:
             await self.provider.invalidate_prefix(lower)
 
     async def clear(self) -> None:
-        """Forget all responses."""
-        await self.provider.invalidate_prefix("/")
+        """Forget all responses: whatever the provider, or the namespace, holds."""
+        await self.provider.clear()
 
     async def close(self) -> None:
         """End what goes on behind the backs of readers; the provider stays open. Closing twice is fine."""
