@@ -4,6 +4,7 @@ Rule: a message names the code of what Redis said, and nothing else of it: its t
 cause of an error, what Redis repeats of a command has been taken out (`as_cause`).
 """
 
+import re
 import ssl
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -39,9 +40,15 @@ _REPEATED: Final = ", with args beginning with"
 _TLS_ADVICE: Final = "its certificate was not accepted: check redis_config.tls.ca_file, and that addr is the name in it"
 
 
+_IN_SCRIPT: Final = re.compile(r"(?:(?:ERR )?Error running script \(call to \w+\): )?(?:@user_script: ?\d+: )+-?")
+"""What stands before the error of a command in a script, up to Redis 6.2."""
+
+
 def code_of(error: BaseException) -> str:
     """Give the first word of what Redis said, which names the kind of error."""
-    word = str(error).split(" ", 1)[0].rstrip(":")
+    said = str(error)
+    before = _IN_SCRIPT.match(said)
+    word = said[before.end() if before else 0 :].split(" ", 1)[0].rstrip(":")
     return word if word.isupper() else "ERR"
 
 
