@@ -7,7 +7,7 @@ from tests.unit.storage.layered.processes import two_processes
 
 @pytest.mark.parametrize("place", [2, 3])
 async def test_others_hear_of_those_before_the_one_that_fails(place: int) -> None:
-    """The store is back and stumbles once more at one of three changes: the other process gives none of the old values."""
+    """The store is back and stumbles once more at one of three changes: the other process gives no old value."""
     async with two_processes() as (shared, one, other):
         await one.cache.set_multi(dict.fromkeys("abc", "old"))
         one.way.fail(times=None)

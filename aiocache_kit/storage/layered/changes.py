@@ -68,7 +68,7 @@ class Changes:
             if condition.kind is not ConditionKind.ALWAYS:
                 return await lowest.decide(key, partial(lowest.storage.write, item, condition))
             try:
-                await lowest.call(partial(lowest.storage.write, item))
+                await lowest.change((key,), partial(lowest.storage.write, item), (item,))
             except StorageError:
                 self._wait([key], lambda: lowest.pending.write(item, lowest.clock))
             else:
@@ -88,7 +88,7 @@ class Changes:
                 return await lowest.decide(key, partial(lowest.storage.remove, key, condition))
             waiting = lowest.pending.get(key)
             try:
-                gone = await lowest.call(partial(lowest.storage.remove, key))
+                gone = await lowest.change((key,), partial(lowest.storage.remove, key))
             except StorageError:
                 there = (await self._copies.find(key))[1] if waiting is None else waiting.item(lowest.clock)
                 self._wait([key], lambda: lowest.pending.remove((key,), lowest.clock))
@@ -153,11 +153,14 @@ class Changes:
                 lowest.pending.write(items[key], lowest.clock)
 
         try:
-            await lowest.call(partial(lowest.storage.write_multi, list(items.values())))
+            written = list(items.values())
+            await lowest.change(items, partial(lowest.storage.write_multi, written), written)
         except StorageError as error:
             missed = error.failed if isinstance(error, PartialFailureError) else items.keys()
+            lowest.pending.drop(key for key in items if key not in missed)
             self._wait(missed, note)
-        lowest.pending.drop(key for key in items if key not in missed)
+        else:
+            lowest.pending.drop(items)
 
     async def remove_multi(self, keys: dict[str, None]) -> int:
         """Remove each key; count those of which one was live."""
@@ -166,14 +169,15 @@ class Changes:
         with self._copies.traffic.changes(keys) as visits:
             try:
                 try:
-                    gone = await lowest.call(partial(lowest.storage.remove_multi, keys))
-                    missed: Collection[str] = ()
+                    gone = await lowest.change(keys, partial(lowest.storage.remove_multi, keys))
                 except StorageError as error:
                     missed = error.failed if isinstance(error, PartialFailureError) else keys
+                    lowest.pending.drop(key for key in keys if key not in missed)
                     found = [(await self._copies.find(key))[1] for key in missed]
                     gone = sum(map(_is_live, found))
                     self._wait(missed, partial(lowest.pending.remove, missed, lowest.clock))
-                lowest.pending.drop(key for key in keys if key not in missed)
+                else:
+                    lowest.pending.drop(keys)
             finally:
                 await self._copies.removed_many(visits.values())
                 self.news.keys(keys)
@@ -196,9 +200,11 @@ class Changes:
         """Remove all items whose keys begin with `prefix`."""
         lowest = self._lowest
         self._copies.traffic.emptied += 1
+        done = lowest.pending.prefixes(prefix)
         try:
-            await lowest.call(partial(lowest.storage.clear, prefix))
+            await lowest.change(lowest.pending.keys(prefix), partial(lowest.storage.clear, prefix))
             lowest.pending.forget_prefix(prefix)
+            lowest.pending.done_prefixes(done)
         except StorageError:
             if not self._queues or not lowest.pending.clear(prefix):
                 raise
@@ -211,9 +217,11 @@ class Changes:
         """Kill every item with one of `tags`."""
         lowest = self._lowest
         assert lowest.storage.tags is not None  # noqa: S101  - or nobody would have been offered this
+        waiting = lowest.pending.tags()
         try:
             await lowest.call(partial(lowest.storage.tags.invalidate, tags))
             lowest.pending.kill(tags, lowest.clock)
+            lowest.pending.done_tags({tag: waiting[tag] for tag in tags if tag in waiting})
         except StorageError:
             if not self._queues or not lowest.pending.invalidate(tags, lowest.clock):
                 raise

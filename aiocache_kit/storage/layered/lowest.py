@@ -7,11 +7,12 @@ Rule 3: the newer one wins: what waits gives way to an item that was created lat
 removed, only if nothing came in between. An item whose age is not known (an integer that lies bare) is neither believed
 nor kept against a change that waits: it is removed. So is an item with tags, one of which may have been invalidated by
 somebody else meanwhile, and one that somebody else has removed since.
+Rule 4: what waits is older than what is changed now: no change overtakes it (`change`), or it would be undone.
 """
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from functools import partial
 from typing import Final, TypeVar
 
@@ -24,6 +25,7 @@ from aiocache_kit.errors import (
 )
 from aiocache_kit.item import Item
 from aiocache_kit.management.circuit_breaker import CircuitBreaker
+from aiocache_kit.management.key_locks import KeyLock, KeyLocks
 from aiocache_kit.storage.base import IF_ABSENT, Storage, if_version
 from aiocache_kit.storage.layered.messages import Action
 from aiocache_kit.storage.layered.pending import Change, Pending, as_it_is
@@ -62,6 +64,8 @@ class Lowest:
         self._breaker = breaker
         self._is_open = False
         self._opening = asyncio.Lock()
+        self._widely = asyncio.Lock()
+        self._turns = KeyLocks(KeyLock)
         self._nurse: asyncio.Task[None] | None = None
         self._closed = False
 
@@ -206,6 +210,23 @@ class Lowest:
                     raise StorageUnavailableError("the lowest layer has not caught up with this key yet")
         return await self.call(act)
 
+    async def change(
+        self, keys: Collection[str], act: Callable[[], Awaitable[T]], items: Iterable[Item[object]] = ()
+    ) -> T:
+        """Give what a plain change of `keys` gives, which may write `items`; nothing that waits is done after it.
+
+        Raises `StorageUnavailableError` where that cannot be.
+        """
+        if not self.pending:
+            return await self.call(act)
+        if any(map(self.pending.takes, items)):
+            try:
+                await self._replay_wide()
+            except CacheError as error:
+                raise StorageUnavailableError("what was cleared before could not be made up for yet") from error
+        async with self._turns.hold([key for key in keys if self.pending.waits(key)]):
+            return await self.call(act)
+
     # --- making up for what was missed -------------------------------------------------------------------------------
 
     def see_to(self) -> None:
@@ -233,15 +254,26 @@ class Lowest:
                 await pace.rest()
 
     async def _replay_wide(self) -> None:
-        for prefix in self.pending.prefixes():
-            await self.call(partial(self.storage.clear, prefix))
-            self.pending.done_prefix(prefix)
-            await self._tell(Action.CLEARED, (prefix,))
-        tags = self.pending.tags()
-        if tags and self.storage.tags is not None:
-            await self.call(partial(self.storage.tags.invalidate, tags))
-        self.pending.done_tags(tags)
-        await self._tell(Action.INVALIDATED, tags)
+        async with self._widely:  # or the second of two clears might come after what is written next
+            for prefix, number in self.pending.prefixes().items():
+                await self._catch_up(partial(self.storage.clear, prefix))
+                self.pending.done_prefixes({prefix: number})
+                await self._tell(Action.CLEARED, (prefix,))
+            tags = self.pending.tags()
+            if tags and self.storage.tags is not None:
+                await self._catch_up(partial(self.storage.tags.invalidate, tags))
+            self.pending.done_tags(tags)
+            await self._tell(Action.INVALIDATED, tags)
+
+    async def _catch_up(self, act: Callable[[], Awaitable[bool | None]]) -> bool:
+        """Make a call late, and say what it says; it is done with where it is refused: nobody waits for it any more."""
+        try:
+            return bool(await self.call(act))
+        except StorageError:
+            raise
+        except CacheError:
+            self.errors += 1
+            return True
 
     async def _tell(self, action: Action, names: Collection[str]) -> None:
         if names and self.on_change is not None:
@@ -253,9 +285,12 @@ class Lowest:
         tried: list[str] = []
         try:
             for change in changes:
-                tried.append(change.key)
-                if await self._replay_key(change, there.get(change.key)):
-                    self.pending.done(change)
+                async with self._turns.hold((change.key,)):
+                    if self.pending.get(change.key) is not change:
+                        continue
+                    tried.append(change.key)
+                    if await self._replay_key(change, there.get(change.key)):
+                        self.pending.done(change)
         finally:  # the last of them may have been done as well
             await self._tell(Action.CHANGED, tried)
 
@@ -272,20 +307,14 @@ class Lowest:
             return True
         if there is not None and live and not there.created_at:
             self.outdated += 1
-            return await self.call(lambda: storage.remove(key, if_version(there.version))) or item is None
+            return await self._catch_up(lambda: storage.remove(key, if_version(there.version))) or item is None
         condition = if_version(there.version) if there is not None and live else IF_ABSENT
-        try:
-            if item is not None:
-                done = await self.call(lambda: storage.write(item, condition))
-            elif live:
-                done = await self.call(lambda: storage.remove(key, condition))
-            else:
-                await self.call(lambda: storage.remove(key, IF_ABSENT))  # what is stale may go, what is new may not
-                done = True
-        except StorageError:
-            raise
-        except CacheError:  # it was refused: nobody waits for it any more
-            self.errors += 1
+        if item is not None:
+            done = await self._catch_up(lambda: storage.write(item, condition))
+        elif live:
+            done = await self._catch_up(lambda: storage.remove(key, condition))
+        else:
+            await self._catch_up(lambda: storage.remove(key, IF_ABSENT))  # what is stale may go, what is new may not
             done = True
         self.replayed += done
         return done

@@ -3,11 +3,12 @@
 Rule 1: a key that is in here is answered from here, not by what the lowest layer may hold under it.
 Rule 2: it is bounded. What does not fit is refused, so that nothing is lost that nobody knows of.
 Rule 3: clearing and invalidating take what they concern out of here, and are made up for before single keys: what is
-still in here then came later.
+still in here then came later. What is written later and is not in here may not be written before that (`takes`).
+Rule 4: what was noted again while it was made up for is made up for again: nobody knows which of the two was done.
 """
 
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
 from typing import Final, NamedTuple
@@ -45,8 +46,9 @@ class Pending:
         self.queued: int = 0
         """Changes that were put in here so far."""
         self._keys: OrderedDict[str, Change] = OrderedDict()
-        self._prefixes: dict[str, None] = {}
-        self._tags: dict[str, None] = {}
+        self._prefixes: dict[str, int] = {}
+        """When each was noted, as `queued` counts."""
+        self._tags: dict[str, int] = {}
 
     def __bool__(self) -> bool:
         return bool(self._keys or self._prefixes or self._tags)
@@ -77,20 +79,21 @@ class Pending:
 
     def clear(self, prefix: str) -> bool:
         """Note that what begins with `prefix` is to be removed; say whether that fits."""
-        if len(self._prefixes) >= _MOST_OTHERS and prefix not in self._prefixes:
+        others = {other: number for other, number in self._prefixes.items() if not other.startswith(prefix)}
+        if len(others) >= _MOST_OTHERS:
             return False
         self.queued += 1
         self.forget_prefix(prefix)
-        self._prefixes[prefix] = None
+        self._prefixes = {**others, prefix: self.queued}
         return True
 
     def invalidate(self, tags: Collection[str], clock: Clock) -> bool:
         """Note that `tags` are to be invalidated; say whether that fits."""
-        if len(self._tags) + len(tags) > _MOST_OTHERS:
+        if len(self._tags.keys() | set(tags)) > _MOST_OTHERS:
             return False
         self.queued += 1
         self.kill(tags, clock)
-        self._tags.update(dict.fromkeys(tags))
+        self._tags.update(dict.fromkeys(tags, self.queued))
         return True
 
     def contest(self, keys: Iterable[str]) -> None:
@@ -102,7 +105,7 @@ class Pending:
 
     def contest_prefix(self, prefix: str) -> None:
         """Note that somebody else has removed all that begins with `prefix`."""
-        self.contest([key for key in self._keys if key.startswith(prefix)])
+        self.contest(self.keys(prefix))
 
     # --- forgetting --------------------------------------------------------------------------------------------------
 
@@ -113,8 +116,7 @@ class Pending:
 
     def forget_prefix(self, prefix: str) -> None:
         """Forget the changes of what begins with `prefix`: it was cleared since."""
-        for key in [key for key in self._keys if key.startswith(prefix)]:
-            del self._keys[key]
+        self.drop(self.keys(prefix))
 
     def kill(self, tags: Collection[str], clock: Clock) -> None:
         """Let what was written with one of `tags` be removed instead: they were invalidated since."""
@@ -130,14 +132,13 @@ class Pending:
         del self._keys[change.key]
         return True
 
-    def done_prefix(self, prefix: str) -> None:
-        """Forget a clear."""
-        self._prefixes.pop(prefix, None)
+    def done_prefixes(self, done: Mapping[str, int]) -> None:
+        """Forget clears, as `prefixes` gave them before they were done."""
+        _forget(self._prefixes, done)
 
-    def done_tags(self, tags: Iterable[str]) -> None:
-        """Forget an invalidation."""
-        for tag in tags:
-            self._tags.pop(tag, None)
+    def done_tags(self, done: Mapping[str, int]) -> None:
+        """Forget invalidations, as `tags` gave them before they were done."""
+        _forget(self._tags, done)
 
     # --- asking ------------------------------------------------------------------------------------------------------
 
@@ -152,17 +153,29 @@ class Pending:
         """Whether an item of the layer has a tag that is to be invalidated."""
         return bool(self._tags) and any(tag in self._tags for tag in item.tags)
 
+    def takes(self, item: Item[object]) -> bool:
+        """Whether an item that was written now would be taken away by what is to be cleared or invalidated."""
+        return self.kills(item) or any(item.key.startswith(prefix) for prefix in self._prefixes)
+
+    def waits(self, key: str) -> bool:
+        """Whether a change of `key` itself waits."""
+        return key in self._keys
+
+    def keys(self, prefix: str) -> list[str]:
+        """Give the keys with `prefix` of which changes wait."""
+        return [key for key in self._keys if key.startswith(prefix)]
+
     def some(self, most: int) -> list[Change]:
         """Give the changes of some keys, the oldest first."""
         return list(islice(self._keys.values(), most))
 
-    def prefixes(self) -> list[str]:
-        """Give the prefixes that are to be cleared."""
-        return list(self._prefixes)
+    def prefixes(self, under: str = "") -> dict[str, int]:
+        """Give the prefixes that are to be cleared and begin with `under`, each with when it was noted."""
+        return {prefix: number for prefix, number in self._prefixes.items() if prefix.startswith(under)}
 
-    def tags(self) -> list[str]:
-        """Give the tags that are to be invalidated."""
-        return list(self._tags)
+    def tags(self) -> dict[str, int]:
+        """Give the tags that are to be invalidated, each with when it was noted."""
+        return dict(self._tags)
 
     def written(self, prefix: str, clock: Clock) -> Iterator[str]:
         """Give the keys with `prefix` of live items that wait."""
@@ -170,6 +183,12 @@ class Pending:
             item = change.item(clock)
             if key.startswith(prefix) and item is not None and not item.is_stale:
                 yield key
+
+
+def _forget(noted: dict[str, int], done: Mapping[str, int]) -> None:
+    for name, number in done.items():
+        if noted.get(name) == number:
+            del noted[name]
 
 
 def as_it_is(change: Change, clock: Clock) -> Item[object] | None:
