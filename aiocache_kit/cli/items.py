@@ -22,7 +22,7 @@ from aiocache_kit.cli.tables import Line, Part, Span, Style
 from aiocache_kit.cli.texts import plural, safe, safe_lines
 from aiocache_kit.cli.views import of_counters, of_names, of_servers
 from aiocache_kit.clock import Clock
-from aiocache_kit.errors import CacheError, InvalidArgumentError, NotFoundError
+from aiocache_kit.errors import CacheError, InvalidArgumentError, NotFoundError, WrongTypeError
 from aiocache_kit.item import Item
 from aiocache_kit.provider import Provider
 
@@ -84,18 +84,29 @@ async def show_value(screen: Screen, provider: Provider, key: str, *, raw: bool,
     """Show the value under a key; with `as_json` what else is known of it, with `raw` the text or bytes as they are."""
     async with _opened(provider) as cache:
         try:
-            item = await cache.get_item(key)
+            item, is_parts = await _found(cache, key)
         except NotFoundError:
             screen.fail(Failure("nothing is stored under this key, or its time is over"))
             return Exit.MISS
     if raw:
         _write_raw(screen, item.value)
     elif as_json:
-        screen.write_json(_described(item))
+        screen.write_json(_described(item, is_parts=is_parts))
     else:
+        if is_parts:
+            words = "these are the parts of objects, of which only the program knows the classes"
+            screen.tell(Span(f"aiocache-kit: {words}", Style.FAINT))
         text = json.dumps(plain(item.value), indent=2, ensure_ascii=False, default=repr)
         screen.write(safe_lines(text))
     return Exit.DONE
+
+
+async def _found(cache: Provider, key: str) -> tuple[Item[object], bool]:
+    """Give the item under a key, and whether its value is the parts of objects instead of these."""
+    try:
+        return await cache.get_item(key), False
+    except WrongTypeError:
+        return await cache.get_item(key, type=object), True
 
 
 def _write_raw(screen: Screen, value: object) -> None:
@@ -112,13 +123,15 @@ def _write_raw(screen: Screen, value: object) -> None:
     screen.out.file.flush()
 
 
-def _described(item: Item[object]) -> dict[str, object]:
+def _described(item: Item[object], *, is_parts: bool) -> dict[str, object]:
+    is_dated = bool(item.created_at)  # a bare number in Redis is not: of its ttl only the rest is known
     return {
         "key": item.key,
         "value": plain(item.value),
-        "ttl": item.ttl,
+        "parts": is_parts,
+        "ttl": item.ttl if is_dated else None,
         "expiration": item.expiration,
-        "created_at": item.created_at,
+        "created_at": item.created_at if is_dated else None,
         "tags": sorted(item.tags),
         "version": item.version,
     }

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -50,7 +52,8 @@ def test_a_value_is_shown(aiocache_kit: Run, url: str) -> None:
     assert whole["value"] == {"name": "Ada ä\x9b", "age": 36}
     assert whole["tags"] == ["users"]
     assert whole["ttl"] == 600
-    assert set(whole) == {"key", "value", "ttl", "expiration", "created_at", "tags", "version"}
+    assert set(whole) == {"key", "value", "parts", "ttl", "expiration", "created_at", "tags", "version"}
+    assert whole["parts"] is False
     assert aiocache_kit("get", "text", "--raw", "--url", url).out == "a\x1bb"
     assert aiocache_kit("get", "user", "--raw", "--url", url).code == 2
     missed = aiocache_kit("get", "nobody", "--url", url)
@@ -77,6 +80,41 @@ def test_bytes_are_given_as_they_are(aiocache_kit: Run, url: str) -> None:
     fill(packed, {"picture": b"\x00\xff"})
 
     assert aiocache_kit("get", "picture", "--url", packed).json == {"base64": "AP8="}
+
+
+@dataclass
+class User:
+    """What a program stores."""
+
+    name: str
+    born: date
+
+
+@pytest.mark.parametrize("form", ["json", "msgpack"])
+def test_parts_of_objects_are_shown(aiocache_kit: Run, url: str, form: str) -> None:
+    """What a class of the program is needed for is shown as plain data, and said to be parts."""
+    packed = f"{url}&serialization_format={form}"
+    fill(packed, {"user": User("Ada", date(1815, 12, 10))}, tags=("users",))
+
+    shown = aiocache_kit("get", "user", "--url", packed)
+    assert (shown.code, shown.json) == (0, {"name": "Ada", "born": "1815-12-10"})
+    assert "these are the parts of objects" in shown.err
+    whole = aiocache_kit("get", "user", "--json", "--url", packed).json
+    assert (whole["value"], whole["parts"]) == ({"name": "Ada", "born": "1815-12-10"}, True)
+    assert (whole["tags"], whole["ttl"]) == (["users"], 600)
+
+
+def test_what_is_not_known_of_a_counter_is_null(aiocache_kit: Run, url: str) -> None:
+    """A bare number in Redis has no date: not how long it was to live, only when it ends."""
+
+    async def count(cache: Provider) -> None:
+        async with cache:
+            await cache.increment("visits", 5)
+
+    asyncio.run(count(new_provider(url)))
+    whole = aiocache_kit("get", "visits", "--json", "--url", url).json
+    assert (whole["value"], whole["ttl"], whole["created_at"]) == (5, None, None)
+    assert whole["expiration"] > 0
 
 
 # --- removing -------------------------------------------------------------------------------------------------------
