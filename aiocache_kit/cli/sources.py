@@ -306,16 +306,20 @@ def token(path: str | None, environ: Mapping[str, str]) -> str | None:
 
 
 def _of_program(path: str, namespaces: tuple[str, ...]) -> Cache:
-    found = _imported(path)
-    if callable(found) and not isinstance(found, Config | Provider):
-        found = _called(found)
+    from aiocache_kit.integrations.app_cache import AppCache  # noqa: PLC0415  - needed for a program's object alone
+
+    kinds = (Config, Provider, AppCache)
+    found = _called(_imported(path), kinds)
+    if isinstance(found, AppCache):
+        namespaces = (*found.namespaces, *namespaces)
+        found = _called(found.source, kinds)
     if isinstance(found, str):
         found = Config.from_url(found)
     if isinstance(found, Config):
         return _of_config(found, namespaces)
     if not isinstance(found, Provider):
-        problem = f"must lead to a Provider, a Config, a URL, or a function that gives one, not {type(found).__name__}"
-        raise InvalidArgumentError(f"--app {problem}")
+        wanted = "a Provider, an AppCache, a Config, a URL, or a function that gives one"
+        raise InvalidArgumentError(f"--app must lead to {wanted}, not {type(found).__name__}")
     provider, can = found, found.capabilities
 
     def build(_: object) -> Provider:
@@ -328,9 +332,12 @@ def _of_program(path: str, namespaces: tuple[str, ...]) -> Cache:
     return Cache(kind="custom", build=build, namespaces=namespaces)
 
 
-def _called(function: Callable[[], object]) -> object:
+def _called(given: object, kinds: tuple[type, ...]) -> object:
+    """Give what was given, or what it gives where it is a function and none of `kinds`."""
+    if not callable(given) or isinstance(given, kinds):
+        return given
     try:
-        found = function()
+        found: object = given()
     except CacheError:
         raise
     except Exception as error:

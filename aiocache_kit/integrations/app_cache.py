@@ -97,6 +97,16 @@ class AppCache:
         """The name that it was given; that of a namespace is the cache's own."""
         return self._life.name
 
+    @property
+    def source(self) -> Config | Callable[[], Provider]:
+        """What the provider is made of when the application starts."""
+        return self._life.source
+
+    @property
+    def namespaces(self) -> tuple[str, ...]:
+        """The names of the namespaces that lead to this one, the outer ones first; none for the whole cache."""
+        return self._path
+
     def provider(self) -> Provider:
         """Give the provider of the application that runs; `ProviderClosedError` where none does."""
         provider = self._life.provider

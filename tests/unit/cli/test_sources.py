@@ -89,10 +89,32 @@ def test_a_program_gives_its_own(program: str) -> None:
     assert find(Named(app=f"{program}:make")).kind == "custom"
 
 
+def test_the_cache_of_an_application_is_what_it_is_made_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its configuration, so that the servers are known, and in its namespace; or by the function that makes it."""
+    (tmp_path / "shop_caches.py").write_text(
+        "from aiocache_kit import new_layered\n"
+        "from aiocache_kit.integrations.fastapi import AppCache\n"
+        "cache = AppCache('redis://10.0.0.1:7000?key_prefix=app:')\n"
+        "users = cache.namespace('users')\n"
+        "layers = AppCache(lambda: new_layered('memory://', 'redis://10.0.0.1')).namespace('pages')\n"
+        "def make(): return users\n",
+        "utf-8",
+    )
+    monkeypatch.syspath_prepend(tmp_path)  # pyright: ignore[reportUnknownMemberType]  # as pytest declares it
+
+    whole, part = find(Named(app="shop_caches:cache")), find(Named(app="shop_caches:users", namespaces=("old",)))
+    assert (whole.kind, whole.words) == ("redis", "redis at 10.0.0.1:7000, prefix 'app:'")
+    assert (part.words, part.namespaces) == (f"{whole.words}, namespace users/old", ("users", "old"))
+    assert find(Named(app="shop_caches:make")).words == f"{whole.words}, namespace users"
+    made = find(Named(app="shop_caches:layers"))
+    assert (made.kind, made.namespaces) == ("custom", ("pages",))
+    assert made.to_look_at().capabilities.shared
+
+
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("number", "not int"),
+        ("number", "an AppCache, a Config, a URL, or a function that gives one, not int"),
         ("nothing", "nothing, which is not there"),
         ("wrong", "raised RuntimeError$"),
         ("later", "an async function"),
