@@ -74,6 +74,8 @@ _BY_KIND: Final[tuple[tuple[type[BaseException], Failure], ...]] = (
         ),
     ),
 )
+DASHBOARD: Final = "the dashboard"
+"""What a sentence about a dashboard begins with; what it says after a colon is what to do."""
 SILENT: Final = Failure(
     "nothing answers in time", "look whether the server runs, and whether a firewall swallows what is sent there"
 )
@@ -86,6 +88,10 @@ def explain(error: BaseException) -> Failure:
     """Say what is wrong."""
     if isinstance(error, ConfigError | InvalidArgumentError):
         return Failure(_first_down(str(error)))
+    text = str(error)
+    if text.startswith(DASHBOARD) and ": " in text:
+        problem, _, advice = text.partition(": ")
+        return Failure(problem, advice)
     causes = list(_causes(error))
     refused = next((found for cause in causes if (found := _REFUSED_COMMAND.search(str(cause)))), None)
     if refused is not None:

@@ -14,12 +14,14 @@ from collections.abc import Iterator, Sequence
 from http import HTTPStatus
 from http.client import HTTPException
 from math import isfinite
+from ssl import SSLCertVerificationError, SSLError
 from typing import Any, Final, cast
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from aiocache_kit.cli.exits import Exit
+from aiocache_kit.cli.failures import DASHBOARD
 from aiocache_kit.cli.screen import Screen
 from aiocache_kit.cli.tables import Cell, Column, Line, Part, Span, Style, Table
 from aiocache_kit.cli.texts import count_text, plural, safe, share_text, size_text, sparkline, time_text
@@ -92,10 +94,12 @@ class Program:
                 told: object = json.loads(answer.read(_LARGEST))
         except HTTPError as error:
             error.close()
-            raise _refused(error.code) from None
+            raise _refused(error.code, had_token=_ACCESS_HEADER in self._headers) from None
         except URLError as error:
             cause = error.reason if isinstance(error.reason, BaseException) else error
-            raise StorageUnavailableError("the dashboard cannot be reached") from cause
+            raise _unreachable(cause) from cause
+        except ConnectionError as error:
+            raise StorageUnavailableError(f"{DASHBOARD} hung up: write https:// if it speaks TLS") from error
         except OSError as error:
             raise StorageUnavailableError("the dashboard did not answer in time") from error
         except (ValueError, RecursionError, HTTPException) as error:
@@ -108,10 +112,22 @@ class Program:
 _NONE: Final = "--dashboard leads to something that is no dashboard of aiocache_kit"
 
 
-def _refused(code: int) -> CacheError:
+def _unreachable(cause: BaseException) -> CacheError:
+    if isinstance(cause, SSLCertVerificationError):
+        advice = "give the name that it is made out to, or its authority by the variable SSL_CERT_FILE"
+        return StorageAccessError(f"{DASHBOARD} has a certificate that was not accepted: {advice}")
+    if isinstance(cause, SSLError):
+        return StorageUnavailableError(
+            f"{DASHBOARD} does not speak TLS as it was asked to: write http:// if it has none"
+        )
+    return StorageUnavailableError("the dashboard cannot be reached")
+
+
+def _refused(code: int, *, had_token: bool) -> CacheError:
     if code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+        problem = "refuses the token that was given" if had_token else "asks for a token"
         return StorageAccessError(
-            "the dashboard asks for its read_token: give AIOCACHE_DASHBOARD_TOKEN or --token-file"
+            f"{DASHBOARD} {problem}: give its read_token by AIOCACHE_DASHBOARD_TOKEN or --token-file"
         )
     if code >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return StorageUnavailableError(f"the dashboard cannot answer now (HTTP {code})")

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from aiocache_kit import Provider, new_layered, new_provider
 from aiocache_kit.integrations.dashboard import Dashboard
 from aiocache_kit.integrations.dashboard.aiohttp import dashboard_app
 from tests.integration.cli.conftest import Outcome, Run
+from tests.servers.certificates import Certificates
 
 TOKEN = "a-token-of-sixteen-or-more"  # noqa: S105  - opens nothing but a dashboard of a test
 LOOKS = ("--count", 2, "--interval", 0.1)
@@ -77,11 +79,42 @@ async def test_a_token_is_given_and_not_shown(
 
     assert (await top(aiocache_kit, dashboard_app(dashboard), "--token-file", path)).code == 0
     refused = await top(aiocache_kit, dashboard_app(dashboard))
-    assert (refused.code, "read_token" in refused.err) == (4, True)
+    assert (refused.code, "the dashboard asks for a token" in refused.err) == (4, True)
     monkeypatch.setenv("AIOCACHE_DASHBOARD_TOKEN", "another-token-that-is-wrong")
-    assert (await top(aiocache_kit, dashboard_app(dashboard))).code == 4
+    wrong = await top(aiocache_kit, dashboard_app(dashboard))
+    assert (wrong.code, "the dashboard refuses the token that was given" in wrong.err) == (4, True)
+    for seen in (refused, wrong):
+        assert "try: give its read_token by AIOCACHE_DASHBOARD_TOKEN or --token-file" in seen.err
+        assert "redis" not in seen.err
     assert (await top(aiocache_kit, dashboard_app(dashboard), "--token-file", tmp_path / "nowhere")).code == 2
     await dashboard.close()
+
+
+@pytest.mark.parametrize(
+    ("typed", "speaks_tls", "code", "words"),
+    [
+        ("https", False, 3, ["does not speak TLS as it was asked to", "write http:// if it has none"]),
+        ("https", True, 4, ["a certificate that was not accepted", "SSL_CERT_FILE"]),
+        ("http", True, 3, ["the dashboard hung up", "write https:// if it speaks TLS"]),
+    ],
+    ids=["TLS to none", "unknown authority", "none to TLS"],
+)
+async def test_tls_of_a_dashboard_is_not_that_of_redis(
+    aiocache_kit: Run, certificates: Certificates, typed: str, code: int, words: list[str], *, speaks_tls: bool
+) -> None:
+    """What to do about it is said of the dashboard's address."""
+    own = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    right = certificates.right
+    own.load_cert_chain(right.certificate, right.key)
+    server = TestServer(web.Application())
+    await server.start_server(ssl=own if speaks_tls else None)
+    url = server.make_url("/").with_scheme(typed)
+    seen = await asyncio.to_thread(aiocache_kit, "top", "--dashboard", url, *LOOKS)
+    await server.close()
+
+    assert seen.code == code
+    assert all(each in seen.err for each in words)
+    assert "redis" not in seen.err
 
 
 async def test_a_failing_cache_is_told(aiocache_kit: Run) -> None:
