@@ -2,7 +2,8 @@
 
 Rule 1: a decision and the change of the index are one step; the files are changed by jobs in the order of these steps.
 Rule 2: no job for a key may find another state of its file than the jobs before it left.
-Rule 3: removals, and what makes an item stale, are never gathered: a crash must not bring back what was taken away.
+Rule 3: removals, and what makes an item stale, are never gathered: a crash must not bring back what was taken away, and
+be it the file of an entry that had been evicted before.
 """
 
 import math
@@ -16,10 +17,10 @@ from aiocache_kit.management.invalidation import TagMarks
 from aiocache_kit.serializers.codec import Unsealed
 from aiocache_kit.storage.base import Size, stale_for
 from aiocache_kit.storage.file.files import Files, Found, Place, fault
-from aiocache_kit.storage.file.form import Notes, pack_notes
+from aiocache_kit.storage.file.form import Notes, pack_notes, read_notes
 from aiocache_kit.storage.file.index import FileTable, record_of
-from aiocache_kit.storage.file.lane import Lane
-from aiocache_kit.storage.file.work import Removal, Write
+from aiocache_kit.storage.file.lane import Call, Lane
+from aiocache_kit.storage.file.work import Leftover, Removal, Write
 from aiocache_kit.storage.observer import Observer
 from aiocache_kit.storage.watched_table import watch
 
@@ -56,13 +57,15 @@ class Keeper:
         self.jobs: dict[str, Write] = {}
         """The newest write of each key that is not on the disk yet."""
         self.stuck: dict[str, Place] = {}
-        """Keys that have left, but whose files could not be removed."""
+        """Keys whose files could not be removed when that was tried last; changed by the thread alone, in its order."""
         self.failure: BaseException | None = None
         """Why something that was gathered could not be written."""
         self._mask = len(tables) - 1
         self._gathered: dict[str, Write] = {}
         self._bytes = 0
-        self._evicted: list[Gone] = []
+        self._removals: dict[str, Removal] = {}
+        """The newest removal of each key that is on its way."""
+        self._evicted: dict[str, Place] = {}
         """Evicted while gathering: their files go before anything is written."""
 
     # --- looking -----------------------------------------------------------------------------------------------------
@@ -199,14 +202,29 @@ class Keeper:
                 self._queue(job)
                 yield
 
-    def drop(self, key: str, place: Place, table: FileTable) -> tuple[bool, Removal]:
-        """Let go of a held entry and have its file removed; say whether it was live."""
+    def drop(self, key: str, place: Place, table: FileTable) -> tuple[bool, Removal] | None:
+        """Let go of an entry and have its file removed; say whether it was live. None: there is nothing to remove."""
+        if table.record(key) is None:
+            leftover = self.drop_leftover(key, place, table)
+            return None if leftover is None else (False, leftover)
         was_live = table.drop(key, self.clock.monotonic())
         table.gone.pop()
+        removal = Removal(self, key, place, table, self.jobs.get(key))
         self.void(key)
-        removal = Removal(self, key, place, table)
-        self.lane.add(removal)
+        self._start(removal)
         return was_live, removal
+
+    def drop_leftover(self, key: str, place: Place, table: FileTable) -> Removal | None:
+        """Have removed, at once, what an entry may have left that has gone before; None: there is nothing."""
+        if self._evicted.pop(key, None) is None and key not in self.stuck:
+            return self._removals.get(key)
+        removal = Leftover(self, key, place, table)
+        self._start(removal)
+        return removal
+
+    def _start(self, removal: Removal) -> None:
+        self._removals[removal.key] = removal
+        self.lane.add(removal)
 
     def void(self, key: str) -> None:
         """Take back the write of a key that the thread has not begun with."""
@@ -223,7 +241,12 @@ class Keeper:
         for job in jobs.values():
             job.void = job.queued and not job.taken
         # Nobody waits for what was gathered and does not stand in line yet.
-        self._gathered, self._bytes, self._evicted = {}, 0, []
+        self._gathered, self._bytes, self._evicted = {}, 0, {}
+
+    def set_aside(self) -> None:
+        """Move all files away; in the thread."""
+        self.files.set_aside()
+        self.stuck.clear()
 
     # --- what has left -----------------------------------------------------------------------------------------------
 
@@ -240,17 +263,16 @@ class Keeper:
         """Have removed what has left a table, before anything that is written from now on."""
         gone = self.take_gone(table)
         if self.gathers:
-            self._evicted += gone
+            self._evicted.update(gone)
         else:
             self._remove(gone)
 
     def _remove_evicted(self) -> None:
-        gone, self._evicted = self._evicted, []
-        self._remove(gone)
+        gone, self._evicted = self._evicted, {}
+        self._remove(list(gone.items()))
 
-    def _remove(self, gone: list[Gone]) -> None:
-        for chunk in in_chunks(gone):
-            self.lane.start(self._try_to_remove, chunk)
+    def _remove(self, gone: list[Gone]) -> list[Call[None]]:
+        return [self.lane.start(self._try_to_remove, chunk) for chunk in in_chunks(gone)]
 
     def _try_to_remove(self, gone: Sequence[Gone]) -> None:
         for key, place in gone:
@@ -258,16 +280,24 @@ class Keeper:
                 self.files.remove(place)
             except OSError:
                 self.stuck[key] = place
+            else:
+                self.stuck.pop(key, None)
 
     async def removed(self, gone: list[Gone]) -> None:
-        """Remove files, and wait for it."""
-        for chunk in in_chunks(gone):
-            await self.lane.call(self._try_to_remove, chunk)
+        """Remove files, and wait for it. All stand in line at once, before what is written from now on."""
+        for call in self._remove(gone):
+            await call.result()
 
-    def take_stuck(self) -> list[Gone]:
-        """Take what could not be removed and was not written again since."""
-        stuck, self.stuck = self.stuck, {}
-        return [(key, place) for key, place in stuck.items() if self.table(place).record(key) is None]
+    def stuck_below(self, prefix: str) -> list[Gone]:
+        """Give what has left and could not be removed."""
+        stuck = self.stuck.copy().items()  # the thread may change it
+        return [gone for gone in stuck if gone[0].startswith(prefix) and self.table(gone[1]).record(gone[0]) is None]
+
+    async def remove_leftovers(self, prefix: str = "") -> bool:
+        """Remove what has left, and whose files may still be there; say whether none is left below `prefix`."""
+        gone, self._evicted = self._evicted, {}
+        await self.removed([*gone.items(), *self.stuck_below(prefix)])
+        return not self.stuck_below(prefix)
 
     # --- what became of it -------------------------------------------------------------------------------------------
 
@@ -282,10 +312,18 @@ class Keeper:
                 self.remove_gone(job.table)
         job.tell(None)
 
+    def removed_one(self, job: Removal) -> bool:
+        """Learn that a removal is over; say whether there is none of its key after it."""
+        is_newest = self._removals.get(job.key) is job
+        if is_newest:
+            del self._removals[job.key]
+        return is_newest
+
     def failed(self, job: Write | Removal, old: Found | None, error: BaseException) -> None:
         """Learn that a file is as it was: gathered writes are kept for another time, others are taken back."""
         mapped = fault(error, "an item cannot be written or removed")
         newest = self.jobs.get(job.key)
+        is_last = isinstance(job, Removal) and self.removed_one(job) and newest is None
         if job.table.closed:
             self.failure = mapped
         elif isinstance(job, Write) and newest is job and self.gathers and not isinstance(error, FileNotFoundError):
@@ -295,15 +333,26 @@ class Keeper:
         elif newest is job:
             del self.jobs[job.key]
             self._restore(job, old)
-        elif isinstance(job, Removal) and newest is None and job.table.record(job.key) is None:
-            self._restore(job, old)
+        elif isinstance(job, Removal) and is_last and job.table.record(job.key) is None:
+            self._restore(job, self._regather(job.instead_of, old) or old)
         job.tell(mapped)
+
+    def _regather(self, job: Write | None, old: Found | None) -> Found | None:
+        """Gather again what was taken back for a removal that failed; give what will be in the file then."""
+        if job is None or not self.gathers or (job.value is None and old is None):
+            return None
+        notes = read_notes(self.files.codec, job.place[1], job.notes)
+        job.taken = job.queued = job.void = False
+        self.jobs[job.key] = job
+        self._gather(job)
+        return Found(notes, len(job.notes) + _size_of(job.value) if old is None or job.value is not None else old.size)
 
     def _restore(self, job: Write | Removal, old: Found | None) -> None:
         now = self.clock.monotonic()
         table = job.table
         if old is None or not table.take_in(old.notes, old.size, now, self.clock.time() - now):
             table.drop(job.key, now)
+            self.void(job.key)
         self.remove_gone(table)
 
 

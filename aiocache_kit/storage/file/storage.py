@@ -261,9 +261,8 @@ class FileStorage(Storage):
     ) -> tuple[bool, Removal] | None:
         if condition.kind is ConditionKind.LEASE:
             raise UnsupportedError("the storage file gives no leases: within one process a provider needs none")
-        if table.record(key) is None or not table.allows(condition, key, self.clock.monotonic()):
-            return None
-        return self._keeper.drop(key, place, table)
+        is_allowed = table.allows(condition, key, self.clock.monotonic())
+        return self._keeper.drop(key, place, table) if is_allowed else None
 
     async def clear(self, prefix: str = "") -> None:
         """Remove the items that are there now and begin with `prefix`."""
@@ -271,11 +270,10 @@ class FileStorage(Storage):
         if not prefix:
             await self._sweeping.clear_all()
             return
-        stuck = len(self._keeper.stuck)
         for number, table in enumerate(self._keeper.tables):
             await self._table_known(number)
             await self._sweeping.clear(table, prefix)
-        if len(self._keeper.stuck) > stuck:
+        if not await self._keeper.remove_leftovers(prefix):
             raise StorageUnavailableError("some items cannot be removed: their files cannot be")
 
     def scan(self, prefix: str = "") -> AsyncIterator[str]:
@@ -370,6 +368,8 @@ class FileStorage(Storage):
         live = table.expire_entry(key, self.clock.monotonic())
         if table.item(key, self.clock.monotonic(), with_version=False) is not None:  # be it stale already
             await self._keeper.redate(key, place, table, at_once=True).done()
+        elif table.record(key) is None and (leftover := self._keeper.drop_leftover(key, place, table)) is not None:
+            await leftover.done()
         return live
 
     async def tidy(self) -> None:

@@ -52,7 +52,7 @@ class Sweeping:
         self.remains += [table.start_again() for table in keeper.tables]
         self.was_stopped = True
         try:
-            await keeper.lane.call(keeper.files.set_aside)
+            await keeper.lane.call(keeper.set_aside)
         except OSError as error:
             self._loading.begin(range(len(keeper.tables)))
             raise fault(error, "the items cannot be removed") from error
@@ -74,7 +74,7 @@ class Sweeping:
     async def clean(self) -> None:
         """Free files that could not be removed before, and what a crash or a `clear` that was stopped has left."""
         self.was_stopped = False  # where it cannot be done, it is tried again in the interval
-        await self._keeper.removed(self._keeper.take_stuck())
+        await self._keeper.remove_leftovers()
         await self._free_files()
 
     async def _free_files(self) -> None:

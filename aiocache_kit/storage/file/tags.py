@@ -47,6 +47,8 @@ class FileTags(SharedTags):
                 if len(table.gone) >= CHUNK:
                     await keeper.removed(keeper.take_gone(table))
             await keeper.removed(keeper.take_gone(table))
+        if not await keeper.remove_leftovers():
+            return  # what a mark has killed may still be there
         keeper.marks.forget(float(version))
         try:
             await keeper.lane.call(self._opening.marks.forget, version)

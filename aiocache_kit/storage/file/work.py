@@ -8,6 +8,7 @@ callers are told when the newer one is there. A value does not take the place of
 place in line behind those, and is to find the value that was there.
 Rule 2: a write that fails leaves the old file. Then the index says again what that file says, unless somebody has
 changed the key since.
+Rule 3: a removal takes the place of a write in the same way. Where it fails, what was gathered is gathered again.
 """
 
 import asyncio
@@ -30,9 +31,15 @@ class Owner(Protocol):
     """Who hears of jobs."""
 
     files: Files
+    stuck: dict[str, Place]
+    """Keys whose files could not be removed when that was tried last; for the thread to change."""
 
     def written(self, job: "Write", size: int) -> None:
         """Learn that a file is there."""
+        ...
+
+    def removed_one(self, job: "Removal") -> bool:
+        """Learn that a removal is over."""
         ...
 
     def failed(self, job: "Write | Removal", old: Found | None, error: BaseException) -> None:
@@ -81,10 +88,14 @@ class _OfKey(Job):
 
     def tell(self, error: BaseException | None) -> None:
         """Let go on who waits."""
-        for outcome in self._waiting:
+        for outcome in self.hand_over():
             if not outcome.done():
                 outcome.set_result(error)
-        self._waiting = []
+
+    def hand_over(self) -> list[Told]:
+        """Give who waits, to be told by a job that takes the place of this one."""
+        waiting, self._waiting = self._waiting, []
+        return waiting
 
     def _old(self) -> Found | None:
         return self._owner.files.look(self.place)
@@ -123,9 +134,11 @@ class Write(_OfKey):
                 value = body_of(files.read(self.place))
             elif isinstance(value, tuple):
                 value = files.codec.seal(value)
-            return files.store(self.place, self.notes, value)
+            size = files.store(self.place, self.notes, value)
         except Exception as error:
             raise FailedError(self._old()) from error
+        self._owner.stuck.pop(self.key, None)
+        return size
 
     def settle(self, result: int, error: BaseException | None) -> None:
         """Tell the index, then the callers."""
@@ -141,23 +154,42 @@ class Write(_OfKey):
 class Removal(_OfKey):
     """Removes the file of a key."""
 
-    __slots__ = ()
+    __slots__ = ("instead_of",)
+
+    def __init__(self, owner: Owner, key: str, place: Place, table: FileTable, instead_of: Write | None = None) -> None:
+        """Prepare; whoever waits for a write that the thread has not begun with waits for this from now on."""
+        super().__init__(owner, key, place, table)
+        self.instead_of = instead_of
+        if instead_of is not None and not instead_of.taken:
+            self._waiting = instead_of.hand_over()
 
     def run(self) -> None:
         """Remove the file."""
         try:
             self._owner.files.remove(self.place)
         except OSError as error:
+            self._owner.stuck[self.key] = self.place
             raise FailedError(self._old()) from error
+        self._owner.stuck.pop(self.key, None)
 
     def settle(self, result: None, error: BaseException | None) -> None:
         """Tell the index, then the callers."""
         del result
         if error is None:
+            self._owner.removed_one(self)
             self.tell(None)
         else:
             old = error.old if isinstance(error, FailedError) else None
             self._owner.failed(self, old, error.__cause__ or error)
+
+
+class Leftover(Removal):
+    """Removes what an entry has left that was evicted before; where that fails, nobody is to find it again."""
+
+    __slots__ = ()
+
+    def _old(self) -> None:
+        return None
 
 
 class Reading(Job):
