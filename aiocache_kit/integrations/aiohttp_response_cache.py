@@ -14,6 +14,7 @@ from aiocache_kit.integrations.http.asked import Asked
 from aiocache_kit.integrations.http.cache import ResponseCache, check_cache
 from aiocache_kit.integrations.http.exchange import Exchange, Passage, Reply
 from aiocache_kit.integrations.http.fields import Header, Headers
+from aiocache_kit.keys import check_tags
 
 try:
     from aiohttp import web
@@ -36,7 +37,12 @@ Newer versions of aiohttp warn of keys that are a `str`, older ones know no othe
 
 
 def add_tags(request: web.Request, *tags: str) -> None:
-    """Tag the response to `request`, for `ResponseCache.invalidate_tags`; does nothing where no cache is in front."""
+    """Tag the response to `request`, for `ResponseCache.invalidate_tags`; does nothing where no cache is in front.
+
+    Raises `InvalidTagError` for a tag that is no `str`, or empty.
+    """
+    for tag in tags:
+        check_tags((tag,))
     found: list[str] = request.get(TAGS, [])
     found.extend(tags)
 

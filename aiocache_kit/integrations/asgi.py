@@ -14,6 +14,7 @@ from typing import Any, Final, TypeAlias, cast
 from aiocache_kit.integrations.http.asked import Asked
 from aiocache_kit.integrations.http.cache import ResponseCache, check_cache
 from aiocache_kit.integrations.http.exchange import Exchange, Passage, Reply
+from aiocache_kit.keys import check_tags
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]
@@ -31,8 +32,11 @@ _GONE: Final = "http.disconnect"
 def add_tags(scope: Scope, *tags: str) -> None:
     """Tag the response to the request with this `scope` (Starlette: ``request.scope``), for `invalidate_tags`.
 
-    Does nothing where no cache of responses is in front. To be called before the response begins.
+    Does nothing where no cache of responses is in front. To be called before the response begins. Raises
+    `InvalidTagError` for a tag that is no `str`, or empty.
     """
+    for tag in tags:
+        check_tags((tag,))
     cast("list[str]", scope.get(TAGS, [])).extend(tags)
 
 
