@@ -13,6 +13,7 @@ from typing import Final
 from aiocache_kit.clock import Clock
 from aiocache_kit.item import Item
 from aiocache_kit.management.invalidation import TagMarks
+from aiocache_kit.sentinels import MISSING
 from aiocache_kit.storage.base import Kept
 from aiocache_kit.storage.layered.dates import as_read, as_written
 from aiocache_kit.storage.layered.messages import Action
@@ -67,10 +68,10 @@ class Copies:
         nears = self.nears[:to]
         async with visit.turn:
             if visit.is_true(item.tags) and not self.marks.killed(item.tags, item.created_at):
-                if to is None and nears[0].is_of(item.key, item):
-                    there = await nears[0].read(item.key)
-                    if there is not None and visit.is_true(item.tags):
-                        return there if there.is_stale == item.is_stale else replace(item, value=there.value)
+                if to is None:
+                    value = await nears[0].value_of(item)
+                    if value is not MISSING and visit.is_true(item.tags):
+                        return replace(item, value=value)
                 kept = as_read(item, self._clock)
                 for near in reversed(nears):
                     await near.put(item.value, kept)

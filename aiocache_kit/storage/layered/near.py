@@ -17,6 +17,7 @@ from aiocache_kit.errors import CacheError, StorageError
 from aiocache_kit.item import Item
 from aiocache_kit.management.circuit_breaker import CircuitBreaker
 from aiocache_kit.management.invalidation import TagMarks
+from aiocache_kit.sentinels import MISSING
 from aiocache_kit.storage.base import Kept, Storage
 from aiocache_kit.storage.layered.dates import as_read, at_present, copy_of
 from aiocache_kit.storage.observer import Observer
@@ -105,13 +106,22 @@ class Near:
         self.hits += 1
         return replace(item, value=copy.value)
 
-    def is_of(self, key: str, item: Item[object]) -> bool:
-        """Whether the copy is of `item`, which was read below; then it is of a known version from now on."""
+    async def value_of(self, item: Item[object]) -> object:
+        """Give the value of the copy if it is one of `item`, which was read below; `MISSING` where it is not.
+
+        If so, the copy is of a known version from now on. When both were made is not enough to tell: two processes may
+        have written in the same microsecond, and whoever takes the value of one for the version of the other changes
+        what he has never read.
+        """
+        key = item.key
         known = self._known.get(key)
         if known is None or not item.created_at or known.kept.item.created_at != item.created_at:
-            return False
+            return MISSING
+        there = await self.read(key)
+        if there is None or self._known.get(key) is not known or not _is_same(there.value, item.value):
+            return MISSING
         self._known[key] = known._replace(kept=as_read(item, self.clock))
-        return True
+        return there.value
 
     async def put(self, value: object, kept: Kept) -> None:
         """Copy an item with these ends."""
@@ -192,3 +202,11 @@ class Near:
             raise
         self._breaker.succeeded(self.clock.monotonic())
         return result
+
+
+def _is_same(one: object, other: object) -> bool:
+    """Whether one value stands for the other; False where that cannot be said."""
+    try:
+        return type(one) is type(other) and bool(one == other)
+    except Exception:  # noqa: BLE001  - of whatever kind users' values are: arrays, for one, have no one answer
+        return False
