@@ -164,11 +164,11 @@ class Writer:
     async def write(self, item: Item[object]) -> None:
         """Store `item`."""
         name = self._name(item.key)
-        generations = await self._generations([item])
-        made = [await self._set_command(item, generations)]
-        size = sum(len(each) for each in made[0] if isinstance(each, bytes))
         taken = 0
         try:
+            generations = await self._generations([item])
+            made = [await self._set_command(item, generations)]
+            size = sum(len(each) for each in made[0] if isinstance(each, bytes))
             if size >= LARGE:
                 if not self._room.take(size):
                     made.clear()
