@@ -3,11 +3,12 @@
 import asyncio
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple, Protocol
 
 import pytest
 
-from aiocache_kit import Provider, new_provider
+from aiocache_kit import Config, Provider, new_provider
 from aiocache_kit.cli import main
 
 
@@ -56,6 +57,12 @@ def aiocache_kit(capsys: pytest.CaptureFixture[str]) -> Run:
     return run
 
 
+def patient(url: str) -> Config:
+    """Give the configuration of `url` for what surrounds a check, which is not to fail because a machine is busy."""
+    config = Config.from_url(url)
+    return replace(config, redis_config=replace(config.redis_config, dial_timeout=20.0, read_timeout=20.0))
+
+
 def fill(url: str, values: Mapping[str, object], *, namespace: str = "", tags: tuple[str, ...] = ()) -> None:
     """Store values as a program would."""
 
@@ -65,7 +72,7 @@ def fill(url: str, values: Mapping[str, object], *, namespace: str = "", tags: t
             for key, value in values.items():
                 await space.set(key, value, tags=tags)
 
-    asyncio.run(store(new_provider(url)))
+    asyncio.run(store(new_provider(patient(url))))
 
 
 def found(url: str, key: str) -> object:
@@ -75,7 +82,7 @@ def found(url: str, key: str) -> object:
         async with cache:
             return await cache.get(key)
 
-    return asyncio.run(read(new_provider(url)))
+    return asyncio.run(read(new_provider(patient(url))))
 
 
 Address = Callable[..., str]
