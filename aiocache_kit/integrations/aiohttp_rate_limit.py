@@ -10,9 +10,8 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Final, TypeAlias, cast
 
 from aiocache_kit.errors import MissingDependencyError
-from aiocache_kit.integrations.rate_limits.answers import Answers, Refusal
+from aiocache_kit.integrations.rate_limits.answers import Answers, Limiter, Refusal
 from aiocache_kit.integrations.rate_limits.clients import Clients
-from aiocache_kit.provider import RateLimiter
 
 try:
     from aiohttp import web
@@ -29,13 +28,13 @@ _FIELDS: Final = cast(
 
 def add_rate_limit(
     app: web.Application,
-    limiter: RateLimiter,
+    limiter: Limiter,
     *,
     key: Callable[[web.Request], str | None] | None = None,
     trusted_proxies: Iterable[str] = (),
     name: str = "default",
 ) -> None:
-    """Put `limiter` in front of the handlers of `app` and of its middlewares so far.
+    """Put `limiter`, or what `AppCache.rate_limiter` gives, before the handlers of `app` and its middlewares so far.
 
     `key` gives the caller of a request, or None for one that is not limited. Without it the caller is the address that
     the connection comes from (`Request.remote`); where that is one of `trusted_proxies` (addresses, networks such as

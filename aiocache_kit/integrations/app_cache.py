@@ -25,10 +25,13 @@ from aiocache_kit.decorators.one import CachedDecorator, decorator
 from aiocache_kit.decorators.plan import KeyMaker, TagMaker, order
 from aiocache_kit.errors import CacheError, InvalidArgumentError, ProviderClosedError
 from aiocache_kit.factory import new_provider
-from aiocache_kit.keys import namespace_prefix
+from aiocache_kit.integrations.rate_limits.later import LaterLimiter
+from aiocache_kit.keys import check_key, namespace_prefix
 from aiocache_kit.management.expiration import TTL
-from aiocache_kit.provider import Provider
+from aiocache_kit.management.rate_limit import OnUnavailable
+from aiocache_kit.provider import Provider, RateLimiter
 from aiocache_kit.provider.loading import LoadPolicy
+from aiocache_kit.provider.rate_limiter import MOST_KEYS
 from aiocache_kit.sentinels import DEFAULT, DefaultType
 
 Source: TypeAlias = Config | str | Callable[[], Provider] | None
@@ -38,7 +41,7 @@ Source: TypeAlias = Config | str | Callable[[], Provider] | None
 class _Life:
     """What an `AppCache` and its namespaces share: what to make, and what was made."""
 
-    __slots__ = ("decorated", "drain", "name", "provider", "source")
+    __slots__ = ("decorated", "drain", "limiters", "name", "provider", "source")
 
     def __init__(self, source: Config | Callable[[], Provider], name: str, drain: float) -> None:
         self.source = source
@@ -47,6 +50,7 @@ class _Life:
         self.provider: Provider | None = None
         self.decorated: Final[WeakSet[FunctionType]] = WeakSet()
         """The functions that were decorated, as they were before."""
+        self.limiters: Final[list[LaterLimiter]] = []
 
     def make(self) -> Provider:
         if isinstance(self.source, Config):
@@ -137,6 +141,34 @@ class AppCache:
         view._path, view._view = (*self._path, name), None  # noqa: SLF001  - of the same class
         return view
 
+    def rate_limiter(
+        self,
+        name: str,
+        rate: int,
+        *,
+        per: TTL = 1.0,
+        burst: int | None = None,
+        max_keys: int = MOST_KEYS,
+        on_unavailable: OnUnavailable = "local",
+    ) -> LaterLimiter:
+        """Give what `Provider.rate_limiter` will, for a middleware that is made before the application starts.
+
+        It is called for the `RateLimiter` itself, while the application runs. Raises `InvalidTTLError` and
+        `InvalidArgumentError` at once for what is wrong; a storage that cannot count is told when the application
+        starts (`UnsupportedError`).
+        """
+        RateLimiter(rate, per=per, burst=burst, max_keys=max_keys, on_unavailable=on_unavailable)  # raises
+        check_key(name)
+
+        def make(provider: Provider) -> RateLimiter:
+            return provider.rate_limiter(
+                name, rate, per=per, burst=burst, max_keys=max_keys, on_unavailable=on_unavailable
+            )
+
+        limiter = LaterLimiter(self.provider, make)
+        self._life.limiters.append(limiter)
+        return limiter
+
     async def is_ready(self, timeout: float = 1.0) -> bool:
         """Whether the application runs and the storage gives a sign of life within `timeout` seconds."""
         try:
@@ -161,6 +193,8 @@ class AppCache:
         try:
             async with made:
                 try:
+                    for limiter in life.limiters:
+                        limiter()
                     yield self.provider()
                 finally:
                     await made.close(life.drain)

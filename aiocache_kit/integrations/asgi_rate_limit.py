@@ -11,9 +11,8 @@ Rule 3: other scopes pass through.
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, Final, TypeAlias, cast
 
-from aiocache_kit.integrations.rate_limits.answers import Answers, Refusal
+from aiocache_kit.integrations.rate_limits.answers import Answers, Limiter, Refusal
 from aiocache_kit.integrations.rate_limits.clients import Clients
-from aiocache_kit.provider import RateLimiter
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]
@@ -32,13 +31,13 @@ class RateLimitMiddleware:
     def __init__(
         self,
         app: App,
-        limiter: RateLimiter,
+        limiter: Limiter,
         *,
         key: Callable[[Scope], str | None] | None = None,
         trusted_proxies: Iterable[str] = (),
         name: str = "default",
     ) -> None:
-        """Limit `app` by `limiter`.
+        """Limit `app` by `limiter`: a `RateLimiter`, or what `AppCache.rate_limiter` gives.
 
         `key` gives the caller by the scope of the request, or None for one that is not limited. Without it the caller
         is the address that the connection comes from; where that is one of `trusted_proxies` (addresses, networks such

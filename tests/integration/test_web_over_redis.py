@@ -13,6 +13,8 @@ from pydantic import BaseModel
 
 from aiocache_kit import Provider, new_layered, new_provider
 from aiocache_kit.integrations import aiohttp_app, fastapi
+from aiocache_kit.integrations.aiohttp_rate_limit import add_rate_limit
+from aiocache_kit.integrations.asgi_rate_limit import RateLimitMiddleware
 from tests.servers.server import Server
 
 SOURCES: dict[str, Callable[[str], Provider]] = {
@@ -100,3 +102,41 @@ async def test_responses_come_back_in_every_process(
         for client in (one, other, other):
             async with client.get("/1") as response:
                 assert (await response.text(), response.headers["X-Made-By"]) == ("/1", "one")
+
+
+async def test_a_limit_is_one_for_all_processes(redis_server: Server, fresh_prefix: str) -> None:
+    """What was taken in one is missing in the other, behind FastAPI and behind aiohttp alike."""
+    url = f"redis://{redis_server.host}:{redis_server.port}/0?key_prefix={fresh_prefix}"
+
+    def limited_fastapi() -> FastAPI:
+        cache = fastapi.AppCache(url)
+        app = FastAPI(lifespan=cache.lifespan)
+        limiter = cache.rate_limiter("api", 3, per=3600, on_unavailable="raise")
+        app.add_middleware(RateLimitMiddleware, limiter=limiter, key=lambda _: "customer 7")
+        app.add_api_route("/", lambda: "page")
+        return app
+
+    def limited_aiohttp() -> web.Application:
+        async def page(_: web.Request) -> web.Response:
+            return web.Response()
+
+        cache, app = aiohttp_app.AppCache(url), web.Application()
+        app.cleanup_ctx.append(cache.context)
+        limiter = cache.rate_limiter("api", 3, per=3600, on_unavailable="raise")
+        add_rate_limit(app, limiter, key=lambda _: "customer 7")
+        app.router.add_get("/", page)
+        return app
+
+    one, other = limited_fastapi(), limited_fastapi()
+    async with (
+        one.router.lifespan_context(one),
+        other.router.lifespan_context(other),
+        httpx.AsyncClient(transport=httpx.ASGITransport(one), base_url="http://service") as first,
+        httpx.AsyncClient(transport=httpx.ASGITransport(other), base_url="http://service") as second,
+        TestClient(TestServer(limited_aiohttp())) as third,
+    ):
+        assert [(await each.get("/")).status_code for each in (first, second)] == [200, 200]
+        for status in (200, 429):
+            async with third.get("/") as answer:
+                assert answer.status == status
+        assert [(await each.get("/")).status_code for each in (first, second)] == [429, 429]

@@ -9,12 +9,15 @@ Rule: seconds are whole numbers there, and are rounded up: who waits for as long
 
 import json
 import math
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias, cast
 
 from aiocache_kit.errors import InvalidArgumentError, StorageUnavailableError
+from aiocache_kit.integrations.rate_limits.later import LaterLimiter
 from aiocache_kit.management.rate_limit import RateDecision
 from aiocache_kit.provider import RateLimiter
 
+Limiter: TypeAlias = RateLimiter | LaterLimiter
+"""A limiter, or what `AppCache.rate_limiter` gives, which stands for one until the application runs."""
 TOO_MANY: Final = 429
 UNAVAILABLE: Final = 503
 _LONGEST_NAME: Final = 64
@@ -35,10 +38,11 @@ class Answers:
 
     __slots__ = ("_limiter", "_name", "_policy")
 
-    def __init__(self, limiter: RateLimiter, name: str) -> None:
+    def __init__(self, limiter: Limiter, name: str) -> None:
         """Call the limit `name`; raise `InvalidArgumentError` unless that is 1 to 64 printable characters of ASCII."""
-        if not isinstance(limiter, RateLimiter):  # pyright: ignore[reportUnnecessaryIsInstance]  - callers without types
-            raise InvalidArgumentError(f"limiter must be a RateLimiter, not {type(limiter).__name__}")
+        if not isinstance(cast("object", limiter), RateLimiter | LaterLimiter):
+            wanted = "a RateLimiter, or what AppCache.rate_limiter gives"
+            raise InvalidArgumentError(f"limiter must be {wanted}, not {type(limiter).__name__}")
         if not (name.isascii() and name.isprintable() and 0 < len(name) <= _LONGEST_NAME):
             raise InvalidArgumentError(f"name must be 1 to {_LONGEST_NAME} printable characters of ASCII")
         self._limiter = limiter
@@ -49,7 +53,8 @@ class Answers:
     async def ask(self, key: str) -> RateDecision | Refusal:
         """Take a token for `key`; give the decision where it was taken, and what to answer otherwise."""
         try:
-            made = await self._limiter.try_acquire(key)
+            limiter = self._limiter() if isinstance(self._limiter, LaterLimiter) else self._limiter
+            made = await limiter.try_acquire(key)
         except StorageUnavailableError:
             return _refusal(UNAVAILABLE, "The rate limit cannot be looked at now", [])
         if made.allowed:

@@ -112,5 +112,5 @@ def test_a_name_that_cannot_be_told_is_refused(name: str) -> None:
 
 def test_what_is_no_limiter_is_refused() -> None:
     """A provider, or its configuration, is no limiter."""
-    with pytest.raises(InvalidArgumentError, match="limiter must be a RateLimiter, not int"):
+    with pytest.raises(InvalidArgumentError, match=r"limiter must be a RateLimiter, or what .* gives, not int"):
         Answers(5, "x")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  - what is tested
