@@ -68,18 +68,27 @@ class ResponseCache:
     async def invalidate_url(self, url: str) -> bool:
         """Forget what is stored for one absolute address, and say whether anything was.
 
-        Where a proxy adds `X-Forwarded-Host` and the like, use `invalidate_path`, which heeds no host.
+        Where a proxy adds `X-Forwarded-Host` and the like, use `invalidate_path`, which heeds no host. Raises
+        `InvalidArgumentError` for what is no absolute address.
         """
+        _check_text("url", url)
         key = keys.key_of_url(url, ordered=self.options.sort_query, ignored=self.options.ignored)
-        return key is not None and await self.provider.delete(key)
+        if key is None:
+            raise InvalidArgumentError(f"url must be absolute, such as https://example.org/articles/7, not {url!r:.80}")
+        return await self.provider.delete(key)
 
     async def invalidate_path(self, path: str, *, below: bool = False) -> None:
         """Forget what is stored for a path, on any host and with any query; with `below` for all paths below, too.
 
-        Goes over the keys of the storage, in slices; tags are the cheaper way where there are many. Raises
-        `UnsupportedError` where keys are hashed (`key_hash_secret`) and nobody can tell how they begin.
+        The path is what the application routes by, without codes such as `%20`. Goes over the keys of the storage, in
+        slices; tags are the cheaper way where there are many. Raises `InvalidArgumentError` unless the path begins with
+        a slash, and `UnsupportedError` where keys are hashed (`key_hash_secret`) and nobody can tell how they begin.
         """
-        own, lower = keys.below(path)
+        _check_text("path", path)
+        try:
+            own, lower = keys.below(path)
+        except ValueError as error:
+            raise InvalidArgumentError(f"path must begin with a slash, such as /articles, not {path!r:.80}") from error
         await self.provider.invalidate_prefix(own)
         if below:
             await self.provider.invalidate_prefix(lower)
@@ -173,6 +182,11 @@ def _checked(options: object) -> ResponseCacheOptions:
         given = type(options).__qualname__
         raise InvalidArgumentError(f"options must be ResponseCacheOptions(...), or None for the defaults, not {given}")
     return options
+
+
+def _check_text(name: str, given: object) -> None:
+    if not isinstance(given, str):
+        raise InvalidArgumentError(f"{name} must be a str, not {type(given).__name__}")
 
 
 def check_cache(cache: object) -> None:

@@ -27,6 +27,8 @@ _ESCAPE: Final = re.compile(r"%([0-9A-Fa-f]{2})")
 _UNRESERVED: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _PLAIN: Final = re.compile(r"[A-Za-z0-9/:@!$&'()*+,;=._~-]+")
 _SAFE: Final = "/:@!$&'()*+,;=-._~"
+_SAFE_IN_QUERY: Final = "".join(map(chr, range(0x21, 0x7F)))
+"""All that clients send as it is, or have written as codes already."""
 _HOST: Final = re.compile(r"(?P<name>[a-z0-9._~%-]+|\[[0-9a-f:.]+\])(?::(?P<port>\d{1,5})?)?")
 _DEFAULT_PORTS: Final = {"http": "80", "https": "443"}
 
@@ -107,21 +109,24 @@ def _told_by_proxies(found: Mapping[bytes, bytes]) -> str:
 def key_of_url(url: str, *, base: str = "", ordered: bool, ignored: frozenset[str]) -> str | None:
     """Give the key of an address that is asked for directly, None where it is none.
 
-    It must be absolute, or relative to `base`, which is.
+    It must be absolute, or relative to `base`, which is. What is not ASCII means the codes that clients make of it.
     """
     try:
         parts = urlsplit(urljoin(base, url))
+        path = path_of(unquote(parts.path) or "/", parts.path or "/")
+        query = query_of(quote(parts.query, safe=_SAFE_IN_QUERY), ordered=ordered, ignored=ignored)
     except ValueError:
         return None
     host = host_of(parts.netloc, parts.scheme)
     if host is None or parts.scheme not in _DEFAULT_PORTS:
         return None
-    path = path_of(unquote(parts.path) or "/", parts.path or "/")
-    return key_of(path, query_of(parts.query, ordered=ordered, ignored=ignored), parts.scheme, host, {})
+    return key_of(path, query, parts.scheme, host, {})
 
 
 def below(path: str) -> Iterable[str]:
-    """Give what the keys of a path, and of all that lies below it, begin with."""
+    """Give what the keys of a path, and of all that lies below it, begin with; `ValueError` where no key does."""
     start = path_of(path, None)
+    if not start.startswith("/"):
+        raise ValueError(path)
     yield f"{start}?"
     yield start if start.endswith("/") else f"{start}/"
