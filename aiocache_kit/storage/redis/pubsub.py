@@ -60,7 +60,7 @@ class RedisPubSub(Backplane):
         """Give what is published, and connect again whenever the connection was lost."""
         pause = _PAUSE
         while True:
-            if not self._is_on:
+            if not self._is_on and self._events.empty():  # what has come, and that it was lost, waits for no server
                 try:
                     await self._link.open()
                     pause = _PAUSE
