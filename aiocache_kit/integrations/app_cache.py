@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, Self, TypeAlia
 from weakref import WeakSet
 
 from aiocache_kit.config import Config
-from aiocache_kit.decorators.declared import annotations, bare
+from aiocache_kit.decorators.declared import annotations
 from aiocache_kit.decorators.one import CachedDecorator, decorator
 from aiocache_kit.decorators.plan import KeyMaker, TagMaker, order
 from aiocache_kit.errors import CacheError, InvalidArgumentError, ProviderClosedError
@@ -33,6 +33,7 @@ from aiocache_kit.provider import Provider, RateLimiter
 from aiocache_kit.provider.loading import LoadPolicy
 from aiocache_kit.provider.rate_limiter import MOST_KEYS
 from aiocache_kit.sentinels import DEFAULT, DefaultType
+from aiocache_kit.serializers.kinds import classes
 
 Source: TypeAlias = Config | str | Callable[[], Provider] | None
 """A `Config`, a URL, None for the defaults of `Config`, or a function that makes a provider that was never used."""
@@ -255,9 +256,12 @@ class AppCache:
     @classmethod
     def check_result(cls, function: Callable[..., Any], annotation: object) -> None:
         """Raise `InvalidArgumentError` where a function declares to give what cannot be given twice."""
-        kind = bare(annotation)
-        if isinstance(kind, type) and issubclass(kind, cls.responses):
-            raise InvalidArgumentError(f"{function.__module__}:{function.__qualname__} {_gives(kind)}")
+        try:
+            sent = [kind for kind in classes(annotation) if issubclass(kind, cls.responses)]
+        except NameError:  # a name within it that is not known yet
+            return
+        if sent:
+            raise InvalidArgumentError(f"{function.__module__}:{function.__qualname__} {_gives(sent[0])}")
 
     def _accept(self, result: object) -> None:
         if isinstance(result, self.responses):

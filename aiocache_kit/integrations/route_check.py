@@ -115,7 +115,9 @@ def _wrong(plan: Plan, index: int, annotation: object, argument: Argument | None
     if all(hole.path or hole.by for hole in holes):
         return None
     if argument is not None and not (argument.may_identify and has_text(annotation)):
-        of = f", declared as {_named(annotation)}," if argument.may_identify and bare(annotation) is not Any else ","
+        of = "," if not argument.may_identify or bare(annotation) is Any else f", declared as {_named(annotation)},"
+        if argument.may_identify and annotation is Parameter.empty:
+            of = ", of a type that is not declared,"
         return f"is {argument.what}{of} which cannot be part of a key: {_OUT}"
     if recipe.typed and argument is None and annotation is not Parameter.empty and not has_text(annotation):
         return f"is declared as {_named(annotation)}, which cannot be part of a key: {_OUT}"

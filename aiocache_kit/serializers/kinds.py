@@ -4,7 +4,7 @@ Rule: what cannot be looked into, such as a name that is not known yet, raises `
 """
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from enum import Enum
 from types import NoneType, UnionType
@@ -78,8 +78,17 @@ def _within(kind: object) -> Iterator[object]:
             raise NameError("a name within a type")
         else:
             yield each
-            if origin is not Literal:
-                left += get_type_hints(each).values() if is_typed_dict(each) else arguments
+            if is_typed_dict(each):
+                left += _fields(each)
+            elif origin is not Literal:
+                left += arguments
+
+
+def _fields(typed_dict: Any) -> Iterable[object]:  # noqa: ANN401  - a TypedDict
+    try:
+        return get_type_hints(typed_dict).values()
+    except Exception as error:  # whatever its texts raise
+        raise NameError("a name within a TypedDict") from error
 
 
 def _is_definite(each: object) -> bool:

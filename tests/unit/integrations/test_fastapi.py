@@ -455,6 +455,7 @@ async def older_way(number: int, it: Session = Depends(open_session)) -> None: .
 async def user(number: int, it: UserDep) -> None: ...
 async def by_class(number: int, it: Annotated[Users, Depends()]) -> None: ...
 async def untold(number: int, it: Annotated[Any, Depends(tenant)]) -> None: ...  # noqa: ANN401  - that is what is tried
+async def unsaid(number: int, it=Depends(open_session)) -> None: ...  # type: ignore[no-untyped-def]  # pyright: ignore[reportMissingParameterType]  # noqa: ANN001, B008  - as above
 async def token(number: int, it: Annotated[str, Depends(OAuth2PasswordBearer("token"))]) -> None: ...
 async def api_key(number: int, it: Annotated[str, Security(APIKeyHeader(name="key"))]) -> None: ...
 async def basic(number: int, it: Annotated[HTTPBasicCredentials, Depends(HTTPBasic())]) -> None: ...
@@ -478,7 +479,8 @@ UNKEYABLE: list[tuple[Handler, str]] = [
     (older_way, "is what a dependency gives, declared as Session"),
     (user, "is what a dependency gives, declared as User"),
     (by_class, "is what a dependency gives, declared as Users"),
-    (untold, "is what a dependency gives"),
+    (untold, "is what a dependency gives, which"),
+    (unsaid, "is what a dependency gives, of a type that is not declared, which"),
     (token, "is a credential"),
     (api_key, "is a credential"),
     (basic, "is a credential"),
@@ -693,6 +695,19 @@ def test_other_things_of_one_request_are_known(kind: type, *, ends: bool) -> Non
 
 
 # --- responses and streams -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "kind", [Response | User, JSONResponse | None, list[Response], Annotated[User | Response, "x"]], ids=str
+)
+async def test_responses_within_a_declaration_are_refused(kind: object) -> None:
+    """It is no better to give a response now and then, or several."""
+
+    async def handler(number: int) -> object: ...
+
+    handler.__annotations__["return"] = kind
+    with pytest.raises(InvalidArgumentError, match=r"handler gives a \w*Response, which is sent once"):
+        AppCache().cached()(handler)
 
 
 @pytest.mark.parametrize("kind", [Response, JSONResponse, HTMLResponse, StreamingResponse])
