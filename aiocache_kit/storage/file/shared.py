@@ -7,11 +7,17 @@ in every janitor's interval; what was written first goes first, whatever the evi
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Callable, Collection, Iterable
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from typing import Final, ParamSpec, TypeVar
 
 from aiocache_kit.clock import Clock
-from aiocache_kit.errors import CorruptPayloadError, ProviderClosedError, StorageError, StorageUnavailableError
+from aiocache_kit.errors import (
+    CacheError,
+    CorruptPayloadError,
+    ProviderClosedError,
+    StorageError,
+    StorageUnavailableError,
+)
 from aiocache_kit.item import Item
 from aiocache_kit.storage.base import ALWAYS, Capabilities, Condition, Size, Storage
 from aiocache_kit.storage.file.catalogue import NAME
@@ -194,11 +200,17 @@ class SharedFileStorage(Storage):
         """Store each item; their files are written together. The first error is raised when all have been tried."""
         pace = Pace()
         calls: list[Call[bool]] = []
+        refused: list[CacheError] = []
         for item in items:
-            calls.append(self._start(self._shared.write, item, self._shared.laid_out(item), ALWAYS))
+            try:
+                laid = self._shared.laid_out(item)
+            except CacheError as error:
+                refused.append(error)
+            else:
+                calls.append(self._start(self._shared.write, item, laid, ALWAYS))
             if pace.is_over():
                 await pace.rest()
-        await _results(calls)
+        await _results(calls, refused)
         await self._relieve()
 
     async def remove_multi(self, keys: Iterable[str]) -> int:
@@ -249,9 +261,11 @@ class SharedFileStorage(Storage):
             raise fault(error, _REFUSED) from error
 
 
-async def _results(calls: Iterable[Call[T]]) -> list[T]:
-    """Wait for all calls; raise the first error when all are done."""
+async def _results(calls: Iterable[Call[T]], refused: Sequence[CacheError] = ()) -> list[T]:
+    """Wait for all calls; raise the first error when all are done, what was `refused` before included."""
     outcomes = [await call.outcome for call in calls]
+    if refused:
+        raise refused[0]
     for _, error in outcomes:
         if error is not None:
             raise fault(error, _REFUSED) from error.__cause__

@@ -12,7 +12,13 @@ from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from dataclasses import replace
 
 from aiocache_kit.clock import Clock
-from aiocache_kit.errors import CorruptPayloadError, ProviderClosedError, StorageUnavailableError, UnsupportedError
+from aiocache_kit.errors import (
+    CacheError,
+    CorruptPayloadError,
+    ProviderClosedError,
+    StorageUnavailableError,
+    UnsupportedError,
+)
 from aiocache_kit.item import Item
 from aiocache_kit.management.eviction.policy import NIL
 from aiocache_kit.storage.base import (
@@ -308,15 +314,18 @@ class FileStorage(Storage):
         """Store each item; their files are written together. The first error is raised when all have been tried."""
         pace, keeper = Pace(), self._keeper
         jobs: list[Told] = []
+        refused: list[CacheError] = []
         for item in items:
             place, table = await self._known_at(item.key)
-            jobs.append(keeper.put(item, place, table).outcome())
+            try:
+                jobs.append(keeper.put(item, place, table).outcome())
+            except CacheError as error:
+                refused.append(error)
             if pace.is_over():
                 await pace.rest()
             if keeper.gathers:
                 await self._relieve()
-        if not keeper.gathers:
-            await all_done(jobs)
+        await all_done([] if keeper.gathers else jobs, refused)
 
     async def remove_multi(self, keys: Iterable[str]) -> int:
         """Remove each key; their files are removed together."""

@@ -235,8 +235,8 @@ def whole(
     )
 
 
-async def all_done(jobs: Iterable[Told]) -> None:
-    """Wait for the outcomes of all of them, and raise the first error."""
-    errors = [error for error in [await job for job in jobs] if error is not None]
+async def all_done(jobs: Iterable[Told], refused: Iterable[BaseException] = ()) -> None:
+    """Wait for the outcomes of all of them, and raise the first error, what was `refused` before included."""
+    errors = [*refused, *(error for error in [await job for job in jobs] if error is not None)]
     if errors:
         raise errors[0]
