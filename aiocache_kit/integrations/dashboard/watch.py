@@ -3,7 +3,8 @@
 Rule 1: a reading is taken when a viewer asks and the one before is an interval old; whoever asks meanwhile waits for it
 and gets the same. So the providers are asked once an interval, however many watch, and never while nobody does.
 Rule 2: readings need no task. The viewer who found that one was due takes it; where he leaves, the next in line does.
-Rule 3: a provider that fails is shown as failing, with its last figures; the others go on.
+Rule 3: a provider that fails is shown as failing, with its last figures; the others go on. So are all of them while the
+function that gives them has none to give, as before its application has begun.
 """
 
 import asyncio
@@ -114,9 +115,15 @@ class Watch:
         return 0.0 if self._taken is None else self._taken + self.interval - self._clock.monotonic()
 
     async def _read(self) -> None:
-        providers = named(self._providers)
-        self._series = {name: self._series.get(name) or Series(self.interval, self.keep) for name in providers}
         self._errors = {}
+        try:
+            providers = named(self._providers)
+        except CacheError as error:
+            providers, names = dict[str, Watched](), tuple(self._series) or (_ALONE,)
+            self._errors = dict.fromkeys(names, str(error))
+        else:
+            names = tuple(providers)
+        self._series = {name: self._series.get(name) or Series(self.interval, self.keep) for name in names}
         self._listening.look({name: each for name, each in providers.items() if isinstance(each, Telling)})
         number = self._number + 1
         async with asyncio.TaskGroup() as tasks:  # their owner is whoever looks: they end when this call does
