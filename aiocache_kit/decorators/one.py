@@ -127,7 +127,7 @@ def cached(
 
     `tags` are templates, too, or a function that gives the tags. With `type`, results are given as that type, whatever
     the storage made of them; without it, what the storage keeps in parts is given as the type that the function
-    declares. The other options are those of `Provider.get_or_set`.
+    declares, and what would not come back as that is not stored. The other options are those of `Provider.get_or_set`.
 
     A coroutine function runs on the event loop, any other in a thread; the cached function is a coroutine function in
     either case. ``self`` and ``cls`` are arguments like any other: their class has a ``__cache_key__``, or they are
