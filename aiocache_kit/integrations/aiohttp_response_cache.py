@@ -1,7 +1,8 @@
 """The cache of responses as a middleware of aiohttp's server.
 
-Rule 1: what is stored are whole responses: `web.Response` with bytes, not compressed by aiohttp. Streams, files,
-websockets and payloads go out as they are; so does what a handler has begun to send itself.
+Rule 1: what is stored are whole responses that a handler returns: `web.Response` with bytes, not compressed by aiohttp.
+What it raises, streams, files and payloads go out as they are but for the headers that are the cache's own, also where
+the handler sends them itself; websockets are left alone.
 Rule 2: a handler may be called once more when its client has been answered already (stale-while-revalidate): with a
 copy of the request that reaches no client.
 """
@@ -29,11 +30,11 @@ if TYPE_CHECKING:
 Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _new_key: Final[Any] = getattr(web, "RequestKey", None)
+"""Newer versions of aiohttp warn of keys that are a `str`, older ones know no others."""
 TAGS: Final[Any] = "aiocache_kit.tags" if _new_key is None else _new_key("aiocache_kit.tags", list)
-"""Where a request has the tags of the response that is being made: a list of `str`, see `add_tags`.
-
-Newer versions of aiohttp warn of keys that are a `str`, older ones know no others.
-"""
+"""Where a request has the tags of the response that is being made: a list of `str`, see `add_tags`."""
+_CALLS: Final[Any] = "aiocache_kit.calls" if _new_key is None else _new_key("aiocache_kit.calls", list)
+"""Where a request has the `Exchange` that its handler is being called for: a list, empty once a response has begun."""
 
 
 def add_tags(request: web.Request, *tags: str) -> None:
@@ -54,12 +55,16 @@ def add_response_cache(app: web.Application, cache: ResponseCache) -> None:
         del app
         await cache.close()
 
+    app.on_response_prepare.append(_begun)
     app.middlewares.insert(0, response_cache_middleware(cache))
     app.on_cleanup.append(close)
 
 
 def response_cache_middleware(cache: ResponseCache) -> "Middleware":
-    """Make a middleware that answers from `cache`, and stores there what handlers answer, as far as HTTP allows."""
+    """Make a middleware that answers from `cache`, and stores there what handlers answer, as far as HTTP allows.
+
+    Alone it does not reach the headers of what a handler sends itself, such as streams; `add_response_cache` does.
+    """
     check_cache(cache)
 
     @web.middleware
@@ -92,6 +97,13 @@ def _read(cache: ResponseCache, request: web.Request) -> Asked:
     return asked
 
 
+async def _begun(request: web.Request, response: web.StreamResponse) -> None:
+    """Give a response that a handler sends itself the headers that its client is to get."""
+    calls: list[Exchange] = request.get(_CALLS, [])
+    if calls and not isinstance(response, web.WebSocketResponse):
+        _replace(response, calls.pop().marked(_pairs(response)))
+
+
 class _Origin:
     """The handler, for one request."""
 
@@ -113,8 +125,9 @@ class _Origin:
     async def call(self, exchange: Exchange) -> None:
         """Call the handler once."""
         tags: list[str] = []
+        calls = [exchange]
         request = self._request
-        request[TAGS] = tags
+        request[TAGS], request[_CALLS] = tags, calls
         if exchange.request_headers is not None:
             request = request.clone(headers=_mapping(exchange.request_headers))
         try:
@@ -123,6 +136,8 @@ class _Origin:
             response = self._raised = error
         else:
             self._raised = None
+        finally:
+            calls.clear()
         self._outcome = response
         headers = _pairs(response)
         if response.prepared:
