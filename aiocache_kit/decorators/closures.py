@@ -4,8 +4,9 @@ A default key names a function by its module and qualified name. A function defi
 by each call of that one, under the same name, and may see another table, tenant or class each time: its results would
 be taken for those of its twin.
 
-Rule: on one provider, functions of one name that have default keys have captured the same texts, numbers and classes.
-What else a function captures, such as a connection, is not compared: as a rule its results do not depend on it.
+Rule: on one provider, functions of one name that have default keys have captured the same values, as far as these can be
+part of a key. What cannot, such as a connection or a function, is not compared: as a rule results do not depend on it.
+Neither is what changes, such as a list or a dict: it may be what the function keeps from one call to the next.
 """
 
 from collections.abc import Callable
@@ -13,12 +14,13 @@ from types import CellType
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
-from aiocache_kit.decorators.texts import TYPED_BY_ASCII, typed_text
-from aiocache_kit.errors import InvalidArgumentError
+from aiocache_kit.decorators.texts import typed_text
+from aiocache_kit.errors import InvalidArgumentError, InvalidKeyError
 from aiocache_kit.provider import Provider
 
-_captured: Final["WeakKeyDictionary[Provider, dict[str, dict[str, str]]]"] = WeakKeyDictionary()
-"""By provider and name of the function: the captured values, by variable."""
+_captured: Final["WeakKeyDictionary[Provider, dict[str, dict[str, str | None]]]"] = WeakKeyDictionary()
+"""By provider and name of the function: the texts of captured values, by variable; None: it is not compared."""
+_CHANGING: Final[frozenset[type]] = frozenset((list, dict, set))
 
 
 def check_captured(provider: Provider, function: Callable[..., Any], label: str) -> None:
@@ -27,7 +29,7 @@ def check_captured(provider: Provider, function: Callable[..., Any], label: str)
     if not names:
         return
     cells: tuple[CellType, ...] = getattr(function, "__closure__", None) or ()
-    found = {name: typed_text(cell.cell_contents, "") for name, cell in zip(names, cells, strict=True) if _tells(cell)}
+    found = {name: _text(cell) for name, cell in zip(names, cells, strict=True)}
     known = _captured.setdefault(provider, {}).setdefault(label, found)
     other = [name for name in names if found.get(name) != known.get(name)]
     if other:
@@ -37,9 +39,12 @@ def check_captured(provider: Provider, function: Callable[..., Any], label: str)
         )
 
 
-def _tells(cell: CellType) -> bool:
+def _text(cell: CellType) -> str | None:
     try:
         value: object = cell.cell_contents
     except ValueError:
-        return False  # the variable is not bound yet, or no longer
-    return type(value) in TYPED_BY_ASCII or isinstance(value, type)
+        return None  # the variable is not bound yet, or no longer
+    try:
+        return None if type(value) in _CHANGING else typed_text(value, "")
+    except InvalidKeyError:
+        return None
