@@ -24,7 +24,7 @@ from aiocache_kit.errors import BatchLoaderClosedError, InvalidArgumentError, No
 from aiocache_kit.management.rate_limit import check_whole
 from aiocache_kit.management.single_flight import Flight, SingleFlight, apart, flight_here
 from aiocache_kit.management.slots import Slots
-from aiocache_kit.provider.loading import call, check_callable
+from aiocache_kit.provider.calling import call, check_callable
 from aiocache_kit.sentinels import MISSING, MissingType
 
 K = TypeVar("K", bound=Hashable)

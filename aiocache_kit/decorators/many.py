@@ -13,7 +13,8 @@ from aiocache_kit.decorators.target import Source
 from aiocache_kit.decorators.wrapped import Wrapped
 from aiocache_kit.errors import InvalidArgumentError
 from aiocache_kit.management.expiration import TTL
-from aiocache_kit.provider.loading import LoadPolicy, call
+from aiocache_kit.provider.calling import call
+from aiocache_kit.provider.loading import LoadPolicy
 from aiocache_kit.sentinels import DEFAULT, DefaultType
 from aiocache_kit.serializers.promised import promised
 

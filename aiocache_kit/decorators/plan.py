@@ -19,7 +19,8 @@ from aiocache_kit.errors import InvalidArgumentError
 from aiocache_kit.keys import check_tags
 from aiocache_kit.management.expiration import TTL, life_of
 from aiocache_kit.provider import Provider
-from aiocache_kit.provider.loading import LoadPolicy, call, check_options
+from aiocache_kit.provider.calling import call
+from aiocache_kit.provider.loading import LoadPolicy, check_options
 from aiocache_kit.sentinels import DEFAULT, DefaultType
 
 KeyMaker: TypeAlias = str | Callable[..., str] | None

@@ -1,20 +1,15 @@
-"""Loaders: what may be one, how it is called, and what it may say about its value.
+"""Loaders: what may be one, and what it may say about its value (`calling`: how it is called).
 
 Rule 1: a loader takes nothing, or one `LoadContext`; only parameters without a default count, so that
 ``lambda user_id=user_id: ...`` takes nothing. One that declares its parameter as something else is refused: it would
 take the context for an id.
-Rule 2: a coroutine function runs on the event loop, any other callable in a thread. One that gives an awaitable (a
-lambda around a coroutine function, say) is awaited on the loop; its code is remembered, and called on the loop from the
-second time on, so that only its first call pays for a thread.
+Rule 2: whatever is wrong about one is found before it is called, and said in one sentence.
 """
 
-import asyncio
 import inspect
-import weakref
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
-from functools import partial
-from types import CellType, CodeType, FunctionType, MethodType
-from typing import Any, Final, NoReturn, TypeAlias, TypeVar, cast
+from types import FunctionType, MethodType
+from typing import Any, Final, NoReturn, TypeAlias, TypeVar
 
 from aiocache_kit.errors import InvalidArgumentError, LoadFailedError, WrongTypeError
 from aiocache_kit.item import Item, Validators
@@ -220,7 +215,6 @@ OPTION_NAMES: Final = frozenset(LoadOptions.__annotations__)
 OF_GET_OR_SET: Final = OPTION_NAMES | {"type"}
 _PLAIN_NAMES: Final = frozenset({"bool", "bytes", "float", "int", "str"})
 """What an annotation that is text, as ``from __future__ import annotations`` has them, may say to be no context."""
-_gives_awaitable: Final["weakref.WeakSet[CodeType]"] = weakref.WeakSet()
 
 
 def check_options(
@@ -261,61 +255,6 @@ def _check_validator(name: str, text: object) -> str | None:
         given = f"one of {len(text)}" if isinstance(text, str) else type(text).__name__
         raise InvalidArgumentError(f"{name} must be None or a str of 1 to {MOST_VALIDATOR} characters, not {given}")
     return text
-
-
-def check_callable(function: object, name: str) -> None:
-    """Raise `InvalidArgumentError` unless `function` can be called; `name` is that of the argument."""
-    if not callable(function):
-        hint = ": pass the function, without calling it" if inspect.isawaitable(function) else ""
-        msg = f"{name} must be callable, not {type(function).__name__}{hint}"
-        if inspect.iscoroutine(function):
-            function.close()
-        raise InvalidArgumentError(msg)
-
-
-async def call(function: Callable[..., object], *arguments: object) -> object:
-    """Call `function` as rule 2 says and give its result."""
-    code = _code_of(function)
-    if _runs_on_the_loop(function, code):
-        result = function(*arguments)
-    else:
-        given: list[object] = []
-        left: list[bool] = []
-        try:
-            result, error = await asyncio.to_thread(_outcome, function, arguments, given, left)
-        except asyncio.CancelledError:
-            left.append(True)
-            _drop(given)
-            raise
-        if error is not None:
-            raise error
-        if code is not None and inspect.isawaitable(result) and not _may_block(function):
-            _gives_awaitable.add(code)
-    if inspect.isawaitable(result):
-        return await cast("Awaitable[object]", result)
-    return result
-
-
-def _runs_on_the_loop(function: Callable[..., object], code: CodeType | None) -> bool:
-    if code is None:
-        return inspect.iscoroutinefunction(_callee(function))
-    return bool(code.co_flags & inspect.CO_COROUTINE) or (code in _gives_awaitable and not _may_block(function))
-
-
-def _may_block(function: Callable[..., object]) -> bool:
-    """Whether what is called depends on a function that this one has captured: of a wrapper, that says nothing."""
-    closure: tuple[CellType, ...] | None = getattr(function, "__closure__", None)
-    if not closure:
-        return False
-    return any(_is_blocking(cell) for cell in closure)
-
-
-def _is_blocking(cell: CellType) -> bool:
-    try:
-        held: object = cell.cell_contents
-    except ValueError:  # nothing is in it yet
-        return False
-    return callable(held) and not isinstance(held, type) and not inspect.iscoroutinefunction(_callee(held))
 
 
 def wants_context(function: Callable[..., object]) -> bool:
@@ -366,42 +305,3 @@ def _required_of_any(function: Callable[..., object]) -> int:
         return 0
     positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     return sum(each.kind in positional and each.default is each.empty for each in parameters)
-
-
-def _callee(function: Callable[..., object]) -> object:
-    while isinstance(function, partial):
-        function = function.func
-    if inspect.isroutine(function) or isinstance(function, type):
-        return function
-    return type(function).__call__
-
-
-def _code_of(function: Callable[..., object]) -> CodeType | None:
-    if isinstance(function, MethodType):
-        function = function.__func__
-    return function.__code__ if isinstance(function, FunctionType) else None
-
-
-def _outcome(
-    function: Callable[..., object], arguments: tuple[object, ...], given: list[object], left: list[bool]
-) -> tuple[object, Exception | None]:
-    """Give what `function` gave, or what it raised: a future would refuse a `StopIteration`, and exchange others.
-
-    What it gave is put into `given` as well, for whoever waits here and is cancelled; once there is something in `left`
-    nobody waits any more.
-    """
-    try:
-        result = function(*arguments)
-    except Exception as error:  # noqa: BLE001  - it is raised again on the loop
-        return None, error
-    given.append(result)
-    if left:
-        _drop(given)
-    return result, None
-
-
-def _drop(given: list[object]) -> None:
-    """Close the coroutines that nobody will await; whichever thread comes last finds what there is."""
-    for result in given:
-        if inspect.iscoroutine(result):
-            result.close()

@@ -24,9 +24,10 @@ from aiocache_kit.item import Item, Validators
 from aiocache_kit.management.single_flight import Flight, Work
 from aiocache_kit.management.statistics import Recorder
 from aiocache_kit.provider.asked import Asked, AskedMany
+from aiocache_kit.provider.calling import call
 from aiocache_kit.provider.core import Core
 from aiocache_kit.provider.leasing import Leasing
-from aiocache_kit.provider.loading import FullContext, call
+from aiocache_kit.provider.loading import FullContext
 from aiocache_kit.provider.names import Names
 from aiocache_kit.sentinels import MISSING
 from aiocache_kit.serializers.promised import promised

@@ -36,6 +36,7 @@ from aiocache_kit.management.key_groups import GroupRule
 from aiocache_kit.management.rate_limit import OnUnavailable, Rate, RateDecision
 from aiocache_kit.management.statistics import Recorder
 from aiocache_kit.provider.asked import Asked, AskedMany
+from aiocache_kit.provider.calling import check_callable
 from aiocache_kit.provider.checks import check_int, check_interval, seconds_to_wait, slots_for
 from aiocache_kit.provider.core import Core
 from aiocache_kit.provider.figures import figures, time_a_read
@@ -49,7 +50,6 @@ from aiocache_kit.provider.loading import (
     LoadOptions,
     SyncLoader,
     SyncMultiLoader,
-    check_callable,
     check_cost,
     check_names,
     check_options,

@@ -12,11 +12,10 @@ import pytest
 
 from aiocache_kit.errors import InvalidArgumentError, InvalidTagError, InvalidTTLError
 from aiocache_kit.management.freshness import Freshness
+from aiocache_kit.provider.calling import call, check_callable
 from aiocache_kit.provider.loading import (
     FullContext,
     LoadContext,
-    call,
-    check_callable,
     check_cost,
     check_options,
     wants_context,
