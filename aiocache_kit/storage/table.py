@@ -158,6 +158,10 @@ class Table:
         self._marks = marks
         self._heeds = True
 
+    def go_on_from(self, version: int) -> None:
+        """Give no version up to this one any more."""
+        self._versions_given = max(self._versions_given, version)
+
     def use(self, clock: Clock) -> None:
         """Tell dates by `clock`."""
         self._clock = clock

@@ -306,6 +306,10 @@ class TableStorage(Storage):
         for table in self.tables:
             table.use(self.clock)
         if self._snapshot is not None:
+            # Who remembers a version from before a restart must not meet it again with another value. Nobody asks for
+            # a million of them in a second, and after a crash no file knows the last one.
+            for table in self.tables:
+                table.go_on_from(int(self.clock.time() * 1e6))
             async for item in self._snapshot.items(self.clock):
                 # What is too large was written under a larger bound: it is let go, as the bound wants it.
                 with suppress(ValueTooLargeError):
