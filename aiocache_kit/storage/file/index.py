@@ -162,6 +162,11 @@ class FileTable(Table):
         )
         return True
 
+    def set_end(self, slot: int, life: float, now: float, stale_for: float = 0.0) -> None:
+        """Give the entry another end, and a ttl that counts from `now`: when it was created is known to its file."""
+        super().set_end(slot, life, now, stale_for)
+        self.lives[slot] = -now if life == math.inf else life
+
     def notes(self, key: str, slot: int, to_date: float) -> Notes:
         """Give what is to be written of the entry at `slot`; `to_date` makes instants those of the wall clock."""
         extra = self.extras.get(slot)
