@@ -15,7 +15,7 @@ class Clock(Protocol):
     """Where the time comes from; `SystemClock` outside tests, `aiocache_kit.testing.FakeClock` within."""
 
     def monotonic(self) -> float:
-        """Read seconds that never decrease; their zero means nothing. Hot paths bind this once and keep it."""
+        """Read seconds that never decrease, above zero, which means nothing. Hot paths bind this once and keep it."""
         ...
 
     def time(self) -> float:

@@ -31,7 +31,9 @@ class FakeClock:
     """
 
     def __init__(self, *, monotonic: float = 1000.0, time: float = 1_700_000_000.0) -> None:
-        """Start at these readings, in seconds."""
+        """Start at these readings, in seconds. Raises `InvalidArgumentError` unless `monotonic` is above zero."""
+        if not monotonic > 0.0:
+            raise InvalidArgumentError("monotonic must be above zero: that is where storages keep what never ends")
         self._now = monotonic
         self._wall = time
         self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []

@@ -2,7 +2,10 @@ import asyncio
 import math
 import time
 
+import pytest
+
 from aiocache_kit.clock import Clock, SystemClock, stopwatch
+from aiocache_kit.errors import InvalidArgumentError
 from aiocache_kit.testing import FakeClock
 
 
@@ -63,3 +66,10 @@ def test_the_stopwatch_is_real_and_fine() -> None:
         pass
 
     assert 0.0 < stopwatch() - start < 10.0
+
+
+@pytest.mark.parametrize("monotonic", [0.0, -1.0, math.nan])
+def test_instants_are_above_zero(monotonic: float) -> None:
+    """A clock for tests that begins elsewhere is refused: storages would take what never ends for what has ended."""
+    with pytest.raises(InvalidArgumentError, match="monotonic must be above zero"):
+        FakeClock(monotonic=monotonic)
