@@ -4,7 +4,7 @@ A default key names a function by its module and qualified name. A function defi
 by each call of that one, under the same name, and may see another table, tenant or class each time: its results would
 be taken for those of its twin.
 
-Rule: on one provider, functions of one name that have default keys have captured the same values, as far as these can be
+Rule: on one provider, functions of one name that have default keys have captured the same values, as far as they can be
 part of a key. What cannot, such as a connection or a function, is not compared: as a rule results do not depend on it.
 Neither is what changes, such as a list or a dict: it may be what the function keeps from one call to the next.
 """
