@@ -127,7 +127,9 @@ class Ear:
             case Action.CLEARED:
                 for prefix in message.names:
                     self._pending.contest_prefix(prefix)
-            case Action.INVALIDATED | Action.HEARTBEAT:
+            case Action.INVALIDATED:
+                self._pending.kill(message.names, clock)
+            case Action.HEARTBEAT:
                 pass
         await self._copies.follow(message.action, message.names)
 

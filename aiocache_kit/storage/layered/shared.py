@@ -43,7 +43,9 @@ class LayeredLeases(Leases):
             except StorageUnavailableError:
                 return dict.fromkeys(keys, Grant(lease=NOT_HELD))
             for key, grant in grants.items():
-                if grant.item is not None:
+                if grant.item is not None and self._lowest.pending.kills(grant.item):
+                    grants[key] = Grant(lease=grant.lease or NOT_HELD)
+                elif grant.item is not None:
                     grants[key] = Grant(await self._copies.bring_up(grant.item, visits[key]), grant.lease)
         return grants
 
