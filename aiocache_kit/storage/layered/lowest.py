@@ -67,6 +67,7 @@ class Lowest:
         self._widely = asyncio.Lock()
         self._turns = KeyLocks(KeyLock)
         self._nurse: asyncio.Task[None] | None = None
+        self._settled = False
         self._closed = False
 
     def __repr__(self) -> str:
@@ -96,11 +97,11 @@ class Lowest:
 
     async def settle(self) -> None:
         """End the task, and try once more to make up for what was missed; comes before `close`, while news still go."""
-        self._closed = True
+        self._settled = True
         if self._nurse is not None:
             self._nurse.cancel()
             await asyncio.wait([self._nurse])
-        if not self.pending or not self._is_open:
+        if not self.pending:
             return
         try:
             async with asyncio.timeout(_LAST_WORDS):
@@ -112,6 +113,7 @@ class Lowest:
 
     async def close(self) -> None:
         """Close the storage."""
+        self._closed = True
         if self.pending:
             _log.warning("%d changes never reached the storage %s", len(self.pending), self.name)
         await self.storage.close()
@@ -231,7 +233,7 @@ class Lowest:
 
     def see_to(self) -> None:
         """Make up for what waits, in the background."""
-        if self.pending and not self._closed and (self._nurse is None or self._nurse.done()):
+        if self.pending and not self._settled and (self._nurse is None or self._nurse.done()):
             name = "aiocache_kit makes up for what a layer missed"
             self._nurse = asyncio.create_task(self._make_up(), name=name)  # ends by itself, or in `close`
 
@@ -281,18 +283,33 @@ class Lowest:
 
     async def _replay_keys(self, changes: list[Change]) -> None:
         keys = [change.key for change in changes]
-        there = await self.call(lambda: self.storage.read_multi(keys))
+        there, failed = await self._ask(keys)
         tried: list[str] = []
         try:
             for change in changes:
                 async with self._turns.hold((change.key,)):
-                    if self.pending.get(change.key) is not change:
+                    if change.key in failed or self.pending.get(change.key) is not change:
                         continue
                     tried.append(change.key)
-                    if await self._replay_key(change, there.get(change.key)):
+                    if await self._is_replayed(change, there.get(change.key)):
                         self.pending.done(change)
         finally:  # the last of them may have been done as well
             await self._tell(Action.CHANGED, tried)
+
+    async def _ask(self, keys: list[str]) -> tuple[dict[str, Item[object]], Collection[str]]:
+        """Give what is there, and the keys that a part of the layer has which is away: the others need not wait."""
+        try:
+            return await self.call(lambda: self.storage.read_multi(keys)), ()
+        except PartialFailureError as error:
+            return {key: item for key, item in error.found.items() if isinstance(item, Item)}, error.failed
+
+    async def _is_replayed(self, change: Change, there: Item[object] | None) -> bool:
+        try:
+            return await self._replay_key(change, there)
+        except StorageError:
+            if not self.is_in:
+                raise
+            return False  # its part of the layer is away, or it will be better next time
 
     async def _replay_key(self, change: Change, there: Item[object] | None) -> bool:
         """Do one change over what is there; say whether it is dealt with: done, or given up for a newer one."""
