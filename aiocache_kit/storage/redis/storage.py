@@ -123,7 +123,10 @@ class RedisStorage(Storage):
         try:
             await self._leases.close()
         finally:
-            await self._channel.close()
+            try:
+                await self._channel.close()
+            finally:
+                await self._writer.close()
 
     def observe(self, observer: Observer) -> None:
         """Tell of the circuit before the servers, and of calls."""
@@ -187,6 +190,7 @@ class RedisStorage(Storage):
 
     async def touch(self, item: Item[None]) -> bool:
         """Give the live item under the key of `item` the ttl of `item`; say whether there was one."""
+        await self._writer.let_end((self._layout.name(item.key),))
         self._look_anew(item.key)
         return await super().touch(item)
 
@@ -201,6 +205,7 @@ class RedisStorage(Storage):
         What anybody is loading for the key is not stored: a lease ends, and an item that is stale already changes its
         version.
         """
+        await self._writer.let_end((self._layout.name(key),))
         self._look_anew(key)
         while True:
             current = await self.read(key)
@@ -237,6 +242,7 @@ class RedisStorage(Storage):
     async def clear(self, prefix: str = "") -> None:
         """Remove all items whose keys begin with `prefix`, and the leases on such keys."""
         self._layout.check_prefix(prefix)
+        await self._writer.let_end()
         async for server, names in self._scan(prefix):
             for reply in await server.call_many([(b"UNLINK", name) for name in names], keys=names, again=True):
                 checked(reply)

@@ -7,7 +7,7 @@ Rule 3: a storage that degrades forgets plain writes while Redis is away. The ke
 is back and what is old under them was removed. Whatever else cannot be done is raised.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from hiredis import ReplyError
@@ -17,6 +17,7 @@ from aiocache_kit.item import Item
 from aiocache_kit.storage.base import Condition, ConditionKind
 from aiocache_kit.storage.redis.layout import Layout
 from aiocache_kit.storage.redis.leases import RedisLeases
+from aiocache_kit.storage.redis.left import MAYBE_LARGE, Left
 from aiocache_kit.storage.redis.link import LARGE, Channel, Command
 from aiocache_kit.storage.redis.payloads import MOST_BARE, Payloads, life_of_item, millis, version_sought
 from aiocache_kit.storage.redis.reading import Reader
@@ -89,6 +90,17 @@ class Writer:
         self._last_ttl: float | None = None
         self._last_end = _END_WITHOUT_TTL
         self._room = Room()
+        self._left = Left()
+        self._left_writes = self._left.writes
+
+    async def let_end(self, names: Collection[bytes] | None = None) -> None:
+        """Wait for writes of `names`, None: of any, whose callers have left."""
+        if self._left_writes:
+            await self._left.let_end(names)
+
+    async def close(self) -> None:
+        """Wait until nothing is written any more; the channel is closed by then."""
+        await self._left.close()
 
     # --- plain writes ------------------------------------------------------------------------------------------------
 
@@ -96,7 +108,7 @@ class Writer:
         """Store a plain value the short way, without an item; False where that is not possible."""
         name = self._name(key)
         payload = self._plain_payload(name, value, ttl)
-        if payload is None or self._special.unwritten or self._special.large:
+        if payload is None or self._special.unwritten or self._special.large or self._left_writes:
             return False
         if ttl != self._last_ttl:
             self._last_ttl, self._last_end = ttl, end_of_set(ttl)
@@ -128,7 +140,7 @@ class Writer:
                 payload = made.pop() if made else self._plain_payload(name, value, ttl)
                 if payload is None:
                     return False
-                await self._call((b"SET", name, payload, *end_of_set(ttl).rest), key=name)
+                await self._left.outlive((name,), self._call((b"SET", name, payload, *end_of_set(ttl).rest), key=name))
             finally:
                 self._room.give(size)
         except StorageUnavailableError as error:
@@ -151,13 +163,16 @@ class Writer:
         unreached = Unreached()
         for part in slices(list(values)):
             commands: list[Command] = []
+            size = 0
             for key in part:
                 name = names[key]
                 payload = self._plain_payload(name, values[key], ttl)
                 if payload is None:
                     return False
+                size += len(name) + len(payload)
                 commands.append((b"SET", name, payload, *end))
-            await self._set_all(part, [names[key] for key in part], commands, unreached)
+            its_names = [names[key] for key in part]
+            await self._set_all(part, its_names, commands, unreached, is_large=size >= MAYBE_LARGE)
         unreached.check({})
         return True
 
@@ -165,16 +180,19 @@ class Writer:
         """Store `item`."""
         name = self._name(item.key)
         taken = 0
+        if self._left_writes:
+            await self._left.let_end((name,))
         try:
             generations = await self._generations([item])
             made = [await self._set_command(item, generations)]
-            size = sum(len(each) for each in made[0] if isinstance(each, bytes))
+            size = _size(made[0])
             if size >= LARGE:
                 if not self._room.take(size):
                     made.clear()
                     await self._room.wait(size)
                 taken = size
-            await self._call(made.pop() if made else await self._set_command(item, generations), key=name)
+            sent = self._call(made.pop() if made else await self._set_command(item, generations), key=name)
+            await (self._left.outlive((name,), sent) if size >= MAYBE_LARGE else sent)
         except StorageUnavailableError as error:
             self._forget([name], error)
         else:
@@ -193,14 +211,18 @@ class Writer:
                 self._forget(names, error)
             else:
                 commands = [await self._set_command(item, generations) for item in part]
-                await self._set_all([item.key for item in part], names, commands, unreached)
+                is_large = sum(map(_size, commands)) >= MAYBE_LARGE
+                await self._set_all([item.key for item in part], names, commands, unreached, is_large=is_large)
         unreached.check({})
 
     async def _set_all(
-        self, keys: list[str], names: list[bytes], commands: list[Command], unreached: Unreached
+        self, keys: list[str], names: list[bytes], commands: list[Command], unreached: Unreached, *, is_large: bool
     ) -> None:
+        if self._left_writes:
+            await self._left.let_end(names)
+        sent = self._channel.call_many(commands, keys=names)
         try:
-            replies: Sequence[Any] = await self._channel.call_many(commands, keys=names)
+            replies: Sequence[Any] = await (self._left.outlive(names, sent) if is_large else sent)
         except PartialFailureError as partial:
             lost = [name for name in names if name_text(name) in partial.failed]
             if self._reader.degrades:
@@ -282,10 +304,14 @@ class Writer:
         name = self._name(item.key)
         px = millis(life_of_item(item))
         looked_at, is_alive = b"", 1
+        if self._left_writes:
+            await self._left.let_end((name,))
         while True:
             life = b"" if px is None else px
             condition = (kind, wanted, self._time.now(), looked_at, is_alive)
-            reply = await STORE.run(self._channel, (name,), payload, life, *condition)
+            sent = STORE.run(self._channel, (name,), payload, life, *condition)
+            is_large = len(payload) + len(name) >= MAYBE_LARGE
+            reply = await (self._left.outlive((name,), sent) if is_large else sent)
             if reply == 1:
                 self._special.written(name)
                 return True
@@ -301,11 +327,14 @@ class Writer:
         first = item.value + delta
         if item.tags or item.cost is not None or abs(delta) >= MOST_BARE:
             return None
-        await self._reader.remove_forgotten([self._name(item.key)])
+        name = self._name(item.key)
+        if self._left_writes:
+            await self._left.let_end((name,))
+        await self._reader.remove_forgotten((name,))
         px = millis(life_of_item(item))
         sum_ = await INCREMENT.run(
             self._channel,
-            (self._name(item.key),),
+            (name,),
             delta,
             b"" if px is None else px,
             first if abs(first) < MOST_BARE else b"",
@@ -321,6 +350,8 @@ class Writer:
             await self._leases.drop(key, condition.lease)
             return False
         name, kind, wanted = self._name(key), _KINDS[condition.kind], version_sought(condition.version)
+        if self._left_writes:
+            await self._left.let_end((name,))
         await self._reader.remove_forgotten([name])
         looked_at, is_alive = b"", 1
         while True:
@@ -336,12 +367,15 @@ class Writer:
         count = 0
         unreached = Unreached()
         for part in slices(list(keys)):
-            await self._reader.remove_forgotten([self._name(key) for key in part])
-            calls = [(self._name(key), (b"", b"", self._time.now(), b"", 1)) for key in part]
+            names = [self._name(key) for key in part]
+            if self._left_writes:
+                await self._left.let_end(names)
+            await self._reader.remove_forgotten(names)
+            calls = [(name, (b"", b"", self._time.now(), b"", 1)) for name in names]
             try:
                 replies: Sequence[Any] = await REMOVE.run_many(self._channel, calls)
             except PartialFailureError as partial:
-                replies = unreached.note(partial, [name for name, _ in calls], part)
+                replies = unreached.note(partial, names, part)
             for key, reply in zip(part, replies, strict=True):
                 count += await self._was_live(key, reply)
         unreached.check({})
@@ -349,3 +383,8 @@ class Writer:
 
     async def _was_live(self, key: str, reply: Any) -> bool:  # noqa: ANN401  - what the script gives
         return await self._reader.is_live(key, reply) if isinstance(reply, bytes) else bool(reply)
+
+
+def _size(command: Command) -> int:
+    """Give how many bytes the names and payloads of a command have."""
+    return sum(len(each) for each in command if isinstance(each, bytes))
