@@ -27,7 +27,7 @@ from aiocache_kit.storage.redis.replies import checked, failure
 from aiocache_kit.storage.redis.slices import slices
 from aiocache_kit.storage.redis.special import SpecialNames
 from aiocache_kit.storage.redis.tags import RedisTags, plain
-from aiocache_kit.storage.redis.unreached import Unreached
+from aiocache_kit.storage.redis.unreached import Unreached, as_a_whole
 from aiocache_kit.storage.redis.wire import Lost
 
 _GONE: Final = -2
@@ -196,33 +196,49 @@ class Reader:
     async def _living(
         self, payloads: list[tuple[str, bytes]], unreached: Unreached | None = None
     ) -> list[Item[object]]:
-        items = [item for key, data in payloads if (item := await self._read(key, data)) is not None]
+        bare = [key for key, data in payloads if is_bare(data)]
+        lives: dict[str, int] = {}
+        if bare:
+            try:
+                lives = await self._lives(bare)
+            except StorageUnavailableError as error:
+                self._leave_out(bare, unreached, error)
+                payloads = [(key, data) for key, data in payloads if not is_bare(data)]
+        items = [item for key, data in payloads if (item := await self._read(key, data, lives.get(key))) is not None]
         try:
             items = await self._tags.living(items)
         except StorageUnavailableError as error:
-            if unreached is None or self.degrades:
-                self._answer_instead(error)
-            else:
-                unreached.add([item.key for item in items if item.tags], error)
+            self._leave_out([item.key for item in items if item.tags], unreached, error)
             items = [item for item in items if not item.tags]
         return [replace(item, tags=plain(item.tags)) if item.tags else item for item in items]
 
-    async def _read(self, key: str, data: bytes) -> Item[object] | None:
-        """Give the item of a payload, with its tags as they are remembered."""
+    async def _lives(self, keys: list[str]) -> dict[str, int]:
+        """Give what Redis says of how long bare integers have to live, in milliseconds."""
+        names = [self._name(key) for key in keys]
+        with as_a_whole():
+            replies = await self._channel.call_many([(b"PTTL", name) for name in names], keys=names, again=True)
+        return {key: checked(reply) for key, reply in zip(keys, replies, strict=True)}
+
+    async def _read(self, key: str, data: bytes, life: int | None) -> Item[object] | None:
+        """Give the item of a payload, with its tags as they are remembered; `life` is that of a bare integer."""
         name = self._name(key)
         if self.special.large or len(data) >= LARGE:
             self.special.note_size(name, len(data))
-        left: float | None = None
-        if is_bare(data):
-            px = await self._call((b"PTTL", name), key=name, again=True)
-            if px == _GONE:
-                return None
-            left = None if px < 0 else px / 1000
+        if life == _GONE:
+            return None
+        left = None if life is None or life < 0 else life / 1000
         try:
             return await self._payloads.read(key, data, left)
         except CorruptPayloadError as error:
             self._answer_instead(error)
             return None
+
+    def _leave_out(self, keys: list[str], unreached: Unreached | None, error: StorageUnavailableError) -> None:
+        """Go on without what cannot be known of some of the keys that were asked for."""
+        if unreached is None or self.degrades:
+            self._answer_instead(error)
+        else:
+            unreached.add(keys, error)
 
     def _answer_instead(self, error: Exception) -> None:
         """Count what is answered by a miss, None, or raise it where the rules say so."""
