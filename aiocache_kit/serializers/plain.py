@@ -265,7 +265,11 @@ def _moment(tag: str, value: object, form: Form) -> object:
         raise _refused(form, f"a {type(value).__name__} with a zone that is no datetime.timezone")
     if moment.fold:
         raise _refused(form, f"a {type(value).__name__} with a fold")
-    return {tag: moment.isoformat()}
+    text, offset = moment.isoformat(), moment.utcoffset()
+    # Python 3.11 reads an offset of less than a second as none.
+    if offset is not None and offset.microseconds and type(moment).fromisoformat(text).utcoffset() != offset:
+        raise _refused(form, f"a {type(value).__name__} whose zone is less than a second from UTC")
+    return {tag: text}
 
 
 def _span(value: object, form: Form) -> object:
