@@ -18,9 +18,9 @@ from hashlib import blake2b
 from struct import Struct
 from typing import Final, NamedTuple
 
-from aiocache_kit.errors import CorruptPayloadError
+from aiocache_kit.errors import CorruptPayloadError, ValueTooLargeError
 from aiocache_kit.item import Item
-from aiocache_kit.serializers.codec import Codec
+from aiocache_kit.serializers.codec import MAX_NOTES, Codec
 
 MAGIC: Final = b"AKF\x01"
 HEAD: Final = Struct(">4sI")
@@ -53,19 +53,21 @@ def digest_of(text: str) -> str:
 
 def pack_notes(codec: Codec, name: str, notes: Notes) -> bytes:
     """Give the beginning of a file, up to its body. Raises `ValueTooLargeError` where key and tags are too long."""
-    sealed = codec.encode(
-        Item(
-            key=name + _OF_NOTES,
-            value=None,
-            ttl=notes.ttl,
-            expiration=notes.expiration,
-            tags=(notes.key, *notes.tags),
-            cost=notes.cost,
-            version=notes.version,
-            created_at=notes.stamp,
-            stale_until=notes.stale_until,
-        )
+    item = Item(
+        key=name + _OF_NOTES,
+        value=None,
+        ttl=notes.ttl,
+        expiration=notes.expiration,
+        tags=(notes.key, *notes.tags),
+        cost=notes.cost,
+        version=notes.version,
+        created_at=notes.stamp,
+        stale_until=notes.stale_until,
     )
+    try:
+        sealed = codec.encode(item)
+    except ValueTooLargeError:
+        raise ValueTooLargeError(f"the key and the tags of an item in a file may take {MAX_NOTES} bytes") from None
     return HEAD.pack(MAGIC, len(sealed)) + sealed
 
 
