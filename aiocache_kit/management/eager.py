@@ -86,6 +86,9 @@ else:
             if isinstance(self._taken, BaseException):
                 raise self._taken
             self._taken = True
+            # The task does not know yet what it waits for: that is cancelled here, as the task would do, and awaited.
+            if asyncio.isfuture(self._first) and self._first.cancel():
+                return self._first
             return self._inner.throw(*error)
 
         def close(self) -> None:
