@@ -159,7 +159,8 @@ class Loads:
                 grants = await leasing.some(left, tags, anew=anew)
                 found |= {key: grant.item.value for key, grant in grants.items() if grant.item is not None}
                 self._recorder.coalesced += sum(grant.item is not None for grant in grants.values())
-                leases = {key: grant.lease for key, grant in grants.items() if grant.item is None}
+                # In the order that was asked for, whatever the one is that nodes have answered in.
+                leases = {key: grants[key].lease for key in left if key in grants and grants[key].item is None}
                 if leases:
                     async with leasing.kept(leases):
                         found |= await load(flight, {key: left[key] for key in leases}, leases)

@@ -361,8 +361,16 @@ class Loading(ProviderCase):
         assert await tasks[0] == 1
 
     async def test_refresh_loads_all(self) -> None:
-        """A refresh of several keys asks for all of them, live or not, and gives what was found."""
+        """A refresh of several keys asks for all of them in their order, live or not, and gives what was found."""
         await self.cache.set("a", "old")
+        names, asked = [f"k{number}" for number in range(20)], list[str]()
+
+        def load(keys: list[str]) -> dict[str, str]:
+            asked.extend(keys)
+            return {}
+
+        await self.cache.refresh_multi(names, load)
+        assert asked == names
 
         assert await self.cache.refresh_multi(["a", "b"], lambda keys: {keys[0]: "new"}) == {"a": "new"}
         assert await self.holds("a", "new")
