@@ -5,6 +5,7 @@ wait for is that masters hold back for two seconds after a start, in case that s
 """
 
 import secrets
+from bisect import bisect_right
 from collections.abc import Iterable
 from typing import Final
 
@@ -12,6 +13,8 @@ from tests.servers.room import Room, free_port
 from tests.servers.server import Server
 
 _SLOTS: Final = 16384
+_BOUNDS: Final = [_SLOTS * number // 3 for number in range(4)]
+"""The first slot of each master, and one more than the last of all."""
 _NODE_TIMEOUT: Final = 1000
 """Milliseconds without an answer after which a node is asked about, and then replaced."""
 
@@ -71,10 +74,9 @@ class Cluster:
             raise
 
     def _lines(self) -> list[str]:
-        bounds = [_SLOTS * number // 3 for number in range(4)]
         lines: list[str] = []
         for number, (master, replica) in enumerate(zip(self.masters, self.replicas, strict=True)):
-            slots = f"{bounds[number]}-{bounds[number + 1] - 1}"
+            slots = f"{_BOUNDS[number]}-{_BOUNDS[number + 1] - 1}"
             lines.append(master.line(f"master - 0 0 {number + 1} connected {slots}"))
             lines.append(replica.line(f"slave {master.name} 0 0 {number + 1} connected"))
         return lines
@@ -104,7 +106,7 @@ class Cluster:
     def owner_of(self, key: str) -> Node:
         """Give the first master of the slot of `key`."""
         slot: int = self.masters[0].ask("CLUSTER", "KEYSLOT", key)
-        return self.masters[slot * 3 // _SLOTS]
+        return self.masters[bisect_right(_BOUNDS, slot) - 1]
 
     def replica_of(self, master: Node) -> Node:
         """Give the replica of one of the first masters."""
